@@ -1,0 +1,138 @@
+// Package store is contract 2: the ledger. Everything that must survive is a row, a tag, a trail event or a lease, and
+// one transaction holds the act and its record.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"cloister/internal/core/trail"
+)
+
+// Errors every driver answers with (wrapped or bare).
+var (
+	ErrNotFound = errors.New("store: not found")
+	ErrConflict = errors.New("store: version conflict") // expected version differs, or a unique term is taken
+	ErrFenced   = errors.New("store: lease lost")       // a newer epoch holds the lease: stop writing
+	ErrFull     = errors.New("store: no space")         // disk full; nothing was written
+)
+
+// Scope is where a row lives. Global things leave Region empty; partition-wide names (S3 buckets) leave Account empty too.
+type Scope struct{ Partition, Account, Region string }
+
+// Key names one row. IDs sort bytewise; lists and scans come in that order.
+type Key struct {
+	Scope
+	Kind string // "vpc", "subnet", "role", "s3-object", ...
+	ID   string // roles and users: AROA..., AIDA...
+}
+
+// Term is an index entry of a row: Name/Value find it, Unique makes the pair belong to one row within Scope+Kind.
+type Term struct {
+	Name, Value string
+	Unique      bool
+}
+
+// Row is what is stored. Version counts from 1 and rises with each put.
+type Row struct {
+	Key
+	Version int64
+	Updated time.Time
+	Value   []byte // JSON
+	Terms   []Term // on put: replaces the row's index entries; reads leave it nil
+}
+
+// Query lists rows of one kind in one scope. Any of the narrowing fields may be empty. AnyScope ignores Scope (engines).
+type Query struct {
+	Scope
+	Kind     string
+	AnyScope bool
+	Prefix   string // IDs that begin with it
+	After    string // IDs that sort after it, exclusive
+	Before   string // IDs that sort before it, exclusive
+	Term     Term   // rows that carry this term (Unique is ignored)
+	Limit    int    // 0: all
+	Reverse  bool
+}
+
+// View is a consistent snapshot for reading.
+type View interface {
+	Now() time.Time // UTC, one time for the whole transaction
+	Get(Key) (Row, error)
+	List(Query) ([]Row, error)
+	Tags(arn string) (map[string]string, error)
+	Tagged(q TagQuery) ([]TaggedARN, error)
+	Trail(q TrailQuery) ([]trail.Event, error)
+}
+
+// Tx is a write transaction: all or nothing, durable when Update returns nil. There is one writer at a time.
+type Tx interface {
+	View
+	// Put writes r. Version 0 creates (ErrConflict if the key exists); else it must equal the stored version.
+	Put(r Row) (version int64, err error)
+	// Delete removes a row; version 0 means whatever is there. ErrNotFound if nothing is.
+	Delete(k Key, version int64) error
+	// SetTags merges into an ARN's tags; RemoveTags drops keys, all of them when keys is nil.
+	SetTags(arn string, scope Scope, tags map[string]string) error
+	RemoveTags(arn string, keys []string) error
+	// Record appends the event of this act; its Seq is set.
+	Record(*trail.Event) error
+	// Fence fails with ErrFenced unless l is still held with that epoch.
+	Fence(l Lease) error
+}
+
+// TagQuery finds tagged ARNs of an account and region; Key/Value may be empty.
+type TagQuery struct {
+	Scope
+	Key, Value string
+	Prefix     string // of the ARN
+	After      string
+	Limit      int
+}
+
+// TaggedARN is one ARN with its tags.
+type TaggedARN struct {
+	ARN  string
+	Tags map[string]string
+}
+
+// TrailQuery reads events of one account (the recipient), newest last unless Reverse.
+type TrailQuery struct {
+	Account   string // empty: all
+	AfterSeq  int64
+	RequestID string
+	Resource  string // ARN
+	Name      string
+	From, To  time.Time
+	Limit     int
+	Reverse   bool
+}
+
+// Lease is a named right to act, held by one daemon. Epoch rises with each new holder.
+type Lease struct {
+	Name, Holder string
+	Epoch        int64
+	Until        time.Time
+}
+
+// Store is the ledger.
+type Store interface {
+	// View runs f on a snapshot.
+	View(ctx context.Context, f func(View) error) error
+	// Update runs f in the one write transaction and commits durably if f returns nil.
+	Update(ctx context.Context, f func(Tx) error) error
+	// Append writes events durably before it returns; concurrent appends share one commit (group commit).
+	Append(ctx context.Context, events ...*trail.Event) error
+	// Watch pings (level-triggered, coalesced) whenever a commit changed a row of one of the kinds. Cancel by ctx.
+	Watch(ctx context.Context, kinds ...string) <-chan struct{}
+	// Acquire takes or renews a lease; ErrConflict while another holder's is unexpired.
+	Acquire(ctx context.Context, name, holder string, ttl time.Duration) (Lease, error)
+	// Release ends a lease that is held; it is no error if it was lost.
+	Release(ctx context.Context, l Lease) error
+	// FenceWith makes every later Update and Append check l first: a daemon that lost its lease cannot write.
+	FenceWith(l Lease)
+	// Reset deletes every row, tag and event (dev only).
+	Reset(ctx context.Context) error
+	Close() error
+}
