@@ -1,0 +1,69 @@
+// Package job is the life of a job as the ledger keeps it: what was asked, which steps were taken, how it ended. It knows
+// states and steps, not how a step is done.
+package job
+
+import "time"
+
+// State is Comprehend's JobStatus.
+type State string
+
+// The states, in the order they are passed.
+const (
+	Submitted     State = "SUBMITTED"
+	InProgress    State = "IN_PROGRESS"
+	Completed     State = "COMPLETED"
+	Failed        State = "FAILED"
+	StopRequested State = "STOP_REQUESTED"
+	Stopped       State = "STOPPED"
+)
+
+// Ended says whether nothing more will happen to the job (its undo may still run: see Job.Cleaned).
+func (s State) Ended() bool { return s == Completed || s == Failed || s == Stopped }
+
+// Job is one asynchronous job.
+type Job struct {
+	ID, ARN                    string
+	Kind                       string // dominant-language-detection
+	Partition, Account, Region string
+	Service                    string // comprehend.amazonaws.com: the principal that assumes the role
+	Name                       string
+	RoleARN                    string
+	InputURI                   string // s3://bucket/prefix
+	InputFormat                string // ONE_DOC_PER_LINE | ONE_DOC_PER_FILE
+	OutputURI                  string // as given
+	OutputObject               string // the full URI of output.tar.gz
+	Network                    *Network
+	Token                      string // ClientRequestToken
+	State                      State
+	Message                    string // CODE: sentence, as AWS writes it
+	Submitted, Ended           time.Time
+	RequestID                  string // of the call that started it
+	Caller                     string // ARN of who started it
+	StopAsked                  bool
+	Attempt                    int // rises when a daemon takes the job over
+	Steps                      []Step
+	Interfaces                 []string // ENI ids, written before they are made
+	Cleaned                    bool     // every step that was done is undone
+	Reasons                    []Reason // for explain
+	Documents                  int64    // processed
+}
+
+// Network is VpcConfig.
+type Network struct{ Subnets, Groups []string }
+
+// Step is one persisted step: begun before it is done, done before the next begins, undone at the end.
+type Step struct {
+	Name        string
+	Begun, Done time.Time
+	Undone      bool
+	Err         string
+	RequestIDs  []string // of the calls it made, for explain
+}
+
+// Reason is a line of an explanation: which wall, which rule, what was seen.
+type Reason struct {
+	Layer  string // iam | endpoint-policy | bucket-policy | route-table | security-group | s3 | limit | ...
+	Rule   string // statement, rtb-..., sg-..., vpce-...
+	Text   string
+	Change string // what would change it
+}
