@@ -51,3 +51,8 @@ func MAC(a netip.Addr) string {
 }
 
 func digest(s string) string { h := sha256.Sum256([]byte(s)); return hex.EncodeToString(h[:]) }
+
+// ManagedPrefixes are the prefix lists that exist in every region without being made.
+func ManagedPrefixes(region string) map[string][]netip.Prefix {
+	return map[string][]netip.Prefix{S3PrefixList(region): {S3Prefix}}
+}
