@@ -1,0 +1,3 @@
+module cloister/tools/modelgen
+
+go 1.26.0
