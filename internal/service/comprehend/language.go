@@ -1,0 +1,142 @@
+package comprehend
+
+import (
+	"cloister/internal/api"
+	"cloister/internal/core/job"
+	shape "cloister/internal/shape/comprehend"
+	"cloister/internal/store"
+)
+
+func languageRows() []api.Rower {
+	k := language
+	spec := func(in *shape.StartDominantLanguageDetectionJobRequest) startSpec {
+		return startSpec{in.InputDataConfig, in.OutputDataConfig, in.VpcConfig, in.DataAccessRoleArn, in.JobName, in.ClientRequestToken, in.Tags}
+	}
+	return []api.Rower{
+		api.Op[shape.StartDominantLanguageDetectionJobRequest, shape.StartDominantLanguageDetectionJobResponse]{
+			Name: "StartDominantLanguageDetectionJob", Honours: startHonours,
+			Questions: func(c *api.Call, v store.View, in *shape.StartDominantLanguageDetectionJobRequest) ([]api.Question, error) {
+				return k.questions(c, "StartDominantLanguageDetectionJob", spec(in)), nil
+			},
+			Act: func(c *api.Call, tx store.Tx, in *shape.StartDominantLanguageDetectionJobRequest) (*shape.StartDominantLanguageDetectionJobResponse, error) {
+				j, err := k.start(c, tx, spec(in))
+				if err != nil {
+					return nil, err
+				}
+				// A repeated token answers the first job's state as it is now.
+				return &shape.StartDominantLanguageDetectionJobResponse{JobId: &j.ID, JobArn: &j.ARN, JobStatus: status(j)}, nil
+			},
+		},
+		api.Op[shape.DescribeDominantLanguageDetectionJobRequest, shape.DescribeDominantLanguageDetectionJobResponse]{
+			Name: "DescribeDominantLanguageDetectionJob", Honours: []string{"JobId"},
+			Questions: func(c *api.Call, v store.View, in *shape.DescribeDominantLanguageDetectionJobRequest) ([]api.Question, error) {
+				return k.oneJob(c, v, "DescribeDominantLanguageDetectionJob", in.JobId)
+			},
+			View: func(c *api.Call, v store.View, in *shape.DescribeDominantLanguageDetectionJobRequest) (*shape.DescribeDominantLanguageDetectionJobResponse, error) {
+				it, err := k.get(c, v, in.JobId)
+				if err != nil {
+					return nil, err
+				}
+				p := languageProperties(&it.Value)
+				return &shape.DescribeDominantLanguageDetectionJobResponse{DominantLanguageDetectionJobProperties: &p}, nil
+			},
+		},
+		api.Op[shape.ListDominantLanguageDetectionJobsRequest, shape.ListDominantLanguageDetectionJobsResponse]{
+			Name:    "ListDominantLanguageDetectionJobs",
+			Honours: []string{"Filter.JobName", "Filter.JobStatus", "Filter.SubmitTimeBefore", "Filter.SubmitTimeAfter", "NextToken", "MaxResults"},
+			Questions: func(c *api.Call, v store.View, in *shape.ListDominantLanguageDetectionJobsRequest) ([]api.Question, error) {
+				return []api.Question{{Action: "comprehend:ListDominantLanguageDetectionJobs", Resource: "*"}}, nil
+			},
+			View: func(c *api.Call, v store.View, in *shape.ListDominantLanguageDetectionJobsRequest) (*shape.ListDominantLanguageDetectionJobsResponse, error) {
+				var f filter
+				if x := in.Filter; x != nil {
+					f = filter{x.JobName, (*string)(x.JobStatus), x.SubmitTimeBefore, x.SubmitTimeAfter}
+				}
+				js, next, err := k.list(c, v, f, in.NextToken, in.MaxResults)
+				if err != nil {
+					return nil, err
+				}
+				out := &shape.ListDominantLanguageDetectionJobsResponse{NextToken: next,
+					DominantLanguageDetectionJobPropertiesList: []shape.DominantLanguageDetectionJobProperties{}}
+				for i := range js {
+					out.DominantLanguageDetectionJobPropertiesList = append(out.DominantLanguageDetectionJobPropertiesList, languageProperties(&js[i]))
+				}
+				return out, nil
+			},
+		},
+		api.Op[shape.StopDominantLanguageDetectionJobRequest, shape.StopDominantLanguageDetectionJobResponse]{
+			Name: "StopDominantLanguageDetectionJob", Honours: []string{"JobId"},
+			Questions: func(c *api.Call, v store.View, in *shape.StopDominantLanguageDetectionJobRequest) ([]api.Question, error) {
+				return k.oneJob(c, v, "StopDominantLanguageDetectionJob", in.JobId)
+			},
+			Act: func(c *api.Call, tx store.Tx, in *shape.StopDominantLanguageDetectionJobRequest) (*shape.StopDominantLanguageDetectionJobResponse, error) {
+				j, err := k.stop(c, tx, in.JobId)
+				if err != nil {
+					return nil, err
+				}
+				return &shape.StopDominantLanguageDetectionJobResponse{JobId: &j.ID, JobStatus: status(j)}, nil
+			},
+		},
+		api.Op[shape.ListTagsForResourceRequest, shape.ListTagsForResourceResponse]{
+			Name: "ListTagsForResource", Honours: []string{"ResourceArn"},
+			Questions: func(c *api.Call, v store.View, in *shape.ListTagsForResourceRequest) ([]api.Question, error) {
+				return tagQuestions(c, v, "ListTagsForResource", in.ResourceArn, nil)
+			},
+			View: func(c *api.Call, v store.View, in *shape.ListTagsForResourceRequest) (*shape.ListTagsForResourceResponse, error) {
+				if err := tagged(c, v, in.ResourceArn); err != nil {
+					return nil, err
+				}
+				tags, err := v.Tags(*in.ResourceArn)
+				return &shape.ListTagsForResourceResponse{ResourceArn: in.ResourceArn, Tags: shapeTags(tags)}, err
+			},
+		},
+		api.Op[shape.TagResourceRequest, shape.TagResourceResponse]{
+			Name: "TagResource", Honours: []string{"ResourceArn", "Tags.*"},
+			Questions: func(c *api.Call, v store.View, in *shape.TagResourceRequest) ([]api.Question, error) {
+				return tagQuestions(c, v, "TagResource", in.ResourceArn, in.Tags)
+			},
+			Act: func(c *api.Call, tx store.Tx, in *shape.TagResourceRequest) (*shape.TagResourceResponse, error) {
+				return &shape.TagResourceResponse{}, tag(c, tx, in.ResourceArn, in.Tags)
+			},
+		},
+		api.Op[shape.UntagResourceRequest, shape.UntagResourceResponse]{
+			Name: "UntagResource", Honours: []string{"ResourceArn", "TagKeys"},
+			Questions: func(c *api.Call, v store.View, in *shape.UntagResourceRequest) ([]api.Question, error) {
+				qs, err := tagQuestions(c, v, "UntagResource", in.ResourceArn, nil)
+				if len(qs) > 0 && len(in.TagKeys) > 0 {
+					qs[0].Keys["aws:TagKeys"] = in.TagKeys
+				}
+				return qs, err
+			},
+			Act: func(c *api.Call, tx store.Tx, in *shape.UntagResourceRequest) (*shape.UntagResourceResponse, error) {
+				if err := tagged(c, tx, in.ResourceArn); err != nil {
+					return nil, err
+				}
+				c.Touch(*in.ResourceArn)
+				return &shape.UntagResourceResponse{}, tx.RemoveTags(*in.ResourceArn, in.TagKeys)
+			},
+		},
+	}
+}
+
+func status(j *job.Job) *string { s := string(j.State); return &s }
+
+func languageProperties(j *job.Job) shape.DominantLanguageDetectionJobProperties {
+	p := shape.DominantLanguageDetectionJobProperties{JobId: &j.ID, JobArn: &j.ARN, JobStatus: status(j), SubmitTime: &j.Submitted,
+		InputDataConfig:   &shape.InputDataConfig{S3Uri: &j.InputURI, InputFormat: &j.InputFormat},
+		OutputDataConfig:  &shape.OutputDataConfig{S3Uri: &j.OutputObject},
+		DataAccessRoleArn: &j.RoleARN}
+	if j.Name != "" {
+		p.JobName = &j.Name
+	}
+	if j.Message != "" {
+		p.Message = &j.Message
+	}
+	if !j.Ended.IsZero() {
+		p.EndTime = &j.Ended
+	}
+	if j.Network != nil {
+		p.VpcConfig = &shape.VpcConfig{Subnets: j.Network.Subnets, SecurityGroupIds: j.Network.Groups}
+	}
+	return p
+}
