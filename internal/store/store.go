@@ -69,7 +69,8 @@ type View interface {
 // Tx is a write transaction: all or nothing, durable when Update returns nil. There is one writer at a time.
 type Tx interface {
 	View
-	// Put writes r. Version 0 creates (ErrConflict if the key exists); else it must equal the stored version.
+	// Put writes r. Version 0 creates (ErrConflict if the key exists); else it must equal the stored version (ErrConflict,
+	// also if the row is gone). A Put that fails with ErrConflict changed nothing, the transaction may go on.
 	Put(r Row) (version int64, err error)
 	// Delete removes a row; version 0 means whatever is there. ErrNotFound if nothing is.
 	Delete(k Key, version int64) error
@@ -78,7 +79,7 @@ type Tx interface {
 	RemoveTags(arn string, keys []string) error
 	// Record appends the event of this act; its Seq is set.
 	Record(*trail.Event) error
-	// Fence fails with ErrFenced unless l is still held with that epoch.
+	// Fence fails with ErrFenced unless l is still held with that epoch. A lease past its end that nobody else took is held.
 	Fence(l Lease) error
 }
 
@@ -100,16 +101,18 @@ type TaggedARN struct {
 // TrailQuery reads events of one account (the recipient), newest last unless Reverse.
 type TrailQuery struct {
 	Account   string // empty: all
-	AfterSeq  int64
+	AfterSeq  int64  // exclusive
+	BeforeSeq int64  // exclusive; 0: open (pages of a reversed read)
 	RequestID string
 	Resource  string // ARN
 	Name      string
-	From, To  time.Time
+	From, To  time.Time // inclusive; zero: open
 	Limit     int
 	Reverse   bool
 }
 
-// Lease is a named right to act, held by one daemon. Epoch rises with each new holder.
+// Lease is a named right to act, held by one daemon. Epoch rises with each new holder. Holder must be unique to one start of a
+// process: a restart under the same name would renew the lease of a predecessor that may still live.
 type Lease struct {
 	Name, Holder string
 	Epoch        int64
@@ -120,17 +123,19 @@ type Lease struct {
 type Store interface {
 	// View runs f on a snapshot.
 	View(ctx context.Context, f func(View) error) error
-	// Update runs f in the one write transaction and commits durably if f returns nil.
+	// Update runs f in the one write transaction and commits durably if f returns nil and ctx is not done. A panic in f rolls back
+	// and goes on. Never call Update, Append, Acquire, Release or Reset inside f: they wait for the writer, which f holds.
 	Update(ctx context.Context, f func(Tx) error) error
 	// Append writes events durably before it returns; concurrent appends share one commit (group commit).
 	Append(ctx context.Context, events ...*trail.Event) error
-	// Watch pings (level-triggered, coalesced) whenever a commit changed a row of one of the kinds. Cancel by ctx.
+	// Watch pings (level-triggered, coalesced) whenever a commit changed a row of one of the kinds; none means any. It may miss
+	// commits of other processes: resync on a timer. The channel is closed when ctx ends.
 	Watch(ctx context.Context, kinds ...string) <-chan struct{}
 	// Acquire takes or renews a lease; ErrConflict while another holder's is unexpired.
 	Acquire(ctx context.Context, name, holder string, ttl time.Duration) (Lease, error)
 	// Release ends a lease that is held; it is no error if it was lost.
 	Release(ctx context.Context, l Lease) error
-	// FenceWith makes every later Update and Append check l first: a daemon that lost its lease cannot write.
+	// FenceWith makes every later Update, Append and Reset check l first: a daemon that lost its lease cannot write.
 	FenceWith(l Lease)
 	// Reset deletes every row, tag and event (dev only).
 	Reset(ctx context.Context) error
