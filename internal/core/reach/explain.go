@@ -1,0 +1,83 @@
+package reach
+
+import (
+	"slices"
+	"strings"
+
+	"cloister/internal/core/fabric"
+	"cloister/internal/core/job"
+	"cloister/internal/core/vpc"
+)
+
+// Explain says why an interface cannot reach a service ("s3") over the network: every wall on the way, with what would
+// change it. No reasons: packets arrive, and what refuses then is a policy. An unattached interface is judged as if
+// something sat on it, so that the question can be asked before a job starts and after it ended.
+func Explain(s vpc.Snapshot, eni, service string) []job.Reason {
+	at := slices.IndexFunc(s.Interfaces, func(i vpc.Interface) bool { return i.ID == eni })
+	if at < 0 {
+		return []job.Reason{{Layer: "network", Rule: eni, Text: "the network interface " + eni + " does not exist in " + s.VPC.ID}}
+	}
+	if service != "s3" {
+		return []job.Reason{{Layer: "endpoint", Rule: s.VPC.ID, Text: "no endpoint of " + s.VPC.ID + " can lead to " + service + ": only s3 is reached through a VPC"}}
+	}
+	s.Interfaces = slices.Clone(s.Interfaces)
+	if s.Interfaces[at].Attachment == nil {
+		s.Interfaces[at].Attachment = &vpc.Attachment{}
+	}
+	i := s.Interfaces[at]
+	name := "com.amazonaws." + s.VPC.Region + "." + service
+	var out []job.Reason
+	if !s.VPC.DNSSupport {
+		out = append(out, job.Reason{Layer: "dns", Rule: s.VPC.ID, Text: "DNS support of " + s.VPC.ID + " is off: names of " + service + " do not resolve",
+			Change: "ModifyVpcAttribute " + s.VPC.ID + " EnableDnsSupport=true"})
+	}
+	d := fabric.Draw(s, 0)
+	// The route and the group are two walls: each is told even when the other one already refused.
+	https := Trace(d, Flow{From: eni, Dst: vpc.S3Addr, Proto: vpc.TCP, Port: fabric.PortHTTPS})
+	http := Trace(d, Flow{From: eni, Dst: vpc.S3Addr, Proto: vpc.TCP, Port: fabric.PortHTTP})
+	if refused(https, Route) {
+		out = append(out, routeReason(s, i, name))
+	}
+	if refused(https, Egress) && refused(http, Egress) {
+		groups := strings.Join(i.Groups, ",")
+		if groups == "" {
+			groups = i.ID
+		}
+		out = append(out, job.Reason{Layer: "security-group", Rule: groups,
+			Text:   "no egress rule of " + groups + " admits tcp 443 or tcp 80 to " + vpc.S3PrefixList(s.VPC.Region) + " (" + vpc.S3Prefix.String() + ")",
+			Change: "AuthorizeSecurityGroupEgress " + groups + ": tcp 443 to prefix list " + vpc.S3PrefixList(s.VPC.Region)})
+	}
+	if len(out) == 0 && https.Verdict == Drop && http.Verdict == Drop {
+		out = append(out, job.Reason{Layer: "network", Rule: https.Deciding.Rule, Text: https.Deciding.Text, Change: https.Deciding.Change})
+	}
+	return out
+}
+
+func refused(t Result, h Hop) bool {
+	return slices.ContainsFunc(t.Hops, func(s Step) bool { return s.Hop == h && s.Verdict == Drop })
+}
+
+// routeReason says which of the three things is missing: the endpoint, its route table, or the subnet's route table itself.
+func routeReason(s vpc.Snapshot, i vpc.Interface, service string) job.Reason {
+	t, ok := fabric.RouteTable(s, i.Subnet)
+	if !ok {
+		return job.Reason{Layer: "route-table", Rule: i.Subnet, Text: "subnet " + i.Subnet + " has no route table", Change: "AssociateRouteTable for " + i.Subnet}
+	}
+	how := "it is associated with " + i.Subnet
+	if t.Main && !slices.ContainsFunc(t.Associations, func(a vpc.Association) bool { return a.Subnet == i.Subnet }) {
+		how = "it is the main route table of " + s.VPC.ID + ", and " + i.Subnet + " has no other"
+	}
+	var ends []string
+	for _, e := range s.Endpoints {
+		if e.Type == "Gateway" && e.Service == service {
+			ends = append(ends, e.ID)
+		}
+	}
+	slices.Sort(ends)
+	if len(ends) == 0 {
+		return job.Reason{Layer: "endpoint", Rule: s.VPC.ID, Text: s.VPC.ID + " has no gateway endpoint for " + service + ", so route table " + t.ID + " has no route to it",
+			Change: "CreateVpcEndpoint in " + s.VPC.ID + " for " + service + " with RouteTableIds " + t.ID}
+	}
+	return job.Reason{Layer: "route-table", Rule: t.ID, Text: "route table " + t.ID + " has no route to " + service + " (" + how + ")",
+		Change: "ModifyVpcEndpoint " + ends[0] + " AddRouteTableIds " + t.ID}
+}
