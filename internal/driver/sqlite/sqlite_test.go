@@ -1,7 +1,10 @@
 package sqlite
 
 import (
+	"database/sql"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,4 +25,190 @@ func openAt(t testing.TB, path string, clock func() time.Time) *Store {
 	return s
 }
 
+// fresh opens a ledger that is closed at the test's end.
+func fresh(t testing.TB) *Store {
+	t.Helper()
+	s := openAt(t, filepath.Join(t.TempDir(), "ledger.db"), time.Now)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
 func TestConformance(t *testing.T) { storetest.Run(t, opener) }
+
+func TestCrash(t *testing.T) {
+	storetest.Crash(t, opener, func(s store.Store) error { return s.(*Store).Check(t.Context()) })
+}
+
+// raw runs SQL on the file without the driver's help.
+func raw(t *testing.T, path, script string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(script); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		make func(t *testing.T, path string)
+		want string
+	}{
+		{"a newer schema", func(t *testing.T, path string) {
+			if err := openAt(t, path, time.Now).Close(); err != nil {
+				t.Fatal(err)
+			}
+			raw(t, path, "pragma user_version = 99")
+		}, "its schema is version 99, this program knows versions up to 1"},
+		{"another program's database", func(t *testing.T, path string) { raw(t, path, "create table bookmarks (a)") }, "a database of another program"},
+		{"another program's mark", func(t *testing.T, path string) { raw(t, path, "pragma application_id = 7") }, "a database of another program"},
+		{"no database", func(t *testing.T, path string) {
+			if err := os.WriteFile(path, []byte(strings.Repeat("plain text\n", 100)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, "not a database"},
+		{"a symlink", func(t *testing.T, path string) {
+			if err := os.Symlink("elsewhere", path); err != nil {
+				t.Fatal(err)
+			}
+		}, "not a regular file"},
+		{"a directory", func(t *testing.T, path string) {
+			if err := os.Mkdir(path, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}, "not a regular file"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "ledger.db")
+			c.make(t, path)
+			s, err := Open(t.Context(), path, time.Now)
+			if err == nil {
+				s.Close()
+				t.Fatal("it was opened")
+			}
+			if !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
+				t.Errorf("got %q, want the path and %q", err, c.want)
+			}
+		})
+	}
+	if _, err := Open(t.Context(), filepath.Join(t.TempDir(), "no", "ledger.db"), time.Now); err == nil {
+		t.Error("a ledger in a directory that is not there was opened")
+	}
+}
+
+// Whatever the umask and an earlier mode: nobody else reads the ledger, its log or its shared memory.
+func TestModes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	look := func() {
+		t.Helper()
+		for _, f := range []string{path, path + "-wal", path + "-shm"} {
+			fi, err := os.Stat(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if fi.Mode().Perm() != 0o600 {
+				t.Errorf("%s has mode %v", f, fi.Mode())
+			}
+		}
+	}
+	s := openAt(t, path, time.Now)
+	look()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(path + "-*"); len(left) != 0 {
+		t.Errorf("close left %v", left)
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s = openAt(t, path, time.Now)
+	defer s.Close()
+	look()
+}
+
+func TestOddPaths(t *testing.T) {
+	for _, name := range []string{"a b", "a?mode=memory", "a#b", "a%20b", "ä", "a&b=c"} {
+		dir := t.TempDir()
+		s := openAt(t, filepath.Join(dir, name), time.Now)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		files, err := os.ReadDir(dir)
+		if err != nil || len(files) != 1 || files[0].Name() != name {
+			t.Errorf("%q made %v, %v", name, files, err)
+		}
+	}
+}
+
+func TestCheckFindsDamage(t *testing.T) {
+	s := fresh(t)
+	if err := s.Update(t.Context(), func(tx store.Tx) error {
+		_, err := tx.Put(store.Row{Key: store.Key{Kind: "k", ID: "i"}, Terms: []store.Term{{Name: "n"}}})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(t.Context()); err != nil {
+		t.Fatalf("a sound ledger: %v", err)
+	}
+	raw(t, s.path, "pragma foreign_keys = 0; delete from rows")
+	if err := s.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "without its row") {
+		t.Errorf("a term without its row: %v", err)
+	}
+}
+
+// No query walks a whole table, and the common ones come in order without sorting.
+func TestPlans(t *testing.T) {
+	s := fresh(t)
+	home := store.Scope{Partition: "aws", Account: "1", Region: "r"}
+	type text struct {
+		q    string
+		args []any
+	}
+	list := func(q store.Query) text { q.Kind = "k"; a, b := listSQL(q); return text{a, b} }
+	tagged := func(q store.TagQuery) text { q.Scope = home; a, b := taggedSQL(q); return text{a, b} }
+	events := func(q store.TrailQuery) text { a, b := trailSQL(q); return text{a, b} }
+	term := store.Term{Name: "n", Value: "v"}
+	for _, c := range []struct {
+		name string
+		text text
+		sort bool // may sort the few rows that it found
+	}{
+		{"scope", list(store.Query{Scope: home, Prefix: "p", After: "a", Limit: 9}), false},
+		{"scope reversed", list(store.Query{Scope: home, Before: "z", Reverse: true}), false},
+		{"any scope", list(store.Query{AnyScope: true, After: "a"}), false},
+		{"term", list(store.Query{Scope: home, Term: term, After: "a"}), false},
+		{"term in any scope", list(store.Query{AnyScope: true, Term: term}), true},
+		{"tags of a scope", tagged(store.TagQuery{Prefix: "arn:", After: "a", Limit: 9}), false},
+		{"tags by key", tagged(store.TagQuery{Key: "k"}), true},
+		{"tags by key and value", tagged(store.TagQuery{Key: "k", Value: "v", Limit: 9}), false},
+		{"trail pages", events(store.TrailQuery{Account: "1", BeforeSeq: 9, Limit: 9, Reverse: true}), false},
+		{"trail by request", events(store.TrailQuery{RequestID: "r"}), false},
+		{"trail by resource", events(store.TrailQuery{Account: "1", Resource: "arn", Reverse: true}), false},
+		{"trail by name", events(store.TrailQuery{Account: "1", Name: "n", Limit: 9}), false},
+	} {
+		var plan []string
+		err := s.View(t.Context(), func(v store.View) error {
+			return v.(*view).rows("explain query plan "+c.text.q, c.text.args, func(scan func(...any) error) error {
+				var id, parent, unused int
+				var detail string
+				err := scan(&id, &parent, &unused, &detail)
+				plan = append(plan, detail)
+				return err
+			})
+		})
+		got := strings.Join(plan, "; ")
+		if err != nil || len(plan) == 0 || strings.Contains(got, "SCAN ") || !c.sort && strings.Contains(got, "TEMP B-TREE") {
+			t.Errorf("%s: %s %v", c.name, got, err)
+		}
+	}
+}
