@@ -1,0 +1,54 @@
+package policy
+
+import (
+	"strings"
+
+	"cloister/internal/core/identity"
+)
+
+// Message is AWS's sentence for a denial; empty when the call is allowed. S3 puts the resource in quotes and tells
+// callers of other accounts nothing; EC2 begins with a sentence of its own. Source: IAM User Guide, "Troubleshoot access
+// denied error messages", and answers quoted in public issues.
+func Message(req *Request, v Verdict) string {
+	if v.Decision == Allowed {
+		return ""
+	}
+	p := req.caller()
+	vendor, _, _ := strings.Cut(strings.ToLower(req.Action), ":")
+	resource := req.Resource
+	if vendor == "s3" {
+		if p.Account != "" && req.ResourceAccount != "" && p.Account != req.ResourceAccount || p.Kind == identity.Anonymous {
+			return "Access Denied"
+		}
+		resource = `"` + resource + `"`
+	}
+	who := p.ARN
+	switch {
+	case who != "":
+	case p.Kind == identity.Service:
+		who = p.Service
+	default:
+		who = "anonymous"
+	}
+	var b strings.Builder
+	if vendor == "ec2" {
+		b.WriteString("You are not authorized to perform this operation. ")
+	}
+	b.WriteString("User: " + who + " is not authorized to perform: " + req.Action)
+	if req.Resource != "" {
+		b.WriteString(" on resource: " + resource)
+	}
+	article := "a "
+	if v.Layer == LayerIdentity {
+		article = "an "
+	}
+	if v.Layer == LayerTrust {
+		article = "the "
+	}
+	if v.Decision == ExplicitlyDenied && v.Statement >= 0 {
+		b.WriteString(" with an explicit deny in " + article + v.Layer.String())
+	} else {
+		b.WriteString(" because no " + v.Layer.String() + " allows the " + req.Action + " action")
+	}
+	return b.String()
+}
