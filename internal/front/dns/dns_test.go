@@ -1,0 +1,77 @@
+package dns
+
+import (
+	"net/netip"
+	"testing"
+
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+var zone = Zone{Region: "eu-west-1", S3: netip.MustParseAddr("198.51.100.10")}
+
+func TestLookup(t *testing.T) {
+	for name, want := range map[string]bool{
+		"s3.eu-west-1.amazonaws.com":             true,
+		"b.s3.eu-west-1.amazonaws.com":           true,
+		"my.dotted.b.s3.eu-west-1.amazonaws.com": true,
+		"s3-eu-west-1.amazonaws.com":             true, // the legacy form of the Comprehend guide
+		"b.s3-eu-west-1.amazonaws.com":           true,
+		"s3.amazonaws.com":                       true,
+		"b.s3.amazonaws.com":                     true,
+		"packages.eu-west-1.amazonaws.com":       true,
+		"repo.eu-west-1.amazonaws.com":           true,
+		"amazonlinux.eu-west-1.amazonaws.com":    true,
+		"s3.us-east-1.amazonaws.com":             false, // another region's S3 is not behind this endpoint
+		".s3.amazonaws.com":                      false,
+		"evil-s3.amazonaws.com":                  false,
+		"s3.eu-west-1.amazonaws.com.evil.com":    false,
+		"example.com":                            false,
+		"":                                       false,
+	} {
+		if a, ok := zone.Lookup(name); ok != want || ok && a != zone.S3 {
+			t.Errorf("%q: %v %v, want %v", name, a, ok, want)
+		}
+	}
+}
+
+func ask(t *testing.T, name string, typ dnsmessage.Type) dnsmessage.Message {
+	t.Helper()
+	q := dnsmessage.Message{Header: dnsmessage.Header{ID: 7, RecursionDesired: true},
+		Questions: []dnsmessage.Question{{Name: dnsmessage.MustNewName(name), Type: typ, Class: dnsmessage.ClassINET}}}
+	b, err := q.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m dnsmessage.Message
+	if err := m.Unpack(zone.Answer(b)); err != nil {
+		t.Fatal(err)
+	}
+	if !m.Response || m.ID != 7 {
+		t.Fatalf("no answer to the question: %+v", m.Header)
+	}
+	return m
+}
+
+func TestAnswer(t *testing.T) {
+	m := ask(t, "B.S3.eu-west-1.amazonaws.com.", dnsmessage.TypeA)
+	if len(m.Answers) != 1 || m.Answers[0].Body.(*dnsmessage.AResource).A != zone.S3.As4() {
+		t.Errorf("A: %v", m.Answers)
+	}
+	if m := ask(t, "s3.eu-west-1.amazonaws.com.", dnsmessage.TypeAAAA); m.RCode != dnsmessage.RCodeSuccess || len(m.Answers) != 0 {
+		t.Errorf("AAAA: %v %v, want an empty answer", m.RCode, m.Answers)
+	}
+	if m := ask(t, "example.com.", dnsmessage.TypeA); m.RCode != dnsmessage.RCodeNameError {
+		t.Errorf("unknown name: %v", m.RCode)
+	}
+}
+
+func FuzzAnswer(f *testing.F) {
+	f.Add([]byte("\x00\x07\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x02s3\x09amazonaws\x03com\x00\x00\x01\x00\x01"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		out := zone.Answer(b)
+		var m dnsmessage.Message
+		if out != nil && m.Unpack(out) != nil {
+			t.Fatalf("an answer that cannot be read: %x", out)
+		}
+	})
+}
