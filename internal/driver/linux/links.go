@@ -1,0 +1,173 @@
+package linux
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+
+	"cloister/internal/core/fabric"
+)
+
+// mtu is that of AWS inside a VPC: jumbo frames.
+const mtu = 9001
+
+// routerMAC is the network's end of every wire: each port is alone on its own, so all may be equal.
+func routerMAC() net.HardwareAddr { return net.HardwareAddr{0x0e, 0, 0, 0, 0, 1} }
+
+// addPort makes the namespace, the wire and the ways in both directions. Nobody asks for hardware addresses: all
+// neighbours are permanent. The port it gives is never nil; on an error nothing of it is left but its entry.
+func (n *network) addPort(w fabric.Port, s fabric.Subnet) (*port, error) {
+	p := &port{Port: w, subnet: s, ns: -1}
+	if err := n.link(p); err != nil {
+		if e := n.unlink(p); e != nil {
+			err = errors.Join(err, e)
+		}
+		return p, err
+	}
+	return p, nil
+}
+
+func (n *network) link(p *port) error {
+	mac, err := net.ParseMAC(p.MAC)
+	if err != nil {
+		return err
+	}
+	if p.ns, err = newNamespace(); err != nil {
+		return err
+	}
+	if err := sysctls(p.ns, portSettings()); err != nil {
+		return err
+	}
+	at := netlink.NewLinkAttrs()
+	at.Name, at.Alias, at.HardwareAddr, at.MTU, at.NumTxQueues, at.NumRxQueues = p.Alias, p.ID, routerMAC(), mtu, 1, 1
+	err = n.rt.LinkAdd(&netlink.Veth{LinkAttrs: at, PeerName: "eth0", PeerHardwareAddr: mac, PeerMTU: mtu, PeerNamespace: netlink.NsFd(p.ns)})
+	if err != nil {
+		return fmt.Errorf("cannot make its link: %w", err)
+	}
+	l, err := n.rt.LinkByName(p.Alias)
+	if err != nil {
+		return err
+	}
+	ix := l.Attrs().Index
+	if err := errors.Join(n.rt.LinkSetAlias(l, p.ID), n.rt.LinkSetARPOff(l), n.rt.LinkSetUp(l)); err != nil {
+		return err
+	}
+	for _, a := range p.Addrs {
+		err := n.rt.NeighSet(&netlink.Neigh{LinkIndex: ix, State: netlink.NUD_PERMANENT, IP: a.AsSlice(), HardwareAddr: mac, Family: unix.AF_INET})
+		if err != nil {
+			return fmt.Errorf("cannot set its neighbour: %w", err)
+		}
+		r := &netlink.Route{LinkIndex: ix, Table: fabric.LocalTable, Scope: netlink.SCOPE_LINK, Dst: hostNet(a)}
+		if err := n.rt.RouteReplace(r); err != nil {
+			return fmt.Errorf("cannot route %s to it: %w", a, err)
+		}
+	}
+	return p.inside()
+}
+
+// inside sets up the end that a job sees.
+func (p *port) inside() error {
+	h, err := netlink.NewHandleAt(netns.NsHandle(p.ns), unix.NETLINK_ROUTE)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	lo, err := h.LinkByName("lo")
+	if err != nil {
+		return err
+	}
+	eth, err := h.LinkByName("eth0")
+	if err != nil {
+		return err
+	}
+	ix := eth.Attrs().Index
+	if err := errors.Join(h.LinkSetUp(lo), h.LinkSetARPOff(eth)); err != nil {
+		return err
+	}
+	for _, a := range p.Addrs {
+		ad := &netlink.Addr{IPNet: &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(p.subnet.CIDR.Bits(), 32)}, Flags: unix.IFA_F_NOPREFIXROUTE}
+		if err := h.AddrAdd(eth, ad); err != nil {
+			return fmt.Errorf("cannot give it %s: %w", a, err)
+		}
+	}
+	if err := h.LinkSetUp(eth); err != nil {
+		return err
+	}
+	router := net.IP(p.subnet.Router.AsSlice())
+	err = h.NeighSet(&netlink.Neigh{LinkIndex: ix, State: netlink.NUD_PERMANENT, IP: router, HardwareAddr: routerMAC(), Family: unix.AF_INET})
+	if err != nil {
+		return fmt.Errorf("cannot set its router: %w", err)
+	}
+	return h.RouteReplace(&netlink.Route{LinkIndex: ix, Dst: prefixNet(netip.MustParsePrefix("0.0.0.0/0")), Gw: router,
+		Flags: int(netlink.FLAG_ONLINK), Src: p.Addrs[0].AsSlice()})
+}
+
+// removePort ends those who sit on the port, takes its link away, and only then has conntrack forget its addresses: no
+// new entry can arise in between. Its rules must be gone already.
+func (c *child) removePort(n *network, p *port) error {
+	c.killPort(p.ID)
+	if err := n.unlink(p); err != nil {
+		return err
+	}
+	for _, a := range p.Addrs {
+		n.dirty[a] = true
+	}
+	delete(n.ports, p.ID)
+	return n.forget()
+}
+
+func (n *network) unlink(p *port) error {
+	l, err := n.rt.LinkByName(p.Alias)
+	var none netlink.LinkNotFoundError
+	switch {
+	case errors.As(err, &none):
+	case err != nil:
+		return err
+	default:
+		if err := n.rt.LinkDel(l); err != nil {
+			return fmt.Errorf("cannot remove its link: %w", err)
+		}
+	}
+	if p.ns >= 0 {
+		unix.Close(p.ns)
+		p.ns = -1
+	}
+	return nil
+}
+
+// forget flushes the flows of addresses that changed hands, so that the next owner's packets are asked about anew.
+func (n *network) forget() error {
+	if len(n.dirty) == 0 {
+		return nil
+	}
+	if _, err := n.rt.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, flowsOf(n.dirty)); err != nil {
+		return fmt.Errorf("cannot flush flows: %w", err)
+	}
+	clear(n.dirty)
+	return nil
+}
+
+// flowsOf matches flows with one of the addresses at either end of either direction.
+type flowsOf map[netip.Addr]bool
+
+func (f flowsOf) MatchConntrackFlow(c *netlink.ConntrackFlow) bool {
+	for _, ip := range []net.IP{c.Forward.SrcIP, c.Forward.DstIP, c.Reverse.SrcIP, c.Reverse.DstIP} {
+		if a, ok := netip.AddrFromSlice(ip); ok && f[a.Unmap()] {
+			return true
+		}
+	}
+	return false
+}
+
+func hostNet(a netip.Addr) *net.IPNet {
+	return &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(32, 32)}
+}
+
+func prefixNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Masked().Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), 32)}
+}

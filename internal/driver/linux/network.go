@@ -1,0 +1,291 @@
+package linux
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+
+	"cloister/internal/core/fabric"
+)
+
+// network is one namespace and what has been put into it.
+type network struct {
+	id string
+	ns int
+
+	mu     sync.Mutex
+	gone   bool
+	gen    int64
+	err    string // why the desired state doesn't hold
+	rt     *netlink.Handle
+	lo     netlink.Link
+	rules  fabric.Ruleset // what the kernel holds
+	ports  map[string]*port
+	routed routing
+	dirty  map[netip.Addr]bool // addresses whose old flows conntrack may still know
+}
+
+// port is one interface: a namespace for those who sit on it and a link into the network.
+type port struct {
+	fabric.Port
+	subnet fabric.Subnet
+	ns     int
+	closed string // why it isn't open
+}
+
+// set makes the kernel agree with d. Rules go first: a link that comes up before its rules would still be closed, since
+// it is in no set, and one that leaves is shut before it is torn down. It never panics on d: what can't be is an error.
+func (c *child) set(d fabric.Desired) fabric.Status {
+	n, err := c.network(d.Network)
+	if err != nil {
+		return fabric.Status{Network: d.Network, Err: err.Error()}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.gone {
+		return fabric.Status{Network: d.Network, Err: "the network is being removed"}
+	}
+	if d.Generation < n.gen {
+		return n.status()
+	}
+	if err := c.apply(n, d); err != nil {
+		n.err = err.Error()
+	} else {
+		n.err = ""
+		n.gen = d.Generation
+	}
+	return n.status()
+}
+
+func (c *child) apply(n *network, d fabric.Desired) error {
+	if err := validate(d); err != nil {
+		return err
+	}
+	if err := c.loadRules(n, fabric.Compile(d)); err != nil {
+		return fmt.Errorf("cannot load the rules of %s: %w", n.id, err)
+	}
+	want := map[string]fabric.Port{}
+	subnets := map[string]fabric.Subnet{}
+	for _, s := range d.Subnets {
+		subnets[s.ID] = s
+	}
+	for _, p := range d.Ports {
+		want[p.ID] = p
+	}
+	for id, p := range n.ports {
+		if w, ok := want[id]; !ok || !p.same(w, subnets[w.Subnet]) {
+			if err := c.removePort(n, p); err != nil {
+				return fmt.Errorf("cannot remove %s: %w", id, err)
+			}
+		}
+	}
+	if err := n.forget(); err != nil {
+		return err
+	}
+	if err := n.route(d); err != nil {
+		return fmt.Errorf("cannot route %s: %w", n.id, err)
+	}
+	var failed error
+	for _, w := range d.Ports {
+		if p := n.ports[w.ID]; p != nil && p.closed == "" {
+			p.Port = w
+			continue
+		}
+		p, err := n.addPort(w, subnets[w.Subnet])
+		n.ports[w.ID] = p
+		if err != nil {
+			p.closed = err.Error()
+			failed = errors.Join(failed, fmt.Errorf("cannot open %s: %w", w.ID, err))
+		}
+	}
+	return failed
+}
+
+// validate refuses what would make one port's walls another's.
+func validate(d fabric.Desired) error {
+	if d.Network == "" {
+		return errors.New("a network without an id")
+	}
+	subnets := map[string]bool{}
+	for _, s := range d.Subnets {
+		if !s.CIDR.IsValid() || !s.CIDR.Addr().Is4() || !s.Router.Is4() || s.Table <= fabric.LocalTable || subnets[s.ID] {
+			return fmt.Errorf("subnet %s can't be routed", s.ID)
+		}
+		subnets[s.ID] = true
+	}
+	ids, aliases, addrs := map[string]bool{}, map[string]bool{}, map[netip.Addr]bool{}
+	for _, p := range d.Ports {
+		if p.Alias == "" || len(p.Alias) >= unix.IFNAMSIZ || p.Alias == "lo" || !subnets[p.Subnet] || len(p.Addrs) == 0 || ids[p.ID] || aliases[p.Alias] {
+			return fmt.Errorf("port %s can't be linked", p.ID)
+		}
+		ids[p.ID], aliases[p.Alias] = true, true
+		for _, a := range p.Addrs {
+			if !a.Is4() || addrs[a] {
+				return fmt.Errorf("port %s: address %s can't be used", p.ID, a)
+			}
+			addrs[a] = true
+		}
+	}
+	return nil
+}
+
+func (p *port) same(w fabric.Port, s fabric.Subnet) bool {
+	return p.closed == "" && p.Alias == w.Alias && p.MAC == w.MAC && p.Subnet == w.Subnet && slices.Equal(p.Addrs, w.Addrs) &&
+		p.subnet.CIDR == s.CIDR && p.subnet.Router == s.Router
+}
+
+// network gives the namespace of an id, made when there is none: closed, since no rules admit anything yet.
+func (c *child) network(id string) (*network, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := c.networks[id]; n != nil {
+		return n, nil
+	}
+	n := &network{id: id, gen: -1 << 63, ports: map[string]*port{}, dirty: map[netip.Addr]bool{}, routed: newRouting()}
+	ns, err := newNamespace()
+	if err != nil {
+		return nil, err
+	}
+	n.ns = ns
+	if err := c.found(n); err != nil {
+		n.close()
+		return nil, fmt.Errorf("cannot make the network %s: %w", id, err)
+	}
+	c.networks[id] = n
+	return n, nil
+}
+
+func (c *child) found(n *network) (err error) {
+	if err = sysctls(n.ns, networkSettings()); err != nil {
+		return err
+	}
+	if n.rt, err = netlink.NewHandleAt(netns.NsHandle(n.ns), unix.NETLINK_ROUTE, unix.NETLINK_NETFILTER); err != nil {
+		return err
+	}
+	if n.lo, err = n.rt.LinkByName("lo"); err != nil {
+		return err
+	}
+	if err = c.loadRules(n, fabric.Compile(fabric.Desired{Network: n.id})); err != nil {
+		return err
+	}
+	if err = sysctls(n.ns, flowSettings()); err != nil {
+		return err
+	}
+	if err = n.rt.LinkSetUp(n.lo); err != nil {
+		return err
+	}
+	r := netlink.NewRule()
+	r.Family, r.Priority, r.Table = unix.AF_INET, fabric.LocalPriority, fabric.LocalTable
+	return n.rt.RuleAdd(r)
+}
+
+// close gives up what holds the namespace; the kernel takes it down.
+func (n *network) close() {
+	n.gone = true
+	for _, p := range n.ports {
+		if p.ns >= 0 {
+			unix.Close(p.ns)
+		}
+	}
+	n.ports = nil
+	if n.rt != nil {
+		n.rt.Close()
+	}
+	unix.Close(n.ns)
+}
+
+// remove takes a network down with all who sit in it. A network that isn't there is no error.
+func (c *child) remove(id string) error {
+	c.mu.Lock()
+	n := c.networks[id]
+	c.mu.Unlock()
+	if n == nil {
+		return nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.gone {
+		return nil
+	}
+	for _, p := range n.ports {
+		if err := c.removePort(n, p); err != nil {
+			return fmt.Errorf("cannot remove %s: %w", p.ID, err)
+		}
+	}
+	n.close()
+	c.mu.Lock()
+	delete(c.networks, id)
+	c.mu.Unlock()
+	return nil
+}
+
+func (n *network) status() fabric.Status {
+	s := fabric.Status{Network: n.id, Generation: n.gen, Ports: map[string]string{}, Err: n.err}
+	if n.gen == -1<<63 {
+		s.Generation = 0
+	}
+	for id, p := range n.ports {
+		s.Ports[id] = p.closed
+	}
+	return s
+}
+
+func (c *child) status() []fabric.Status {
+	out := []fabric.Status{}
+	for _, n := range c.all() {
+		n.mu.Lock()
+		if !n.gone {
+			out = append(out, n.status())
+		}
+		n.mu.Unlock()
+	}
+	slices.SortFunc(out, func(a, b fabric.Status) int { return strings.Compare(a.Network, b.Network) })
+	return out
+}
+
+// sit runs f while the port stands; ns is its namespace. What sits on a port and its removal exclude each other.
+func (c *child) sit(id string, f func(ns int) error) error {
+	for _, n := range c.all() {
+		n.mu.Lock()
+		p := n.ports[id]
+		if p == nil {
+			n.mu.Unlock()
+			continue
+		}
+		defer n.mu.Unlock()
+		if p.closed != "" {
+			return fmt.Errorf("port %s is closed: %s", id, p.closed)
+		}
+		return f(p.ns)
+	}
+	return fmt.Errorf("no port %s", id)
+}
+
+func (c *child) all() []*network {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Collect(maps.Values(c.networks))
+}
+
+// standing gives a network that was set, locked.
+func (c *child) standing(id string) (*network, error) {
+	c.mu.Lock()
+	n := c.networks[id]
+	c.mu.Unlock()
+	if n != nil {
+		n.mu.Lock()
+		if !n.gone {
+			return n, nil
+		}
+		n.mu.Unlock()
+	}
+	return nil, fmt.Errorf("no network %s", id)
+}

@@ -1,0 +1,199 @@
+package linux
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/google/nftables"
+	"github.com/mdlayher/netlink"
+
+	"cloister/internal/core/fabric"
+)
+
+// A batch must fit the socket buffers of a stock host (208 KiB), acknowledgements and echoes included. Beyond that the
+// kernel may have applied a batch whose answers were lost.
+const (
+	batchMessages = 100
+	batchBytes    = 120 << 10
+	chunkElems    = 200 // elements of one message
+	ruleBytes     = 600 // a generous guess
+	elemBytes     = 120
+)
+
+// loadRules brings the kernel from what it holds to want. What was written is noted batch by batch, so that a repeated
+// attempt starts where this one stopped; the old rules stand until the one transaction that switches.
+func (c *child) loadRules(n *network, want fabric.Ruleset) error {
+	c.nft.Lock()
+	defer c.nft.Unlock()
+	d := fabric.Diff(n.rules, want)
+	n.rules.Table = want.Table
+	b := &batch{ns: n.ns, table: &nftables.Table{Name: want.Table, Family: nftables.TableFamilyIPv4}}
+	if len(n.rules.Chains) == 0 {
+		b.do(1, 64, func(c *nftables.Conn) error { c.AddTable(b.table); return nil }, nil)
+	}
+	for _, s := range d.Sets {
+		b.addSet(s, func() { n.rules.Sets = append(n.rules.Sets, s) })
+	}
+	for _, ch := range d.Chains {
+		b.addChain(ch, func() { n.rules.Chains = append(n.rules.Chains, ch) })
+	}
+	if err := b.flush(); err != nil {
+		return err
+	}
+	if err := b.change(d.Elems, &n.rules); err != nil {
+		return err
+	}
+	for _, name := range d.OldChains {
+		b.do(1, 128, func(c *nftables.Conn) error { c.DelChain(&nftables.Chain{Name: name, Table: b.table}); return nil }, func() {
+			n.rules.Chains = slices.DeleteFunc(n.rules.Chains, func(c fabric.Chain) bool { return c.Name == name })
+		})
+	}
+	for _, name := range d.OldSets {
+		b.do(1, 128, func(c *nftables.Conn) error { c.DelSet(&nftables.Set{Name: name, Table: b.table}); return nil }, func() {
+			n.rules.Sets = slices.DeleteFunc(n.rules.Sets, func(s fabric.Set) bool { return s.Name == name })
+		})
+	}
+	if err := b.flush(); err != nil {
+		return err
+	}
+	n.rules = want // the same content, in the order that the next difference counts on
+	return nil
+}
+
+// batch collects commands and sends them as transactions. The first error sticks.
+type batch struct {
+	ns              int
+	table           *nftables.Table
+	conn            *nftables.Conn
+	messages, bytes int
+	done            []func()
+	err             error
+}
+
+// do adds a command; done is called once its transaction holds.
+func (b *batch) do(messages, bytes int, cmd func(*nftables.Conn) error, done func()) {
+	if b.err != nil {
+		return
+	}
+	if b.messages > 0 && (b.messages+messages > batchMessages || b.bytes+bytes > batchBytes) {
+		if b.flush() != nil {
+			return
+		}
+	}
+	if b.conn == nil {
+		// A connection for each transaction: answers of a failed one can't be taken for those of the next.
+		b.conn, b.err = nftables.New(nftables.WithNetNSFd(b.ns), nftables.WithSockOptions(func(c *netlink.Conn) error {
+			c.SetReadBuffer(1 << 20) // as far as the host lets it
+			c.SetWriteBuffer(1 << 20)
+			return nil
+		}))
+		if b.err != nil {
+			return
+		}
+	}
+	b.messages += messages
+	b.bytes += bytes
+	if err := cmd(b.conn); err != nil {
+		b.err = err
+		return
+	}
+	if done != nil {
+		b.done = append(b.done, done)
+	}
+}
+
+func (b *batch) flush() error {
+	if b.err != nil || b.conn == nil {
+		return b.err
+	}
+	b.err = b.conn.Flush()
+	if b.err == nil {
+		for _, f := range b.done {
+			f()
+		}
+	}
+	b.conn, b.messages, b.bytes, b.done = nil, 0, 0, nil
+	return b.err
+}
+
+// addSet makes a set with the elements that it has from the start.
+func (b *batch) addSet(s fabric.Set, done func()) {
+	set := b.set(s)
+	b.do(1, 256, func(c *nftables.Conn) error { return c.AddSet(set, nil) }, done)
+	for part := range slices.Chunk(s.Elems, chunkElems) {
+		b.do(1, len(part)*elemBytes, func(c *nftables.Conn) error { return c.SetAddElements(set, elements(s.Kind, part)) }, nil)
+	}
+}
+
+// addChain makes a chain that nothing jumps to yet, or a hook that admits nobody.
+func (b *batch) addChain(ch fabric.Chain, done func()) {
+	chain, err := b.chain(ch)
+	if err != nil {
+		b.err = err
+		return
+	}
+	// A half chain that an earlier attempt left under this name is emptied first.
+	b.do(2, 256, func(c *nftables.Conn) error { c.AddChain(chain); c.FlushChain(chain); return nil }, nil)
+	for _, r := range ch.Rules {
+		rule, err := b.rule(chain, r)
+		if err != nil {
+			b.err = fmt.Errorf("chain %s: %w", ch.Name, err)
+			return
+		}
+		b.do(1, ruleBytes, func(c *nftables.Conn) error { c.AddRule(rule); return nil }, nil)
+	}
+	// Only a whole chain counts as written.
+	b.do(0, 0, func(*nftables.Conn) error { return nil }, done)
+}
+
+// change is the switch: one transaction when it fits, else all that leaves before the first that comes.
+func (b *batch) change(all []fabric.Change, have *fabric.Ruleset) error {
+	size := 0
+	for _, c := range all {
+		size += (len(c.Del) + len(c.Add)) * elemBytes
+	}
+	for _, c := range all {
+		b.eachChunk(c.Set, c.Del, func(conn *nftables.Conn, s *nftables.Set, e []nftables.SetElement) error {
+			return conn.SetDeleteElements(s, e)
+		}, func(part []fabric.Elem) { edit(have, c.Set.Name, part, nil) })
+	}
+	if size > batchBytes {
+		if err := b.flush(); err != nil {
+			return err
+		}
+	}
+	for _, c := range all {
+		b.eachChunk(c.Set, c.Add, func(conn *nftables.Conn, s *nftables.Set, e []nftables.SetElement) error {
+			return conn.SetAddElements(s, e)
+		}, func(part []fabric.Elem) { edit(have, c.Set.Name, nil, part) })
+	}
+	return b.flush()
+}
+
+func (b *batch) eachChunk(s fabric.Set, elems []fabric.Elem, cmd func(*nftables.Conn, *nftables.Set, []nftables.SetElement) error, done func([]fabric.Elem)) {
+	set := b.set(s)
+	for part := range slices.Chunk(elems, chunkElems) {
+		b.do(1, len(part)*elemBytes, func(c *nftables.Conn) error { return cmd(c, set, elements(s.Kind, part)) }, func() { done(part) })
+	}
+}
+
+// edit notes which elements a set holds now.
+func edit(have *fabric.Ruleset, name string, del, add []fabric.Elem) {
+	for i := range have.Sets {
+		s := &have.Sets[i]
+		if s.Name != name {
+			continue
+		}
+		gone := make(map[fabric.Elem]bool, len(del))
+		for _, e := range del {
+			gone[e] = true
+		}
+		kept := make([]fabric.Elem, 0, len(s.Elems)+len(add))
+		for _, e := range s.Elems {
+			if !gone[e] {
+				kept = append(kept, e)
+			}
+		}
+		s.Elems = append(kept, add...)
+	}
+}
