@@ -32,7 +32,12 @@ func (c *clause) within(col, prefix string) {
 	}
 }
 
-func (c *clause) where() string { return " where " + strings.Join(c.text, " and ") }
+func (c *clause) where() string {
+	if len(c.text) == 0 {
+		return ""
+	}
+	return " where " + strings.Join(c.text, " and ")
+}
 
 // limit adds the limit of a query, 0 being none.
 func (c *clause) limit(n int) string {
@@ -112,7 +117,9 @@ func trailSQL(q store.TrailQuery) (string, []any) {
 		from, seq = "trail_resources x cross join trail e on e.seq = x.seq", "x.seq"
 		c.and("x.arn = ?", q.Resource)
 	}
-	c.and(seq+" > ?", q.AfterSeq)
+	if q.AfterSeq > 0 {
+		c.and(seq+" > ?", q.AfterSeq)
+	}
 	if q.BeforeSeq > 0 {
 		c.and(seq+" < ?", q.BeforeSeq)
 	}

@@ -55,10 +55,10 @@ create table trail (
 	event      blob    not null
 ) strict;
 
-create index trail_by_recipient on trail (recipient);
+-- The time stands behind the sequence, so that a search for a span of time passes over the rest without reading events.
+create index trail_by_recipient on trail (recipient, seq, time);
+create index trail_by_name on trail (recipient, name, seq, time);
 create index trail_by_request on trail (request_id);
-create index trail_by_name on trail (recipient, name);
-create index trail_by_time on trail (time);
 
 -- No foreign key: without an index on seq alone each deletion would scan, with one each append would pay for it.
 create table trail_resources (
