@@ -1,0 +1,351 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"cloister/internal/api"
+	"cloister/internal/core/fault"
+	shape "cloister/internal/shape/s3"
+	"cloister/internal/store"
+)
+
+const maxKey = 1024 // bytes of UTF-8
+
+func checkKey(key string) error {
+	switch {
+	case key == "" || !utf8.ValidString(key):
+		return fault.New("InvalidURI", "Couldn't parse the specified URI.").With(400)
+	case len(key) > maxKey:
+		return fault.New("KeyTooLongError", "Your key is too long").With(400).Field("MaxSizeAllowed", "1024")
+	}
+	return nil
+}
+
+func objectID(bucket, key string) string { return bucket + "\x00" + key }
+
+func noKey(key string) error {
+	return fault.New("NoSuchKey", "The specified key does not exist.").With(404).Field("Key", key)
+}
+
+// checkClass takes the one class there is and tells the others of S3 from nonsense.
+func checkClass(class *string) error {
+	switch str(class) {
+	case "", "STANDARD":
+		return nil
+	case "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER", "DEEP_ARCHIVE", "OUTPOSTS", "GLACIER_IR", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS", "FSX_ONTAP":
+		return &fault.Fault{Kind: fault.NotHonoured, Param: "StorageClass", Message: "StorageClass " + *class + " is not honoured: the one storage class here is STANDARD."}
+	}
+	return fault.New("InvalidStorageClass", "The storage class you specified is not valid").With(400).Field("StorageClassRequested", *class)
+}
+
+// makeHead gathers what goes with the bytes; user metadata is limited to 2 KiB of names and values.
+func makeHead(contentType, cache, disposition, encoding, language, expires *string, meta map[string]string) (Head, error) {
+	h := Head{ContentType: str(contentType), CacheControl: str(cache), ContentDisposition: str(disposition), ContentLanguage: str(language), Expires: str(expires)}
+	if h.ContentType == "" {
+		h.ContentType = "binary/octet-stream"
+	}
+	var codings []string // aws-chunked was for the way alone
+	for _, e := range strings.Split(str(encoding), ",") {
+		if e = strings.TrimSpace(e); e != "" && !strings.EqualFold(e, "aws-chunked") {
+			codings = append(codings, e)
+		}
+	}
+	h.ContentEncoding = strings.Join(codings, ",")
+	size := 0
+	for k, v := range meta {
+		if h.Meta == nil {
+			h.Meta = map[string]string{}
+		}
+		size += len(k) + len(v)
+		h.Meta[strings.ToLower(k)] = v
+	}
+	if size > 2048 {
+		return h, fault.New("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size").With(400).Field("MaxSizeAllowed", "2048")
+	}
+	return h, nil
+}
+
+// condition is what a write demands of the object that is there.
+type condition struct{ ifMatch, ifNoneMatch *string }
+
+func (w condition) keys() map[string][]string {
+	k := map[string][]string{}
+	if w.ifMatch != nil {
+		k["s3:if-match"] = []string{*w.ifMatch}
+	}
+	if w.ifNoneMatch != nil {
+		k["s3:if-none-match"] = []string{*w.ifNoneMatch}
+	}
+	return k
+}
+
+func (w condition) check() error {
+	if w.ifNoneMatch != nil && *w.ifNoneMatch != "*" {
+		return fault.New("NotImplemented", "A header you provided implies functionality that is not implemented").With(501).
+			Field("Header", "If-None-Match").Field("additionalMessage", "If-None-Match with a specific ETag is not supported on writes")
+	}
+	return nil
+}
+
+// hold checks the condition against what is there; old is nil when nothing is.
+func (w condition) hold(key string, old *Object) error {
+	switch {
+	case w.ifNoneMatch != nil && old != nil:
+		return unmet("If-None-Match")
+	case w.ifMatch != nil && old == nil:
+		return noKey(key)
+	case w.ifMatch != nil && !matches(*w.ifMatch, old.ETag):
+		return unmet("If-Match")
+	}
+	return nil
+}
+
+func unmet(header string) error {
+	return fault.New("PreconditionFailed", "At least one of the pre-conditions you specified did not hold").With(412).Field("Condition", header)
+}
+
+// matches reports whether a list of entity tags names etag.
+func matches(list, etag string) bool {
+	for _, t := range strings.Split(list, ",") {
+		t = strings.TrimPrefix(strings.TrimSpace(t), "W/")
+		if t == "*" || strings.Trim(t, `"`) == etag {
+			return true
+		}
+	}
+	return false
+}
+
+// current reads the object that is there, nil if none.
+func current(v store.View, sc store.Scope, id string) (*store.Item[Object], error) {
+	it, err := objects.Get(v, sc, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return &it, err
+}
+
+// replace writes the object's row over whatever is there, if the condition holds.
+func replace(tx store.Tx, b store.Item[Bucket], sc store.Scope, key string, w condition, o Object, t *trash) error {
+	old, err := current(tx, sc, objectID(b.ID, key))
+	if err != nil {
+		return err
+	}
+	if old == nil {
+		if err := w.hold(key, nil); err != nil {
+			return err
+		}
+		return objects.Create(tx, sc, objectID(b.ID, key), &o)
+	}
+	if err := w.hold(key, &old.Value); err != nil {
+		return err
+	}
+	if err := t.object(tx, sc, old.Value); err != nil {
+		return err
+	}
+	old.Value = o
+	return objects.Save(tx, old)
+}
+
+// enter reads the bucket for a stream row and checks, before any byte is taken, what can be checked then.
+func enter(ctx context.Context, c *api.Call, name, expectedOwner *string, f func(store.View, store.Item[Bucket], store.Scope) error) (b store.Item[Bucket], sc store.Scope, err error) {
+	err = c.Read(ctx, func(v store.View) (err error) {
+		if b, err = find(c, v, name, expectedOwner); err != nil {
+			return err
+		}
+		sc = home(c.Partition, b.Value)
+		if f != nil {
+			return f(v, b, sc)
+		}
+		return nil
+	})
+	return b, sc, err
+}
+
+func (s *Service) putObject() api.Rower {
+	return api.Op[shape.PutObjectRequest, shape.PutObjectOutput]{
+		Name: "PutObject",
+		Honours: []string{"Bucket", "Key", "Body", "ExpectedBucketOwner", "ContentLength", "ContentMD5", "ContentType", "CacheControl", "ContentDisposition",
+			"ContentEncoding", "ContentLanguage", "Expires", "Metadata.*", "Metadata", "ChecksumAlgorithm", "ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME",
+			"ChecksumSHA1", "ChecksumSHA256", "IfMatch", "IfNoneMatch", "StorageClass"},
+		Anonymous: true,
+		Questions: onObject("s3:PutObject", func(in *shape.PutObjectRequest) (_, _, _ *string) { return in.Bucket, in.Key, in.ExpectedBucketOwner },
+			func(in *shape.PutObjectRequest) map[string][]string {
+				k := condition{in.IfMatch, in.IfNoneMatch}.keys()
+				if in.StorageClass != nil {
+					k["s3:x-amz-storage-class"] = []string{*in.StorageClass}
+				}
+				return k
+			}),
+		Stream: s.put,
+	}
+}
+
+func (s *Service) put(ctx context.Context, c *api.Call, in *shape.PutObjectRequest) (*shape.PutObjectOutput, error) {
+	key := str(in.Key)
+	if err := errors.Join(checkKey(key), checkClass(in.StorageClass)); err != nil {
+		return nil, err
+	}
+	head, err := makeHead(in.ContentType, in.CacheControl, in.ContentDisposition, in.ContentEncoding, in.ContentLanguage, in.Expires, in.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	w := condition{in.IfMatch, in.IfNoneMatch}
+	if err := w.check(); err != nil {
+		return nil, err
+	}
+	b, sc, err := enter(ctx, c, in.Bucket, in.ExpectedBucketOwner, func(v store.View, b store.Item[Bucket], sc store.Scope) error {
+		old, err := current(v, sc, objectID(b.ID, key))
+		if err != nil || old == nil {
+			return errors.Join(err, w.hold(key, nil))
+		}
+		return w.hold(key, &old.Value)
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.Touch(objectARN(c, b.ID, key))
+	blob, d, err := s.receive(ctx, c, in.Body, claim{length: in.ContentLength, md5: in.ContentMD5, algorithm: in.ChecksumAlgorithm,
+		sums: [5]*string{in.ChecksumCRC32, in.ChecksumCRC32C, in.ChecksumCRC64NVME, in.ChecksumSHA1, in.ChecksumSHA256}})
+	if err != nil {
+		return nil, err
+	}
+	out := &shape.PutObjectOutput{ETag: quoted(d.etag()), ChecksumType: ptr(d.sum.Type)}
+	d.sum.place([5]**string{&out.ChecksumCRC32, &out.ChecksumCRC32C, &out.ChecksumCRC64NVME, &out.ChecksumSHA1, &out.ChecksumSHA256})
+	var t trash
+	_, err = c.Commit(ctx, func(tx store.Tx) (any, error) {
+		t = trash{}
+		if err := again(tx, b); err != nil {
+			return nil, err
+		}
+		o := Object{Size: d.size, ETag: d.etag(), Modified: seconds(tx), Blob: blob, Sum: d.sum, Head: head}
+		return out, replace(tx, b, sc, key, w, o, &t)
+	})
+	if err != nil {
+		s.forsake(ctx, c, blob)
+		return nil, full(err)
+	}
+	s.empty(ctx, t)
+	return out, nil
+}
+
+func (s *Service) deleteObject() api.Rower {
+	return api.Op[shape.DeleteObjectRequest, shape.DeleteObjectOutput]{
+		Name:      "DeleteObject",
+		Honours:   []string{"Bucket", "Key", "ExpectedBucketOwner", "IfMatch"},
+		Anonymous: true,
+		Questions: onObject("s3:DeleteObject", func(in *shape.DeleteObjectRequest) (_, _, _ *string) {
+			return in.Bucket, in.Key, in.ExpectedBucketOwner
+		},
+			func(in *shape.DeleteObjectRequest) map[string][]string { return condition{ifMatch: in.IfMatch}.keys() }),
+		Stream: func(ctx context.Context, c *api.Call, in *shape.DeleteObjectRequest) (*shape.DeleteObjectOutput, error) {
+			if err := checkKey(str(in.Key)); err != nil {
+				return nil, err
+			}
+			out := &shape.DeleteObjectOutput{}
+			var t trash
+			_, err := c.Commit(ctx, func(tx store.Tx) (any, error) {
+				t = trash{}
+				b, err := find(c, tx, in.Bucket, in.ExpectedBucketOwner)
+				if err != nil {
+					return nil, err
+				}
+				c.Touch(objectARN(c, b.ID, *in.Key))
+				return out, remove(tx, home(c.Partition, b.Value), b.ID, *in.Key, condition{ifMatch: in.IfMatch}, &t)
+			})
+			if err != nil {
+				return nil, full(err)
+			}
+			s.empty(ctx, t)
+			return out, nil
+		},
+	}
+}
+
+// remove deletes an object if the condition holds; what is not there is as good as deleted.
+func remove(tx store.Tx, sc store.Scope, bucket, key string, w condition, t *trash) error {
+	old, err := current(tx, sc, objectID(bucket, key))
+	if err != nil {
+		return err
+	}
+	if old == nil {
+		return w.hold(key, nil)
+	}
+	if err := w.hold(key, &old.Value); err != nil {
+		return err
+	}
+	if err := t.object(tx, sc, old.Value); err != nil {
+		return err
+	}
+	return objects.Delete(tx, sc, old.ID)
+}
+
+func (s *Service) deleteObjects() api.Rower {
+	return api.Op[shape.DeleteObjectsRequest, shape.DeleteObjectsOutput]{
+		Name:    "DeleteObjects",
+		Honours: []string{"Bucket", "ExpectedBucketOwner", "ChecksumAlgorithm", "Delete.Quiet", "Delete.Objects.Key", "Delete.Objects.ETag"},
+		// Each key is asked about on its own in the row: one refusal is an entry of the answer, not the answer.
+		Questions: func(c *api.Call, v store.View, in *shape.DeleteObjectsRequest) ([]api.Question, error) {
+			_, err := find(c, v, in.Bucket, in.ExpectedBucketOwner)
+			return []api.Question{}, err
+		},
+		Stream: s.deleteMany,
+	}
+}
+
+func (s *Service) deleteMany(ctx context.Context, c *api.Call, in *shape.DeleteObjectsRequest) (*shape.DeleteObjectsOutput, error) {
+	if in.Delete == nil || len(in.Delete.Objects) == 0 || len(in.Delete.Objects) > 1000 {
+		return nil, fault.New("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema").With(400)
+	}
+	refused := make([]error, len(in.Delete.Objects))
+	b, sc, err := enter(ctx, c, in.Bucket, in.ExpectedBucketOwner, func(v store.View, b store.Item[Bucket], _ store.Scope) error {
+		for i, o := range in.Delete.Objects {
+			if refused[i] = checkKey(str(o.Key)); refused[i] == nil {
+				refused[i] = c.May(v, ask(b, "s3:DeleteObject", objectARN(c, b.ID, *o.Key), nil))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range in.Delete.Objects {
+		c.Touch(objectARN(c, b.ID, str(o.Key)))
+	}
+	out := &shape.DeleteObjectsOutput{}
+	var t trash
+	_, err = c.Commit(ctx, func(tx store.Tx) (any, error) {
+		t, *out = trash{}, shape.DeleteObjectsOutput{}
+		if err := again(tx, b); err != nil {
+			return nil, err
+		}
+		for i, o := range in.Delete.Objects {
+			err := refused[i]
+			if err == nil {
+				err = remove(tx, sc, b.ID, *o.Key, condition{ifMatch: o.ETag}, &t)
+			}
+			var f *fault.Fault
+			switch {
+			case err == nil && (in.Delete.Quiet == nil || !*in.Delete.Quiet):
+				out.Deleted = append(out.Deleted, shape.DeletedObject{Key: o.Key})
+			case err == nil:
+			case !errors.As(err, &f):
+				return nil, err
+			default:
+				code := f.Code
+				if code == "" {
+					code = f.Kind.String() // AccessDenied is the one kind that comes here
+				}
+				out.Errors = append(out.Errors, shape.Error{Key: o.Key, Code: ptr(code), Message: ptr(f.Message)})
+			}
+		}
+		return out, nil
+	})
+	if err != nil {
+		return nil, full(err)
+	}
+	s.empty(ctx, t)
+	return out, nil
+}

@@ -1,0 +1,265 @@
+// Package s3 is Amazon S3: buckets, objects, multipart uploads and bucket policies. The index is rows of the ledger and the bytes are
+// blobs; an object is there when its row is, so bytes are written and synced first and what a row let go of is removed after its commit.
+//
+// A bucket is owned by its account for ever (BucketOwnerEnforced): there are no ACLs, no versions and one storage class. Objects are
+// not encrypted at rest yet; a request that asks for it is refused by the gate, for no row honours those members.
+package s3
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"cloister/internal/api"
+	"cloister/internal/core/fault"
+	"cloister/internal/store"
+)
+
+// Blobs keeps bytes under ids of 32 to 64 lower-case hex digits.
+type Blobs interface {
+	// Write is durable when it returns nil, and leaves nothing on any error; store.ErrFull when the disk is.
+	Write(ctx context.Context, id string, fill func(io.Writer) error) error
+	// Open reads a blob and gives out checked bytes only; store.ErrNotFound if there is none.
+	Open(ctx context.Context, id string) (io.ReadSeekCloser, error)
+	// Remove deletes a blob; it is no error if there is none. Whoever reads it reads on.
+	Remove(ctx context.Context, id string) error
+}
+
+// Principals binds the principals of a policy to unique ids, so that a grant dies with its user or role.
+type Principals interface {
+	// ResolvePrincipal gives the unique id (AIDA..., AROA...) behind a user's or role's ARN.
+	ResolvePrincipal(v store.View, arn string) (id string, ok bool)
+	// RenderPrincipal is its inverse; not ok when the principal is gone.
+	RenderPrincipal(v store.View, id string) (arn string, ok bool)
+}
+
+// Service answers the S3 operations.
+type Service struct {
+	blobs      Blobs
+	principals Principals
+	pins       pins
+	buffers    sync.Pool // *[]byte of 64 KiB
+}
+
+// New makes the service over its bytes.
+func New(b Blobs, p Principals) *Service {
+	return &Service{blobs: b, principals: p, pins: pins{held: map[string]int{}, doomed: map[string][]string{}}}
+}
+
+// Operations is the table.
+func (s *Service) Operations() []api.Operation {
+	return api.Rows("s3",
+		s.createBucket(), s.deleteBucket(), s.headBucket(), s.listBuckets(), s.getBucketLocation(),
+		s.putBucketPolicy(), s.getBucketPolicy(), s.deleteBucketPolicy(),
+		s.putBucketTagging(), s.getBucketTagging(), s.deleteBucketTagging(),
+		s.putObject(), s.getObject(), s.headObject(), s.deleteObject(), s.deleteObjects(),
+		s.listObjectsV2(), s.listObjects(),
+		s.createMultipartUpload(), s.uploadPart(), s.completeMultipartUpload(), s.abortMultipartUpload(),
+		s.listParts(), s.listMultipartUploads(),
+	)
+}
+
+// Bucket is a row in the partition's scope; the id is the name.
+type Bucket struct {
+	ID      string // of this bucket, apart from an earlier one of its name
+	Owner   string // account
+	Region  string
+	Created time.Time
+	Policy  string `json:",omitempty"` // principals bound to unique ids
+}
+
+// Head is what a client gives along with the bytes and gets back with them.
+type Head struct {
+	ContentType        string            `json:",omitempty"`
+	CacheControl       string            `json:",omitempty"`
+	ContentDisposition string            `json:",omitempty"`
+	ContentEncoding    string            `json:",omitempty"`
+	ContentLanguage    string            `json:",omitempty"`
+	Expires            string            `json:",omitempty"`
+	Meta               map[string]string `json:",omitempty"` // x-amz-meta-*, lower-case names
+}
+
+// Object is a row in its bucket's account and region; the id is bucket, NUL, key.
+type Object struct {
+	Size     int64
+	ETag     string // without quotes
+	Modified time.Time
+	Blob     string `json:",omitempty"` // one of Blob
+	Upload   string `json:",omitempty"` // and Upload, whose manifest lists the blobs
+	Parts    int    `json:",omitempty"`
+	Sum      Sum    `json:",omitzero"`
+	Head     Head   `json:",omitzero"`
+}
+
+// Upload is a multipart upload in progress; the id is bucket, NUL, key, NUL, upload id.
+type Upload struct {
+	Initiated time.Time
+	Initiator string // ARN
+	Algorithm string `json:",omitempty"` // what the client chose; empty: nothing
+	Type      string `json:",omitempty"`
+	Head      Head   `json:",omitzero"`
+}
+
+// Part is a part of an upload; the id is upload id, slash, number in five digits. In a manifest it is a part of the object.
+type Part struct {
+	Number   int64
+	Size     int64
+	ETag     string
+	Modified time.Time
+	Blob     string
+	Sum      Sum `json:",omitzero"` // of the upload's algorithm, CRC64NVME if it has none
+}
+
+// Manifest lists the parts of a multipart object; the id is the upload's.
+type Manifest struct{ Parts []Part }
+
+var (
+	buckets = store.Table[Bucket]{Kind: "s3-bucket", Terms: func(b *Bucket) []store.Term {
+		return []store.Term{{Name: "owner", Value: b.Owner}}
+	}}
+	objects = store.Table[Object]{Kind: "s3-object", Terms: func(o *Object) []store.Term { return blobTerms(o.Blob) }}
+	uploads = store.Table[Upload]{Kind: "s3-upload"}
+	parts   = store.Table[Part]{Kind: "s3-part", Terms: func(p *Part) []store.Term { return blobTerms(p.Blob) }}
+
+	manifests = store.Table[Manifest]{Kind: "s3-manifest", Terms: func(m *Manifest) []store.Term {
+		var ids []string
+		for _, p := range m.Parts {
+			ids = append(ids, p.Blob)
+		}
+		return blobTerms(ids...)
+	}}
+)
+
+func blobTerms(ids ...string) []store.Term {
+	var t []store.Term
+	for _, id := range ids {
+		if id != "" {
+			t = append(t, store.Term{Name: "blob", Value: id, Unique: true})
+		}
+	}
+	return t
+}
+
+// Known says whether a row of the ledger holds the blob: what the sweep at start asks before it removes one.
+func Known(v store.View, id string) (bool, error) {
+	for _, kind := range []string{objects.Kind, manifests.Kind, parts.Kind} {
+		rs, err := v.List(store.Query{Kind: kind, AnyScope: true, Term: store.Term{Name: "blob", Value: id}, Limit: 1})
+		if err != nil || len(rs) > 0 {
+			return len(rs) > 0, err
+		}
+	}
+	return false, nil
+}
+
+// Home is the scope of what lies in a bucket.
+func home(partition string, b Bucket) store.Scope {
+	return store.Scope{Partition: partition, Account: b.Owner, Region: b.Region}
+}
+
+func land(c *api.Call) store.Scope { return store.Scope{Partition: c.Partition} }
+
+// find reads a bucket and checks that the request may speak to it here: NoSuchBucket, PermanentRedirect, AccessDenied.
+func find(c *api.Call, v store.View, name, expectedOwner *string) (store.Item[Bucket], error) {
+	b, err := findAnywhere(c, v, name, expectedOwner)
+	if err == nil && b.Value.Region != c.Region {
+		host := b.ID + ".s3." + b.Value.Region + ".amazonaws.com"
+		return b, fault.New("PermanentRedirect", "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.").
+			With(301).Field("Endpoint", host).Field("Bucket", b.ID).Field("x-amz-bucket-region", b.Value.Region)
+	}
+	return b, err
+}
+
+func findAnywhere(c *api.Call, v store.View, name, expectedOwner *string) (store.Item[Bucket], error) {
+	b, err := buckets.Get(v, land(c), str(name))
+	if errors.Is(err, store.ErrNotFound) {
+		return b, noBucket(str(name))
+	}
+	if err == nil && expectedOwner != nil && *expectedOwner != b.Value.Owner {
+		return b, fault.Of(fault.AccessDenied, "Access Denied")
+	}
+	return b, err
+}
+
+func noBucket(name string) error {
+	return fault.New("NoSuchBucket", "The specified bucket does not exist").With(404).Field("BucketName", name)
+}
+
+// again reads the bucket inside the transaction that writes: the one that was asked about must still be there.
+func again(tx store.View, b store.Item[Bucket]) error {
+	now, err := buckets.Get(tx, b.Scope, b.ID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && now.Value.ID != b.Value.ID {
+		return noBucket(b.ID)
+	}
+	return err
+}
+
+func bucketARN(c *api.Call, bucket string) string { return "arn:" + c.Partition + ":s3:::" + bucket }
+
+func objectARN(c *api.Call, bucket, key string) string { return bucketARN(c, bucket) + "/" + key }
+
+// ask makes the question about a bucket's resource; its policy comes along.
+func ask(b store.Item[Bucket], action, resource string, keys map[string][]string) api.Question {
+	q := api.Question{Action: action, Resource: resource, Owner: b.Value.Owner, Keys: keys}
+	if b.Value.Policy != "" {
+		q.Policy = &api.ResourcePolicy{Kind: "bucket", Name: "bucket policy of " + b.ID, Text: b.Value.Policy}
+	}
+	return q
+}
+
+// onBucket asks one action about the bucket that the input names.
+func onBucket[I any](action string, of func(*I) (bucket, expectedOwner *string)) func(*api.Call, store.View, *I) ([]api.Question, error) {
+	return func(c *api.Call, v store.View, in *I) ([]api.Question, error) {
+		name, expected := of(in)
+		b, err := find(c, v, name, expected)
+		if err != nil {
+			return nil, err
+		}
+		return []api.Question{ask(b, action, bucketARN(c, b.ID), nil)}, nil
+	}
+}
+
+// onObject asks one action about the object that the input names.
+func onObject[I any](action string, of func(*I) (bucket, key, expectedOwner *string), keys func(*I) map[string][]string) func(*api.Call, store.View, *I) ([]api.Question, error) {
+	return func(c *api.Call, v store.View, in *I) ([]api.Question, error) {
+		name, key, expected := of(in)
+		b, err := find(c, v, name, expected)
+		if err != nil {
+			return nil, err
+		}
+		q := ask(b, action, objectARN(c, b.ID, str(key)), nil)
+		if keys != nil {
+			q.Keys = keys(in)
+		}
+		return []api.Question{q}, nil
+	}
+}
+
+// canonical is the canonical user id of an account: 64 hex digits that say nothing.
+func canonical(partition, account string) string {
+	h := sha256.Sum256([]byte("cloister canonical user\x00" + partition + "\x00" + account))
+	return hex.EncodeToString(h[:])
+}
+
+func str(p *string) string {
+	if p == nil {
+		return ""
+	}
+	return *p
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// opt is nil for the zero value: a header that is not there.
+func opt[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+func quoted(etag string) *string { return ptr(`"` + etag + `"`) }

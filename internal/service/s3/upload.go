@@ -1,0 +1,371 @@
+package s3
+
+import (
+	"context"
+	"crypto/md5" //nolint:gosec // an ETag is MD5 by S3's contract
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"cloister/internal/api"
+	"cloister/internal/core/fault"
+	shape "cloister/internal/shape/s3"
+	"cloister/internal/store"
+)
+
+func uploadID(bucket, key, id string) string { return objectID(bucket, key) + "\x00" + id }
+
+func partID(upload string, n int64) string { return fmt.Sprintf("%s/%05d", upload, n) }
+
+func badPartNumber() error {
+	return fault.New("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive").With(400).Field("ArgumentName", "partNumber")
+}
+
+// inProgress reads an upload; NoSuchUpload if it is unknown, aborted, completed, or of another key.
+func inProgress(v store.View, sc store.Scope, bucket, key, id string) (store.Item[Upload], error) {
+	u, err := uploads.Get(v, sc, uploadID(bucket, key, id))
+	if errors.Is(err, store.ErrNotFound) {
+		return u, fault.New("NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.").
+			With(404).Field("UploadId", id)
+	}
+	return u, err
+}
+
+// sumKind decides whether an upload's checksum is of the whole or of its parts' checksums.
+func sumKind(algorithm, kind string) (string, error) {
+	switch {
+	case algorithm == "" && kind != "":
+		return "", fault.New("InvalidRequest", "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.").With(400)
+	case algorithm == "":
+		return "", nil
+	case newHash(algorithm) == nil:
+		return "", fault.New("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]").With(400)
+	case kind == "" && algorithm == standing:
+		return fullObject, nil
+	case kind == "":
+		return composite, nil
+	case kind == fullObject && strings.HasPrefix(algorithm, "SHA"), kind == composite && algorithm == standing:
+		return "", fault.New("InvalidRequest", "The %s checksum type cannot be used with the %s checksum algorithm.", kind, strings.ToLower(algorithm)).With(400)
+	case kind != fullObject && kind != composite:
+		return "", fault.New("InvalidRequest", "Value for x-amz-checksum-type header is invalid.").With(400)
+	}
+	return kind, nil
+}
+
+func (s *Service) createMultipartUpload() api.Rower {
+	return api.Op[shape.CreateMultipartUploadRequest, shape.CreateMultipartUploadOutput]{
+		Name: "CreateMultipartUpload",
+		Honours: []string{"Bucket", "Key", "ExpectedBucketOwner", "ContentType", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage",
+			"Expires", "Metadata", "Metadata.*", "StorageClass", "ChecksumAlgorithm", "ChecksumType"},
+		Questions: onObject("s3:PutObject", func(in *shape.CreateMultipartUploadRequest) (_, _, _ *string) {
+			return in.Bucket, in.Key, in.ExpectedBucketOwner
+		}, func(in *shape.CreateMultipartUploadRequest) map[string][]string {
+			if in.StorageClass == nil {
+				return nil
+			}
+			return map[string][]string{"s3:x-amz-storage-class": {*in.StorageClass}}
+		}),
+		Act: func(c *api.Call, tx store.Tx, in *shape.CreateMultipartUploadRequest) (*shape.CreateMultipartUploadOutput, error) {
+			if err := errors.Join(checkKey(str(in.Key)), checkClass(in.StorageClass)); err != nil {
+				return nil, err
+			}
+			b, err := find(c, tx, in.Bucket, in.ExpectedBucketOwner)
+			if err != nil {
+				return nil, err
+			}
+			c.Touch(objectARN(c, b.ID, *in.Key))
+			u := Upload{Initiated: seconds(tx), Algorithm: str(in.ChecksumAlgorithm)}
+			if c.Caller != nil {
+				u.Initiator = c.Caller.ARN
+			}
+			if u.Type, err = sumKind(u.Algorithm, str(in.ChecksumType)); err != nil {
+				return nil, err
+			}
+			u.Head, err = makeHead(in.ContentType, in.CacheControl, in.ContentDisposition, in.ContentEncoding, in.ContentLanguage, in.Expires, in.Metadata)
+			if err != nil {
+				return nil, err
+			}
+			id := c.Dice.Hex(64)
+			return &shape.CreateMultipartUploadOutput{Bucket: in.Bucket, Key: in.Key, UploadId: &id, ChecksumAlgorithm: in.ChecksumAlgorithm, ChecksumType: opt(u.Type)},
+				uploads.Create(tx, home(c.Partition, b.Value), uploadID(b.ID, *in.Key, id), &u)
+		},
+	}
+}
+
+func (s *Service) uploadPart() api.Rower {
+	return api.Op[shape.UploadPartRequest, shape.UploadPartOutput]{
+		Name: "UploadPart",
+		Honours: []string{"Bucket", "Key", "ExpectedBucketOwner", "Body", "PartNumber", "UploadId", "ContentLength", "ContentMD5", "ChecksumAlgorithm",
+			"ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256"},
+		Questions: onObject("s3:PutObject", func(in *shape.UploadPartRequest) (_, _, _ *string) {
+			return in.Bucket, in.Key, in.ExpectedBucketOwner
+		}, nil),
+		Stream: s.putPart,
+	}
+}
+
+func (s *Service) putPart(ctx context.Context, c *api.Call, in *shape.UploadPartRequest) (*shape.UploadPartOutput, error) {
+	key, id := str(in.Key), str(in.UploadId)
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	if in.PartNumber == nil || *in.PartNumber < 1 || *in.PartNumber > maxParts {
+		return nil, badPartNumber()
+	}
+	cl := claim{length: in.ContentLength, md5: in.ContentMD5, algorithm: in.ChecksumAlgorithm,
+		sums: [5]*string{in.ChecksumCRC32, in.ChecksumCRC32C, in.ChecksumCRC64NVME, in.ChecksumSHA1, in.ChecksumSHA256}}
+	b, sc, err := enter(ctx, c, in.Bucket, in.ExpectedBucketOwner, func(v store.View, b store.Item[Bucket], sc store.Scope) error {
+		u, err := inProgress(v, sc, b.ID, key, id)
+		cl.want = u.Value.Algorithm
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.Touch(objectARN(c, b.ID, key))
+	blob, d, err := s.receive(ctx, c, in.Body, cl)
+	if err != nil {
+		return nil, err
+	}
+	out := &shape.UploadPartOutput{ETag: quoted(d.etag())}
+	d.sum.place([5]**string{&out.ChecksumCRC32, &out.ChecksumCRC32C, &out.ChecksumCRC64NVME, &out.ChecksumSHA1, &out.ChecksumSHA256})
+	var t trash
+	_, err = c.Commit(ctx, func(tx store.Tx) (any, error) {
+		t = trash{}
+		if err := again(tx, b); err != nil {
+			return nil, err
+		}
+		if _, err := inProgress(tx, sc, b.ID, key, id); err != nil {
+			return nil, err
+		}
+		p := Part{Number: *in.PartNumber, Size: d.size, ETag: d.etag(), Modified: seconds(tx), Blob: blob, Sum: d.sum}
+		old, err := parts.Get(tx, sc, partID(id, p.Number))
+		if errors.Is(err, store.ErrNotFound) {
+			return out, parts.Create(tx, sc, partID(id, p.Number), &p)
+		} else if err != nil {
+			return nil, err
+		}
+		t.blobs = append(t.blobs, old.Value.Blob)
+		old.Value = p
+		return out, parts.Save(tx, &old)
+	})
+	if err != nil {
+		s.forsake(ctx, c, blob)
+		return nil, full(err)
+	}
+	s.empty(ctx, t)
+	return out, nil
+}
+
+func (s *Service) abortMultipartUpload() api.Rower {
+	return api.Op[shape.AbortMultipartUploadRequest, shape.AbortMultipartUploadOutput]{
+		Name:    "AbortMultipartUpload",
+		Honours: []string{"Bucket", "Key", "ExpectedBucketOwner", "UploadId"},
+		Questions: onObject("s3:AbortMultipartUpload", func(in *shape.AbortMultipartUploadRequest) (_, _, _ *string) {
+			return in.Bucket, in.Key, in.ExpectedBucketOwner
+		}, nil),
+		Stream: func(ctx context.Context, c *api.Call, in *shape.AbortMultipartUploadRequest) (*shape.AbortMultipartUploadOutput, error) {
+			out := &shape.AbortMultipartUploadOutput{}
+			var t trash
+			_, err := c.Commit(ctx, func(tx store.Tx) (any, error) {
+				t = trash{}
+				b, err := find(c, tx, in.Bucket, in.ExpectedBucketOwner)
+				if err != nil {
+					return nil, err
+				}
+				sc := home(c.Partition, b.Value)
+				c.Touch(objectARN(c, b.ID, str(in.Key)))
+				u, err := inProgress(tx, sc, b.ID, str(in.Key), str(in.UploadId))
+				if err != nil {
+					return nil, err
+				}
+				return out, t.upload(tx, sc, u.ID, str(in.UploadId), nil)
+			})
+			if err != nil {
+				return nil, full(err)
+			}
+			s.empty(ctx, t)
+			return out, nil
+		},
+	}
+}
+
+// gather finds the listed parts among those uploaded and checks order, entity tags, checksums and sizes.
+func gather(v store.View, sc store.Scope, id string, u Upload, list []shape.CompletedPart) ([]Part, error) {
+	if len(list) == 0 || len(list) > maxParts {
+		return nil, fault.New("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema").With(400)
+	}
+	rows, err := parts.List(v, store.Query{Scope: sc, Prefix: id + "/"})
+	if err != nil {
+		return nil, err
+	}
+	have := make(map[int64]Part, len(rows))
+	for _, r := range rows {
+		have[r.Value.Number] = r.Value
+	}
+	out := make([]Part, 0, len(list))
+	last := int64(0)
+	for _, l := range list {
+		if l.PartNumber == nil || *l.PartNumber < 1 || *l.PartNumber > maxParts {
+			return nil, badPartNumber()
+		}
+		if *l.PartNumber <= last {
+			return nil, fault.New("InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.").With(400).Field("UploadId", id)
+		}
+		last = *l.PartNumber
+		p, ok := have[last]
+		alg, value, err := chosen([5]*string{l.ChecksumCRC32, l.ChecksumCRC32C, l.ChecksumCRC64NVME, l.ChecksumSHA1, l.ChecksumSHA256})
+		if err != nil {
+			return nil, err
+		}
+		if !ok || strings.Trim(str(l.ETag), `"`) != p.ETag || alg != "" && (alg != p.Sum.Algorithm || value != p.Sum.Value) {
+			return nil, fault.New("InvalidPart", "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.").
+				With(400).Field("UploadId", id).Field("PartNumber", strconv.FormatInt(last, 10)).Field("ETag", str(l.ETag))
+		}
+		if n := len(out); n > 0 && out[n-1].Size < minPart {
+			return nil, fault.New("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size").With(400).
+				Field("ProposedSize", strconv.FormatInt(out[n-1].Size, 10)).Field("MinSizeAllowed", strconv.Itoa(minPart)).
+				Field("PartNumber", strconv.FormatInt(out[n-1].Number, 10)).Field("ETag", out[n-1].ETag)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// assemble makes the object of the parts.
+func assemble(id string, u Upload, ps []Part) (Object, error) {
+	o := Object{Upload: id, Parts: len(ps), Head: u.Head}
+	h := md5.New() //nolint:gosec // ETag
+	same := true   // all parts carry the checksum that the object is to have
+	algorithm, kind := u.Algorithm, u.Type
+	if algorithm == "" {
+		algorithm, kind = standing, fullObject
+	}
+	for _, p := range ps {
+		o.Size += p.Size
+		b, err := hex.DecodeString(p.ETag)
+		if err != nil {
+			return o, err
+		}
+		_, _ = h.Write(b)
+		same = same && p.Sum.Algorithm == algorithm
+	}
+	o.ETag = hex.EncodeToString(h.Sum(nil)) + "-" + strconv.Itoa(len(ps))
+	var err error
+	if same {
+		o.Sum, err = joined(algorithm, kind, ps)
+	}
+	return o, err
+}
+
+func (s *Service) completeMultipartUpload() api.Rower {
+	return api.Op[shape.CompleteMultipartUploadRequest, shape.CompleteMultipartUploadOutput]{
+		Name: "CompleteMultipartUpload",
+		Honours: []string{"Bucket", "Key", "ExpectedBucketOwner", "UploadId", "MpuObjectSize", "IfMatch", "IfNoneMatch", "ChecksumType",
+			"ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256",
+			"MultipartUpload.Parts.ETag", "MultipartUpload.Parts.PartNumber", "MultipartUpload.Parts.ChecksumCRC32", "MultipartUpload.Parts.ChecksumCRC32C",
+			"MultipartUpload.Parts.ChecksumCRC64NVME", "MultipartUpload.Parts.ChecksumSHA1", "MultipartUpload.Parts.ChecksumSHA256"},
+		Questions: onObject("s3:PutObject", func(in *shape.CompleteMultipartUploadRequest) (_, _, _ *string) {
+			return in.Bucket, in.Key, in.ExpectedBucketOwner
+		}, func(in *shape.CompleteMultipartUploadRequest) map[string][]string {
+			return condition{in.IfMatch, in.IfNoneMatch}.keys()
+		}),
+		Stream: s.complete,
+	}
+}
+
+func (s *Service) complete(ctx context.Context, c *api.Call, in *shape.CompleteMultipartUploadRequest) (*shape.CompleteMultipartUploadOutput, error) {
+	key, id := str(in.Key), str(in.UploadId)
+	w := condition{in.IfMatch, in.IfNoneMatch}
+	if err := errors.Join(checkKey(key), w.check()); err != nil {
+		return nil, err
+	}
+	var list []shape.CompletedPart
+	if in.MultipartUpload != nil {
+		list = in.MultipartUpload.Parts
+	}
+	out := &shape.CompleteMultipartUploadOutput{}
+	var t trash
+	_, err := c.Commit(ctx, func(tx store.Tx) (any, error) {
+		t = trash{}
+		b, err := find(c, tx, in.Bucket, in.ExpectedBucketOwner)
+		if err != nil {
+			return nil, err
+		}
+		sc := home(c.Partition, b.Value)
+		c.Touch(objectARN(c, b.ID, key))
+		u, err := inProgress(tx, sc, b.ID, key, id)
+		if err != nil {
+			// A retry whose first answer got lost: the object is there already.
+			if old, gone := current(tx, sc, objectID(b.ID, key)); gone == nil && old != nil && old.Value.Upload == id {
+				*out = completed(c, b.ID, key, old.Value)
+				return out, nil
+			}
+			return nil, err
+		}
+		ps, err := gather(tx, sc, id, u.Value, list)
+		if err != nil {
+			return nil, err
+		}
+		o, err := assemble(id, u.Value, ps)
+		if err != nil {
+			return nil, err
+		}
+		if err := promised(in, o); err != nil {
+			return nil, err
+		}
+		o.Modified = seconds(tx)
+		keep := make(map[string]bool, len(ps))
+		for _, p := range ps {
+			keep[p.Blob] = true
+		}
+		if err := t.upload(tx, sc, u.ID, id, keep); err != nil {
+			return nil, err
+		}
+		if err := manifests.Create(tx, sc, id, &Manifest{ps}); err != nil {
+			return nil, err
+		}
+		*out = completed(c, b.ID, key, o)
+		return out, replace(tx, b, sc, key, w, o, &t)
+	})
+	if err != nil {
+		return nil, full(err)
+	}
+	s.empty(ctx, t)
+	return out, nil
+}
+
+// promised checks the object against what the request says of it.
+func promised(in *shape.CompleteMultipartUploadRequest, o Object) error {
+	if in.MpuObjectSize != nil && *in.MpuObjectSize != o.Size {
+		return fault.New("InvalidRequest", "The provided 'x-amz-mp-object-size' header value %d does not match what was computed: %d", *in.MpuObjectSize, o.Size).With(400)
+	}
+	if in.ChecksumType != nil && *in.ChecksumType != o.Sum.Type {
+		return fault.New("InvalidRequest", "The upload was created using the %s checksum mode. The complete request must use the same checksum mode.", o.Sum.Type).With(400)
+	}
+	alg, value, err := chosen([5]*string{in.ChecksumCRC32, in.ChecksumCRC32C, in.ChecksumCRC64NVME, in.ChecksumSHA1, in.ChecksumSHA256})
+	if err != nil || alg == "" {
+		return err
+	}
+	bare, _, _ := strings.Cut(o.Sum.Value, "-")
+	if alg != o.Sum.Algorithm || value != o.Sum.Value && value != bare {
+		return badSum(alg)
+	}
+	return nil
+}
+
+func completed(c *api.Call, bucket, key string, o Object) shape.CompleteMultipartUploadOutput {
+	scheme := "http://"
+	if c.TLS {
+		scheme = "https://"
+	}
+	out := shape.CompleteMultipartUploadOutput{Bucket: ptr(bucket), Key: ptr(key), ETag: quoted(o.ETag), ChecksumType: opt(o.Sum.Type),
+		Location: ptr(scheme + c.Host + "/" + bucket + "/" + *coder(true).text(key))}
+	if strings.HasPrefix(c.Host, bucket+".") {
+		out.Location = ptr(scheme + c.Host + "/" + *coder(true).text(key))
+	}
+	o.Sum.place([5]**string{&out.ChecksumCRC32, &out.ChecksumCRC32C, &out.ChecksumCRC64NVME, &out.ChecksumSHA1, &out.ChecksumSHA256})
+	return out
+}
