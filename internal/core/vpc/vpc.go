@@ -143,3 +143,13 @@ type Snapshot struct {
 	Interfaces  []Interface
 	Prefixes    map[string][]netip.Prefix // pl-... -> entries
 }
+
+// Hold keeps addresses from being given out before a time.
+func (s *Subnet) Hold(addrs []netip.Addr, until time.Time) {
+	if s.Held == nil {
+		s.Held = map[netip.Addr]time.Time{}
+	}
+	for _, a := range addrs {
+		s.Held[a] = until
+	}
+}

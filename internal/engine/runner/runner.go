@@ -1,0 +1,341 @@
+// Package runner walks a job through persisted steps, each with its undo. A step is written down before it is begun, so
+// whatever a crash leaves behind is known and taken away by the next daemon.
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"cloister/internal/api"
+	"cloister/internal/core/job"
+	"cloister/internal/core/vpc"
+	"cloister/internal/store"
+	"cloister/internal/store/rows"
+	"cloister/internal/world"
+)
+
+// Calls is the gate: a service asks other services as AWS does, authorised and recorded.
+type Calls interface {
+	Invoke(ctx context.Context, as api.As, service, operation string, in any) (out any, requestID string, err error)
+}
+
+// Network opens interfaces and service segments in the kernel.
+type Network interface {
+	WaitOpen(ctx context.Context, eni string) error
+	OpenSegment(ctx context.Context, id, port, partition, account, region string) error
+	CloseSegment(id string)
+	Kick()
+}
+
+// Sandbox starts a job's two processes: the agent on the port's network, the analyser without any.
+type Sandbox interface {
+	Start(ctx context.Context, c Cell) (Running, error)
+}
+
+// Cell is what a job's processes are told.
+type Cell struct {
+	Job, Kind string
+	Network   string // VPC id or segment id
+	Port      string // eni-... in that network
+	Resolver  string // address of the VPC's resolver; empty when DNS is off
+	Task      job.Task
+}
+
+// Running is a started job.
+type Running interface {
+	Reports() <-chan job.Report // closed at the end
+	Stop()                      // deliver what is done, then end
+	Kill()
+	Wait() error // after Reports is closed; says how the processes ended, unless well
+}
+
+// Config is what a runner needs.
+type Config struct {
+	Store    store.Store
+	World    world.World
+	Calls    Calls
+	Network  Network
+	Sandbox  Sandbox
+	Log      *slog.Logger
+	CA       string // PEM, handed to the agents
+	Parallel int    // jobs at once; 0: 4
+}
+
+// maxAttempts is how often a job is begun before a daemon that dies with it gives it up.
+const maxAttempts = 3
+
+// openLimit is how long the kernel may take to open an interface.
+const openLimit = 20 * time.Second
+
+// Runner runs jobs until its context ends.
+type Runner struct {
+	Config
+	mu     sync.Mutex
+	active map[string]context.CancelFunc // job id -> nudge
+	stops  map[string]func()             // job id -> stop its processes
+	wg     sync.WaitGroup
+	slots  chan struct{}
+}
+
+// New makes a runner.
+func New(c Config) *Runner {
+	if c.Parallel == 0 {
+		c.Parallel = 4
+	}
+	return &Runner{Config: c, active: map[string]context.CancelFunc{}, stops: map[string]func(){}, slots: make(chan struct{}, c.Parallel)}
+}
+
+// Run takes up every job that is not ended and cleaned, now and whenever one appears. It returns when ctx has ended and
+// all processes are gone; interrupted jobs are taken up by the next Run.
+func (r *Runner) Run(ctx context.Context) {
+	watch := r.Store.Watch(ctx, rows.Jobs.Kind)
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		r.sweep(ctx)
+		select {
+		case <-ctx.Done():
+			r.wg.Wait()
+			return
+		case <-watch:
+		case <-tick.C:
+		}
+	}
+}
+
+func (r *Runner) sweep(ctx context.Context) {
+	var live []store.Item[job.Job]
+	err := r.Store.View(ctx, func(v store.View) (err error) {
+		live, err = rows.Jobs.List(v, store.Query{AnyScope: true, Term: store.Term{Name: "live", Value: "yes"}})
+		return err
+	})
+	if err != nil {
+		if ctx.Err() == nil {
+			r.Log.Error("cannot list jobs", "error", err)
+		}
+		return
+	}
+	for _, it := range live {
+		r.mu.Lock()
+		_, taken := r.active[it.ID]
+		if taken && it.Value.StopAsked {
+			if stop := r.stops[it.ID]; stop != nil {
+				stop()
+			}
+		}
+		if !taken {
+			jctx, cancel := context.WithCancel(ctx)
+			r.active[it.ID] = cancel
+			r.wg.Add(1)
+			go r.take(jctx, cancel, it)
+		}
+		r.mu.Unlock()
+	}
+}
+
+func (r *Runner) take(ctx context.Context, cancel context.CancelFunc, it store.Item[job.Job]) {
+	defer r.wg.Done()
+	defer func() {
+		cancel()
+		r.mu.Lock()
+		delete(r.active, it.ID)
+		r.mu.Unlock()
+	}()
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+	case <-ctx.Done():
+		return
+	}
+	w := &walk{Runner: r, key: it, log: r.Log.With("job", it.Value.ARN)}
+	if err := w.run(ctx); err != nil && ctx.Err() == nil {
+		// The ledger itself failed: the job stays live and the next sweep takes it up.
+		w.log.Error("cannot carry on a job", "error", err)
+	}
+}
+
+// walk is one job being walked.
+type walk struct {
+	*Runner
+	key store.Item[job.Job]
+	log *slog.Logger
+
+	job     job.Job // as last written
+	creds   job.Credentials
+	chosen  string // subnet
+	vpcID   string
+	network string
+	port    string
+	dns     string
+}
+
+// failed ends a job with a message of AWS's form and reasons for explain.
+type failed struct {
+	code, message string
+	reasons       []job.Reason
+}
+
+func (f *failed) Error() string { return f.code + ": " + f.message }
+
+func fail(code, format string, args ...any) *failed {
+	return &failed{code: code, message: fmt.Sprintf(format, args...)}
+}
+
+func (f *failed) because(rs ...job.Reason) *failed { f.reasons = append(f.reasons, rs...); return f }
+
+// errStopped ends a job that was asked to stop.
+var errStopped = errors.New("stopped")
+
+type step struct {
+	name string
+	do   func(context.Context) error
+}
+
+func (w *walk) steps() []step {
+	if w.job.Network == nil {
+		return []step{{"assume-role", w.assume}, {"open-segment", w.segment}, {"analyze", w.analyze}}
+	}
+	return []step{{"assume-role", w.assume}, {"check-network", w.check}, {"create-interface", w.create}, {"open-interface", w.open}, {"analyze", w.analyze}}
+}
+
+func (w *walk) run(ctx context.Context) error {
+	if err := w.begin(ctx); err != nil {
+		return err
+	}
+	var err error
+	if !w.job.State.Ended() {
+		err = w.forward(ctx)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err() // the daemon ends: the next one undoes and begins again
+	}
+	if uerr := w.undo(ctx); uerr != nil {
+		return uerr
+	}
+	return w.end(ctx, err)
+}
+
+// begin counts an attempt. What an earlier attempt left is undone first.
+func (w *walk) begin(ctx context.Context) error {
+	if err := w.edit(ctx, func(j *job.Job) { j.Attempt++ }); err != nil {
+		return err
+	}
+	if w.job.Attempt > 1 && len(w.job.Steps) > 0 {
+		if err := w.undo(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walk) forward(ctx context.Context) error {
+	if w.job.Attempt > maxAttempts {
+		return fail("INTERNAL_ERROR", "The job was interrupted %d times and is given up.", maxAttempts)
+	}
+	for _, s := range w.steps() {
+		if w.job.StopAsked {
+			return errStopped
+		}
+		err := w.edit(ctx, func(j *job.Job) {
+			if j.State == job.Submitted {
+				j.State = job.InProgress
+			}
+			j.Steps = append(j.Steps, job.Step{Name: s.name, Begun: w.World.Now()})
+		})
+		if err != nil {
+			return err
+		}
+		start := time.Now()
+		err = s.do(ctx)
+		w.log.Debug("walked a step", "step", s.name, "took", time.Since(start), "error", err)
+		if err2 := w.edit(ctx, func(j *job.Job) {
+			st := &j.Steps[len(j.Steps)-1]
+			if err == nil {
+				st.Done = w.World.Now()
+			} else {
+				st.Err = err.Error()
+			}
+		}); err2 != nil {
+			return err2
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// end writes the outcome. Nothing of the job is left when its final state can be seen.
+func (w *walk) end(ctx context.Context, err error) error {
+	var f *failed
+	state := job.Completed
+	switch {
+	case err == nil:
+	case errors.Is(err, errStopped):
+		state = job.Stopped
+	case errors.As(err, &f):
+		state = job.Failed
+	default:
+		w.log.Error("a job failed for a reason of ours", "error", err)
+		state, f = job.Failed, fail("INTERNAL_ERROR", "The job could not be run.").because(job.Reason{Layer: "daemon", Text: err.Error()})
+	}
+	return w.edit(ctx, func(j *job.Job) {
+		j.Cleaned = true
+		if j.State.Ended() {
+			return
+		}
+		j.State, j.Ended = state, w.World.Now()
+		if f != nil {
+			j.Message, j.Reasons = f.Error(), f.reasons
+		}
+	})
+}
+
+// edit changes the job's row. Another writer (a stop) may come between: the change is made to what is there.
+func (w *walk) edit(ctx context.Context, f func(*job.Job)) error {
+	return w.Store.Update(ctx, func(tx store.Tx) error {
+		it, err := rows.Jobs.Get(tx, w.key.Scope, w.key.ID)
+		if err != nil {
+			return err
+		}
+		f(&it.Value)
+		if err := rows.Jobs.Save(tx, &it); err != nil {
+			return err
+		}
+		w.job = it.Value
+		return nil
+	})
+}
+
+// noted adds a call's request id to the step that made it.
+func (w *walk) noted(ctx context.Context, id string) {
+	if id == "" {
+		return
+	}
+	if err := w.edit(ctx, func(j *job.Job) {
+		if n := len(j.Steps); n > 0 {
+			j.Steps[n-1].RequestIDs = append(j.Steps[n-1].RequestIDs, id)
+		}
+	}); err != nil {
+		w.log.Error("cannot note a request", "request_id", id, "error", err)
+	}
+}
+
+func (w *walk) as() api.As {
+	return api.As{Partition: w.job.Partition, Account: w.job.Account, Region: w.job.Region, Service: w.job.Service,
+		SourceAccount: w.job.Account, SourceARN: w.job.ARN, AccessKey: w.creds.AccessKey, Token: w.creds.Token}
+}
+
+// scope is where the job's own rows and those of its VPC live.
+func (w *walk) scope() store.Scope {
+	return store.Scope{Partition: w.job.Partition, Account: w.job.Account, Region: w.job.Region}
+}
+
+// token names the job's interface; its id follows from it before it exists.
+func (w *walk) token() string { return "comprehend-" + w.job.ID }
+
+func (w *walk) interfaceID() string { return vpc.InterfaceFor(w.job.Account, w.token()) }
