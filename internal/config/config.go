@@ -1,0 +1,118 @@
+// Package config is how a daemon is told what to be: flags over environment over defaults. It is the only reader of the
+// environment.
+package config
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Config is a daemon's configuration.
+type Config struct {
+	Data          string // directory of everything that survives but the root key
+	RootKey       string // file of the root key; outside Data
+	Listen        string // plain HTTP, host:port
+	ListenTLS     string // TLS, host:port
+	Account       string // the default account
+	Region        string // of unsigned calls, and what `env` prints
+	Dev           bool
+	RequireLimits bool
+	Debug         bool
+}
+
+// Defaults gives the places that suit who starts it: the system's for root, the user's own else.
+func Defaults() Config {
+	c := Config{Listen: "127.0.0.1:4566", ListenTLS: "127.0.0.1:4567", Account: "123456789012", Region: "us-east-1"}
+	if os.Geteuid() == 0 {
+		c.Data, c.RootKey = "/var/lib/cloister", "/etc/cloister/root.key"
+	} else {
+		home, _ := os.UserHomeDir()
+		c.Data = filepath.Join(env("XDG_STATE_HOME", filepath.Join(home, ".local", "state")), "cloister")
+		c.RootKey = filepath.Join(env("XDG_CONFIG_HOME", filepath.Join(home, ".config")), "cloister", "root.key")
+	}
+	if d := os.Getenv("CREDENTIALS_DIRECTORY"); d != "" { // systemd's LoadCredential=root.key:...
+		c.RootKey = filepath.Join(d, "root.key")
+	}
+	c.Data = env("CLOISTER_DATA_DIR", c.Data)
+	c.RootKey = env("CLOISTER_ROOT_KEY", c.RootKey)
+	return c
+}
+
+func env(name, or string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return or
+}
+
+// Place registers the flags that say where a daemon lives: all that a client command needs.
+func Place(fs *flag.FlagSet, c *Config) {
+	fs.StringVar(&c.Data, "data", c.Data, "directory of the daemon's state")
+}
+
+// Flags registers everything that serve takes.
+func Flags(fs *flag.FlagSet, c *Config) {
+	Place(fs, c)
+	fs.StringVar(&c.RootKey, "root-key", c.RootKey, "file of the root key; made at the first start, never inside the data directory")
+	fs.StringVar(&c.Listen, "listen", c.Listen, "address of the HTTP listener (port 0: any)")
+	fs.StringVar(&c.ListenTLS, "listen-tls", "", "address of the TLS listener (default: port 4567, or any when -listen has port 0)")
+	fs.StringVar(&c.Account, "account", c.Account, "the default account, 12 digits")
+	fs.StringVar(&c.Region, "region", c.Region, "the default region")
+	fs.BoolVar(&c.Dev, "dev", false, "let keys that were not issued here be the root of the default account, unverified, on loopback")
+	fs.BoolVar(&c.RequireLimits, "require-limits", false, "refuse jobs when the host cannot limit their memory and processes")
+	fs.BoolVar(&c.Debug, "debug", false, "log more")
+}
+
+// Parse reads serve's arguments.
+func Parse(args []string, out io.Writer) (Config, error) {
+	c := Defaults()
+	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
+	fs.SetOutput(out)
+	c.ListenTLS = ""
+	Flags(fs, &c)
+	if err := fs.Parse(args); err != nil {
+		return c, err
+	}
+	if fs.NArg() > 0 {
+		return c, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	return c, c.check()
+}
+
+func (c *Config) check() error {
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("-listen: %w", err)
+	}
+	if c.ListenTLS == "" {
+		p := "4567"
+		if port != "4566" {
+			p = "0"
+		}
+		c.ListenTLS = net.JoinHostPort(host, p)
+	}
+	if _, _, err := net.SplitHostPort(c.ListenTLS); err != nil {
+		return fmt.Errorf("-listen-tls: %w", err)
+	}
+	if len(c.Account) != 12 || strings.Trim(c.Account, "0123456789") != "" || c.Account == "000000000000" {
+		return fmt.Errorf("-account: %q is not an account id (12 digits; 000000000000 is reserved)", c.Account)
+	}
+	for _, p := range []*string{&c.Data, &c.RootKey} {
+		abs, err := filepath.Abs(*p)
+		if err != nil {
+			return err
+		}
+		*p = abs
+	}
+	if c.Dev {
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return fmt.Errorf("-dev: only a loopback listener may take unverified keys, not %s", host)
+		}
+	}
+	return nil
+}
