@@ -1,0 +1,191 @@
+package iam
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"cloister/internal/core/fault"
+	"cloister/internal/core/identity"
+	"cloister/internal/store"
+)
+
+// Credential is what a signature is checked with and whom it then speaks for.
+type Credential struct {
+	Principal identity.Principal
+	Secret    string
+	Expires   time.Time // zero: never
+}
+
+// AWS gives the same sentence for a key that is nobody's, one that is inactive and one whose token is wrong.
+const badToken = "The security token included in the request is invalid."
+
+// Credential finds the holder of an access key id. The session token is empty for long-term keys. Faults: UnknownKey for
+// a key that is nobody's, or inactive, or whose user or role is gone; BadToken for a token that is missing, wrong or one
+// too many; ExpiredToken once a session is over.
+func (s *Service) Credential(v store.View, accessKeyID, sessionToken string, now time.Time) (Credential, error) {
+	if strings.HasPrefix(accessKeyID, "ASIA") {
+		return s.temporary(v, accessKeyID, sessionToken, now)
+	}
+	it, err := keys.Get(v, s.everywhere(), accessKeyID)
+	if err != nil {
+		return Credential{}, missing(err, unknownKey())
+	}
+	if !it.Value.Active {
+		return Credential{}, unknownKey()
+	}
+	if sessionToken != "" {
+		return Credential{}, fault.Of(fault.BadToken, badToken)
+	}
+	p, err := s.holderOf(v, &it)
+	if err != nil {
+		return Credential{}, err
+	}
+	secret, err := s.open(accessKeyID, it.Value.Secret)
+	return Credential{Principal: p, Secret: secret}, err
+}
+
+func unknownKey() error { return fault.Of(fault.UnknownKey, badToken) }
+
+// holderOf is the principal behind a long-term key.
+func (s *Service) holderOf(v store.View, it *store.Item[accessKey]) (identity.Principal, error) {
+	k := &it.Value
+	if k.User == "" {
+		p := s.Root(k.Account)
+		p.AccessKey = it.ID
+		return p, nil
+	}
+	u, err := s.byID(v, k.Account, "user", k.User)
+	if err != nil {
+		return identity.Principal{}, missing(err, unknownKey())
+	}
+	tags, err := v.Tags(u.arn)
+	if err != nil {
+		return identity.Principal{}, err
+	}
+	return identity.Principal{Kind: identity.User, Partition: s.partition, Account: k.Account, ARN: u.arn, ID: u.id, UniqueID: u.id,
+		Name: u.Name, AccessKey: it.ID, Tags: tags}, nil
+}
+
+// Root is the principal of an account's root user.
+func (s *Service) Root(account string) identity.Principal {
+	return identity.Principal{Kind: identity.Root, Partition: s.partition, Account: account, ARN: s.arn(account, "root"), ID: account}
+}
+
+// temporary is Credential for the keys of sessions. The token is compared before the clock is: who has not got it learns
+// nothing about the session.
+func (s *Service) temporary(v store.View, id, token string, now time.Time) (Credential, error) {
+	it, err := sessions.Get(v, s.everywhere(), id)
+	if err != nil {
+		return Credential{}, missing(err, unknownKey())
+	}
+	ses := &it.Value
+	sum := sha256.Sum256([]byte(token))
+	if subtle.ConstantTimeCompare(sum[:], ses.Token) != 1 {
+		return Credential{}, fault.Of(fault.BadToken, badToken)
+	}
+	if !now.Before(ses.Expires) {
+		return Credential{}, fault.Of(fault.ExpiredToken, "The security token included in the request is expired")
+	}
+	r, err := s.byID(v, ses.Account, "role", ses.Role)
+	if err != nil {
+		return Credential{}, missing(err, unknownKey())
+	}
+	p, err := s.prototype(v, r)
+	if err != nil {
+		return Credential{}, err
+	}
+	p.Tags = overlay(p.Tags, ses.Tags)
+	p.Session, p.SourceID, p.InvokedBy, p.IssuedAt, p.AccessKey = ses.Name, ses.SourceID, ses.InvokedBy, ses.Issued, id
+	p.ARN, p.ID = SessionARN(p, ses.Name), p.UniqueID+":"+ses.Name
+	if ses.Limited {
+		p.SessionPolicies = append([]string{}, ses.Policies...)
+	}
+	secret, err := s.open(id, ses.Secret)
+	return Credential{Principal: *p, Secret: secret, Expires: ses.Expires}, err
+}
+
+// overlay lays session tags over the role's own. Tag keys are the same whatever their case.
+func overlay(base, over map[string]string) map[string]string {
+	out := make(map[string]string, len(base)+len(over))
+	for k, v := range base {
+		if len(matching(over, []string{k})) == 0 {
+			out[k] = v
+		}
+	}
+	for k, v := range over {
+		out[k] = v
+	}
+	return out
+}
+
+func (s *Service) open(id string, box []byte) (string, error) {
+	b, err := s.seal.Open(box, place(id))
+	if err != nil {
+		return "", fmt.Errorf("cannot open the secret of %s: %w", id, err)
+	}
+	return string(b), nil
+}
+
+// Named is a policy text, what to call it, and the account whose it is.
+type Named struct{ Name, Owner, Text string }
+
+// Policies is what hangs on a principal. Boundary is empty when there is none; Session is nil when none were passed, which
+// does not limit.
+type Policies struct{ Identity, Boundary, Session []Named }
+
+// Policies gives the policies of a principal as they stand in v. Root, services and strangers have none. A user or role
+// that is gone has none either: nothing is allowed to it.
+func (s *Service) Policies(v store.View, p *identity.Principal) (Policies, error) {
+	var out Policies
+	kind := map[identity.Kind]string{identity.User: "user", identity.Session: "role"}[p.Kind]
+	if kind == "" {
+		return out, nil
+	}
+	if p.SessionPolicies != nil {
+		out.Session = []Named{}
+		for i, text := range p.SessionPolicies {
+			out.Session = append(out.Session, Named{fmt.Sprintf("session policy %d of %s", i+1, p.ARN), p.Account, text})
+		}
+	}
+	h, err := s.byID(v, p.Account, kind, p.UniqueID)
+	if err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			return out, nil
+		}
+		return out, err
+	}
+	for _, name := range sorted(h.Inline) {
+		out.Identity = append(out.Identity, Named{fmt.Sprintf("inline policy %s of %s %s", name, kind, h.Name), p.Account, h.Inline[name]})
+	}
+	for _, a := range slices.Sorted(slices.Values(h.Attached)) {
+		n, err := s.managedText(v, p.Account, a, "managed policy %s of "+kind+" "+h.Name)
+		if err != nil {
+			return out, err
+		}
+		out.Identity = append(out.Identity, n)
+	}
+	if h.Boundary != "" {
+		n, err := s.managedText(v, p.Account, h.Boundary, "permissions boundary %s of "+kind+" "+h.Name)
+		if err != nil {
+			return out, err
+		}
+		out.Boundary = []Named{n}
+	}
+	return out, nil
+}
+
+// managedText reads a policy that hangs on somebody. It cannot be missing: DeletePolicy refuses while it is in use. If it
+// is all the same, the caller fails rather than leave a limit out.
+func (s *Service) managedText(v store.View, account, policyARN, name string) (Named, error) {
+	it, err := s.policy(v, account, policyARN)
+	if err != nil {
+		return Named{}, fmt.Errorf("cannot read policy %s: %v", policyARN, err)
+	}
+	text, err := it.Value.inForce()
+	return Named{fmt.Sprintf(name, it.Value.Name), account, text}, err
+}

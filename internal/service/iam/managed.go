@@ -1,0 +1,247 @@
+package iam
+
+import (
+	"fmt"
+	"strings"
+
+	"cloister/internal/api"
+	"cloister/internal/core/arn"
+	"cloister/internal/core/policy"
+	shape "cloister/internal/shape/iam"
+	"cloister/internal/store"
+)
+
+// versionQuota is how many versions a managed policy may keep.
+const versionQuota = 5
+
+func (s *Service) policyRows() []api.Rower {
+	return []api.Rower{
+		api.Op[shape.CreatePolicyRequest, shape.CreatePolicyResponse]{
+			Name: "CreatePolicy", Honours: []string{"PolicyName", "Path", "PolicyDocument", "Description", "Tags.Key", "Tags.Value"},
+			Questions: func(c *api.Call, _ store.View, in *shape.CreatePolicyRequest) ([]api.Question, error) {
+				return s.creation(c, "policy", "iam:CreatePolicy", "iam:TagPolicy", in.Path, in.PolicyName, nil, in.Tags), nil
+			},
+			Act: s.createPolicy,
+		},
+		api.Op[shape.GetPolicyRequest, shape.GetPolicyResponse]{
+			Name: "GetPolicy", Honours: []string{"PolicyArn"},
+			Questions: onPolicy(s, "iam:GetPolicy", func(in *shape.GetPolicyRequest) *string { return in.PolicyArn }),
+			View: func(c *api.Call, v store.View, in *shape.GetPolicyRequest) (*shape.GetPolicyResponse, error) {
+				it, err := s.policy(v, c.Account, *in.PolicyArn)
+				if err != nil {
+					return nil, err
+				}
+				out, err := s.showPolicy(v, &it, true)
+				return &shape.GetPolicyResponse{Policy: out}, err
+			},
+		},
+		api.Op[shape.ListPoliciesRequest, shape.ListPoliciesResponse]{
+			Name: "ListPolicies", Honours: []string{"Scope", "OnlyAttached", "PathPrefix", "PolicyUsageFilter", "Marker", "MaxItems"},
+			Questions: anywhere[shape.ListPoliciesRequest]("iam:ListPolicies"), View: s.listPolicies,
+		},
+		api.Op[shape.DeletePolicyRequest, shape.DeletePolicyOutput]{
+			Name: "DeletePolicy", Honours: []string{"PolicyArn"},
+			Questions: onPolicy(s, "iam:DeletePolicy", func(in *shape.DeletePolicyRequest) *string { return in.PolicyArn }),
+			Act:       s.deletePolicy,
+		},
+	}
+}
+
+// onPolicy makes the question of an operation on one managed policy; its tags are keys.
+func onPolicy[I any](s *Service, action string, name func(*I) *string) func(*api.Call, store.View, *I) ([]api.Question, error) {
+	return func(c *api.Call, v store.View, in *I) ([]api.Question, error) {
+		q := api.Question{Action: action, Resource: deref(name(in)), Keys: keyset{}}
+		if q.Resource == "" {
+			q.Resource = "*"
+			return []api.Question{q}, nil
+		}
+		tags, err := v.Tags(q.Resource)
+		if err != nil {
+			return nil, err
+		}
+		for k, val := range tags {
+			q.Keys["aws:ResourceTag/"+k] = []string{val}
+		}
+		return []api.Question{q}, nil
+	}
+}
+
+func (s *Service) policyARN(it *store.Item[managed]) string {
+	return s.arn(it.Scope.Account, "policy"+it.Value.Path+it.Value.Name)
+}
+
+// policy finds a managed policy of an account. AWS's own policies (arn:aws:iam::aws:policy/...) are not kept here, so they
+// are as absent as a stranger's.
+func (s *Service) policy(v store.View, account, policyARN string) (store.Item[managed], error) {
+	var none store.Item[managed]
+	a, err := arn.Parse(policyARN)
+	if err != nil {
+		return none, badInput("ARN %s is not valid.", policyARN)
+	}
+	kind, rest := a.Split()
+	if a.Service != "iam" || kind != "policy" || a.Account != account {
+		return none, noPolicy(policyARN)
+	}
+	name := rest[strings.LastIndexByte(rest, '/')+1:]
+	it, err := policies.Find(v, s.global(account), "name", strings.ToLower(name))
+	if err != nil {
+		return none, missing(err, noPolicy(policyARN))
+	}
+	if s.policyARN(&it) != policyARN {
+		return none, noPolicy(policyARN)
+	}
+	return it, nil
+}
+
+func (s *Service) createPolicy(c *api.Call, tx store.Tx, in *shape.CreatePolicyRequest) (*shape.CreatePolicyResponse, error) {
+	if err := checkManaged(*in.PolicyDocument); err != nil {
+		return nil, err
+	}
+	tags, err := tagMap(nil, in.Tags)
+	if err != nil {
+		return nil, err
+	}
+	now := second(tx)
+	m := managed{Name: *in.PolicyName, Path: "/", Description: deref(in.Description), Created: now, Updated: now, Default: "v1", Last: 1,
+		Versions: []version{{ID: "v1", Text: *in.PolicyDocument, Created: now}}}
+	if in.Path != nil {
+		m.Path = *in.Path
+	}
+	id := c.Dice.Unique("ANPA")
+	if err := policies.Create(tx, s.global(c.Account), id, &m); err != nil {
+		return nil, conflict(err, taken("A policy called %s already exists. Duplicate names are not allowed.", m.Name))
+	}
+	it, err := policies.Get(tx, s.global(c.Account), id)
+	if err != nil {
+		return nil, err
+	}
+	if len(tags) > 0 {
+		if err := tx.SetTags(s.policyARN(&it), s.global(c.Account), tags); err != nil {
+			return nil, err
+		}
+	}
+	c.Touch(s.policyARN(&it))
+	out, err := s.showPolicy(tx, &it, true)
+	return &shape.CreatePolicyResponse{Policy: out}, err
+}
+
+func checkManaged(text string) error {
+	if err := check(text, policy.Identity); err != nil {
+		return err
+	}
+	if policy.Size(text) > policy.MaxManaged {
+		return full("Cannot exceed quota for PolicySize: %d", policy.MaxManaged)
+	}
+	return nil
+}
+
+func (s *Service) listPolicies(c *api.Call, v store.View, in *shape.ListPoliciesRequest) (*shape.ListPoliciesResponse, error) {
+	var all []shape.Policy
+	if deref(in.Scope) != "AWS" { // there are no policies of AWS's own here
+		items, err := policies.List(v, store.Query{Scope: s.global(c.Account)})
+		if err != nil {
+			return nil, err
+		}
+		for i := range items {
+			p, err := s.showPolicy(v, &items[i], false)
+			if err != nil {
+				return nil, err
+			}
+			asked := *p.AttachmentCount + *p.PermissionsBoundaryUsageCount
+			switch deref(in.PolicyUsageFilter) {
+			case "PermissionsPolicy":
+				asked = *p.AttachmentCount
+			case "PermissionsBoundary":
+				asked = *p.PermissionsBoundaryUsageCount
+			}
+			if !within(*p.Path, in.PathPrefix) || asked == 0 && (deref(in.OnlyAttached) || in.PolicyUsageFilter != nil) {
+				continue
+			}
+			all = append(all, *p)
+		}
+	}
+	out := &shape.ListPoliciesResponse{}
+	var err error
+	out.Policies, out.Marker, out.IsTruncated, err = page(all, func(p *shape.Policy) string { return sortable(*p.PolicyName) }, in.Marker, in.MaxItems)
+	return out, err
+}
+
+func (s *Service) deletePolicy(c *api.Call, tx store.Tx, in *shape.DeletePolicyRequest) (*shape.DeletePolicyOutput, error) {
+	it, err := s.policy(tx, c.Account, *in.PolicyArn)
+	if err != nil {
+		return nil, err
+	}
+	attached, bounded, err := s.uses(tx, c.Account, *in.PolicyArn)
+	if err != nil {
+		return nil, err
+	}
+	if attached+bounded > 0 {
+		return nil, deleteConflict("Cannot delete a policy attached to entities.")
+	}
+	if len(it.Value.Versions) > 1 {
+		return nil, deleteConflict("This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.")
+	}
+	if err := tx.RemoveTags(*in.PolicyArn, nil); err != nil {
+		return nil, err
+	}
+	c.Touch(*in.PolicyArn)
+	return &shape.DeletePolicyOutput{}, policies.Delete(tx, it.Scope, it.ID)
+}
+
+// holders lists the users and roles that carry a term: "policy" for an attachment, "boundary" for a boundary.
+func (s *Service) holders(v store.View, account, term, policyARN string) ([]*party, error) {
+	q := store.Query{Scope: s.global(account), Term: store.Term{Name: term, Value: policyARN}}
+	us, err := users.List(v, q)
+	if err != nil {
+		return nil, err
+	}
+	rs, err := roles.List(v, q)
+	if err != nil {
+		return nil, err
+	}
+	var out []*party
+	for i := range us {
+		out = append(out, s.userParty(&us[i]))
+	}
+	for i := range rs {
+		out = append(out, s.roleParty(&rs[i]))
+	}
+	return out, nil
+}
+
+func (s *Service) uses(v store.View, account, policyARN string) (attached, bounded int64, err error) {
+	a, err := s.holders(v, account, "policy", policyARN)
+	if err != nil {
+		return 0, 0, err
+	}
+	b, err := s.holders(v, account, "boundary", policyARN)
+	return int64(len(a)), int64(len(b)), err
+}
+
+func (s *Service) showPolicy(v store.View, it *store.Item[managed], whole bool) (*shape.Policy, error) {
+	m, name, attachable := &it.Value, s.policyARN(it), true
+	attached, bounded, err := s.uses(v, it.Scope.Account, name)
+	if err != nil {
+		return nil, err
+	}
+	out := &shape.Policy{PolicyName: &m.Name, PolicyId: &it.ID, Arn: &name, Path: &m.Path, DefaultVersionId: &m.Default,
+		AttachmentCount: &attached, PermissionsBoundaryUsageCount: &bounded, IsAttachable: &attachable, CreateDate: &m.Created, UpdateDate: &m.Updated}
+	if !whole {
+		return out, nil
+	}
+	if m.Description != "" {
+		out.Description = &m.Description
+	}
+	out.Tags, err = s.showTags(v, name)
+	return out, err
+}
+
+// inForce is the text of the policy's default version.
+func (m *managed) inForce() (string, error) {
+	for _, v := range m.Versions {
+		if v.ID == m.Default {
+			return v.Text, nil
+		}
+	}
+	return "", fmt.Errorf("policy %s has no version %s", m.Name, m.Default)
+}

@@ -1,0 +1,109 @@
+package iam
+
+import (
+	"strings"
+	"time"
+
+	"cloister/internal/store"
+)
+
+// holder is what users and roles have in common: a name, and the policies that hang on it.
+type holder struct {
+	Name, Path string
+	Created    time.Time
+	Inline     map[string]string `json:",omitempty"` // policy name -> text
+	Attached   []string          `json:",omitempty"` // ARNs of managed policies
+	Boundary   string            `json:",omitempty"` // ARN of a managed policy
+}
+
+func (h *holder) terms() []store.Term {
+	// Names are kept as written and compared without case.
+	t := []store.Term{{Name: "name", Value: strings.ToLower(h.Name), Unique: true}}
+	for _, a := range h.Attached {
+		t = append(t, store.Term{Name: "policy", Value: a})
+	}
+	if h.Boundary != "" {
+		t = append(t, store.Term{Name: "boundary", Value: h.Boundary})
+	}
+	return t
+}
+
+// user lives in its account without region; the id is AIDA...
+type user struct{ holder }
+
+// role lives in its account without region; the id is AROA...
+type role struct {
+	holder
+	Trust       string // principals bound to unique ids
+	Description string
+	MaxSession  int64 // seconds
+}
+
+// accessKey lives in the partition without account, so that a key id alone finds it; the id is AKIA...
+type accessKey struct {
+	Account string
+	User    string // AIDA...; empty: the account's root
+	Created time.Time
+	Active  bool
+	Secret  []byte // sealed with access-key/<id>
+}
+
+// session is what temporary credentials stand for; it lives where access keys do; the id is ASIA...
+type session struct {
+	Account    string
+	Role       string // AROA...
+	Name       string // session name
+	Tags       map[string]string
+	Transitive []string // keys of Tags that go along to the next role
+	SourceID   string
+	InvokedBy  string // the service that holds the session
+	Policies   []string
+	Limited    bool // session policies were passed, be they none: an empty list in JSON must not mean no limit
+	Issued     time.Time
+	Expires    time.Time
+	Secret     []byte // sealed with access-key/<id>
+	Token      []byte // SHA-256 of the session token
+}
+
+// expiry lists sessions by their end, so that the past can be pruned: its id is the end, then the session's id.
+type expiry struct{ Session string }
+
+// owner finds a user or role by its unique id alone, in the partition without account.
+type owner struct{ Account, Kind string }
+
+// managed is a customer managed policy; it lives in its account without region; the id is ANPA...
+type managed struct {
+	Name, Path, Description string
+	Created, Updated        time.Time
+	Default                 string // id of the version in force
+	Last                    int    // number of the newest version ever made: numbers are not used again
+	Versions                []version
+}
+
+type version struct {
+	ID      string // v1, v2, ...
+	Text    string
+	Created time.Time
+}
+
+var (
+	users = store.Table[user]{Kind: "iam-user", Terms: func(u *user) []store.Term { return u.terms() }}
+	roles = store.Table[role]{Kind: "iam-role", Terms: func(r *role) []store.Term { return r.terms() }}
+	keys  = store.Table[accessKey]{Kind: "access-key", Terms: func(k *accessKey) []store.Term {
+		return []store.Term{{Name: "owner", Value: k.Account + "/" + k.User}}
+	}}
+	sessions = store.Table[session]{Kind: "iam-session"}
+	expiries = store.Table[expiry]{Kind: "iam-session-end"}
+	owners   = store.Table[owner]{Kind: "iam-principal"}
+	policies = store.Table[managed]{Kind: "iam-policy", Terms: func(m *managed) []store.Term {
+		return []store.Term{{Name: "name", Value: strings.ToLower(m.Name), Unique: true}}
+	}}
+)
+
+// everywhere is the scope of what is found by its id alone.
+func (s *Service) everywhere() store.Scope { return store.Scope{Partition: s.partition} }
+
+// global is the scope of an account's users, roles and policies.
+func (s *Service) global(account string) store.Scope {
+	return store.Scope{Partition: s.partition, Account: account}
+}
