@@ -78,7 +78,7 @@ func (a instant) compare(b instant) int {
 // parseInstant reads epoch seconds or a W3C date: YYYY, YYYY-MM, YYYY-MM-DD, YYYY-MM-DDThh:mm[:ss[.f]] and a zone
 // (Z, +hh:mm, -hh:mm). Four digits are a year. A time without a zone is UTC: our reading, the W3C note wants a zone.
 func parseInstant(s string) (t instant, ok bool) {
-	if d, isNumber := parseDecimal(s); isNumber && len(s) != 4 {
+	if d, isNumber := parseDecimal(s); isNumber && !(len(s) == 4 && digits(s)) {
 		if len(d.whole) > 15 {
 			return t, false
 		}
