@@ -40,7 +40,14 @@ func ChildMain() {
 		fmt.Fprintln(os.Stderr, "cloister-fabric: not started by a daemon:", err)
 		os.Exit(1)
 	}
-	c := &child{w: w, networks: map[string]*network{}, procs: map[int]*proc{}, spawner: make(chan func())}
+	// Out of the way of the descriptors that a process gets: its program is executed after they were put into their places.
+	exe, err := unix.FcntlInt(childExe, unix.F_DUPFD_CLOEXEC, 3+maxRights)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "cloister-fabric: no program:", err)
+		os.Exit(1)
+	}
+	unix.Close(childExe)
+	c := &child{w: w, exe: exe, networks: map[string]*network{}, procs: map[int]*proc{}, spawner: make(chan func())}
 	hello := message{}
 	if err := c.settle(); err != nil {
 		hello.Err = err.Error()
@@ -57,6 +64,7 @@ func ChildMain() {
 // child is the fabric: the only process that holds the namespaces.
 type child struct {
 	w       *wire
+	exe     int         // the program
 	spawner chan func() // runs on one thread that lives as long as the child
 
 	nft      sync.Mutex // the netlink encoder numbers its sets in a package variable

@@ -93,8 +93,8 @@ func (c *child) forkIn(ns int, in spawnRequest, files []int, attr *syscall.SysPr
 	for _, f := range files {
 		pa.Files = append(pa.Files, uintptr(f))
 	}
-	pa.Files = append(pa.Files, childExe) // the descriptor after the last is the program itself
-	pid, err := syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", childExe), in.Argv, pa)
+	pa.Files = append(pa.Files, uintptr(c.exe)) // the descriptor after the last is the program itself
+	pid, err := syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", c.exe), in.Argv, pa)
 	if err != nil {
 		return err
 	}

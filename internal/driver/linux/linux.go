@@ -27,6 +27,9 @@ type Config struct {
 	Map Range
 	// Log receives what the fabric has to say besides its answers. Nil: os.Stderr.
 	Log *os.File
+	// Program is the path of the binary that the fabric and all in it run. Empty: this one. What runs in a cell must be
+	// linked statically.
+	Program string
 }
 
 // Fabric is a running child and the daemon's end of its socket. It is safe for concurrent use.
@@ -55,7 +58,7 @@ func Start(cfg Config) (*Fabric, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot start the fabric: %w", err)
 	}
-	exe, err := program()
+	exe, err := program(cfg.Program)
 	if err != nil {
 		return nil, fmt.Errorf("cannot start the fabric: %w", err)
 	}

@@ -190,10 +190,13 @@ func unseal(fd int) ([]byte, error) {
 	return b, nil
 }
 
-// program gives a sealed memfd with a copy of the running binary: it can be executed where its path can't be walked to,
+// program gives a sealed memfd with a copy of the binary, the running one when no path is given: it can be executed where its path can't be walked to,
 // and it can't be changed under a running daemon.
-func program() (int, error) {
-	src, err := os.Open("/proc/self/exe")
+func program(path string) (int, error) {
+	if path == "" {
+		path = "/proc/self/exe"
+	}
+	src, err := os.Open(path)
 	if err != nil {
 		return -1, err
 	}

@@ -1,0 +1,126 @@
+// Package cell is the sandbox that needs nothing installed: one process confined by the kernel alone. It knows nothing
+// of networks: who launches it puts it onto a port, and an empty port means no network at all.
+package cell
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"syscall"
+)
+
+// Spec is one process in a cell. It runs this same program, which must be linked statically: inside there is nothing
+// but an empty read-only root with /dev/null, /etc/hosts and what is asked for here.
+type Spec struct {
+	Name                  string     // host name inside
+	Port                  string     // eni-...; empty: no network, and no sockets
+	Argv                  []string   // Argv[0] is what main recognises
+	Env                   []string   // all of it; no secrets: they come by a pipe
+	Stdin, Stdout, Stderr *os.File   // nil: /dev/null
+	Files                 []*os.File // descriptors 3, 4, ...; nothing else is open
+	Tmp                   int64      // bytes of a tmpfs at /tmp, 0: none
+	Nameserver            netip.Addr // in /etc/resolv.conf; invalid: no such file
+	Memory                int64      // bytes, 0: no limit
+	Pids                  int        // processes and threads, 0: DefaultPids
+}
+
+// DefaultPids is the limit of processes and threads of a cell that asks for none. A Go program needs some tens.
+const DefaultPids = 256
+
+// Launch is what a cell asks of its launcher: Argv[0] is recognised by Main, the descriptor after the last of Files is the
+// program itself. Its fields are those of linux.Spec, so that one converts to the other.
+type Launch struct {
+	Port                  string
+	Argv                  []string
+	Env                   []string
+	Stdin, Stdout, Stderr *os.File
+	Files                 []*os.File
+	Memory                int64
+	Pids                  int
+}
+
+// Launcher starts this program in namespaces of its own (user, process, mount, IPC, host name, cgroup; network as the port
+// says), with all capabilities in the user namespace, which the cell uses to confine itself and then drops.
+type Launcher func(context.Context, Launch) (Process, error)
+
+// Process is what was started; its end is the end of all its children.
+type Process interface {
+	Wait(context.Context) error // nil: it ended with status 0
+	Signal(syscall.Signal) error
+	Kill() error
+}
+
+// Driver starts cells.
+type Driver struct{ launch Launcher }
+
+// New gives a driver that starts its processes with l.
+func New(l Launcher) *Driver { return &Driver{l} }
+
+// Start starts one process. The files stay the caller's.
+func (d *Driver) Start(ctx context.Context, s Spec) (Process, error) {
+	if len(s.Argv) == 0 || s.Argv[0] == arg0 {
+		return nil, errors.New("cannot start a cell: nothing to run")
+	}
+	if s.Pids <= 0 {
+		s.Pids = DefaultPids
+	}
+	walls, err := json.Marshal(confinement{
+		Name: s.Name, Network: s.Port != "", Argv: s.Argv, Files: len(s.Files), Tmp: s.Tmp, Nameserver: s.Nameserver, Memory: s.Memory, Pids: s.Pids,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot start a cell: %w", err)
+	}
+	p, err := d.launch(ctx, Launch{Port: s.Port, Argv: []string{arg0, string(walls)}, Env: s.Env, Stdin: s.Stdin, Stdout: s.Stdout,
+		Stderr: s.Stderr, Files: s.Files, Memory: s.Memory, Pids: s.Pids})
+	if err != nil {
+		return nil, fmt.Errorf("cannot start a cell: %w", err)
+	}
+	return p, nil
+}
+
+// Descriptors of the agent of a pair, before its own Files.
+const (
+	ToAnalyser   = 3 // the agent writes documents here
+	FromAnalyser = 4 // the agent reads results here
+)
+
+// Pair is a job: an agent with a network and credentials that understands no document, and an analyser that reads
+// documents and has neither.
+type Pair struct{ Agent, Analyser Process }
+
+// Pair starts both, joined by two pipes: the analyser's standard input and output are the agent's descriptors
+// ToAnalyser and FromAnalyser. When one can't be started, neither runs.
+func (d *Driver) Pair(ctx context.Context, agent, analyser Spec) (*Pair, error) {
+	if agent.Port == "" {
+		return nil, errors.New("cannot start a pair: the agent has no port")
+	}
+	if analyser.Port != "" || analyser.Stdin != nil || analyser.Stdout != nil || len(analyser.Files) > 0 {
+		return nil, errors.New("cannot start a pair: the analyser has the agent's pipes and nothing else")
+	}
+	docsOut, docsIn, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer docsOut.Close()
+	defer docsIn.Close()
+	resultsOut, resultsIn, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer resultsOut.Close()
+	defer resultsIn.Close()
+	analyser.Stdin, analyser.Stdout = docsOut, resultsIn
+	b, err := d.Start(ctx, analyser)
+	if err != nil {
+		return nil, err
+	}
+	agent.Files = append([]*os.File{docsIn, resultsOut}, agent.Files...)
+	a, err := d.Start(ctx, agent)
+	if err != nil {
+		return nil, errors.Join(err, b.Kill())
+	}
+	return &Pair{Agent: a, Analyser: b}, nil
+}

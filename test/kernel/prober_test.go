@@ -1,0 +1,230 @@
+package kernel_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"cloister/internal/driver/linux"
+)
+
+const proberArg = "kernel-prober"
+
+// patience is how long a packet may take before it counts as dropped.
+const patience = 400 * time.Millisecond
+
+// proberMain is a process on a port that does as it is told: a line "id verb args", answered by "id words".
+func proberMain() {
+	if len(os.Args) == 0 || os.Args[0] != proberArg {
+		return
+	}
+	var mu sync.Mutex
+	say := func(id, text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Println(id, text)
+	}
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		f := strings.Fields(in.Text())
+		go func() { say(f[0], probe(f[1], f[2:])) }()
+	}
+	os.Exit(0)
+}
+
+func probe(verb string, args []string) string {
+	switch verb {
+	case "tcp": // serve
+		l, err := net.Listen("tcp4", args[0])
+		if err != nil {
+			return "error " + err.Error()
+		}
+		go accept(l, nil)
+		return "ok"
+	case "udp": // serve
+		c, err := net.ListenPacket("udp4", args[0])
+		if err != nil {
+			return "error " + err.Error()
+		}
+		go func() {
+			b := make([]byte, 64)
+			for {
+				n, a, err := c.ReadFrom(b)
+				if err != nil {
+					return
+				}
+				c.WriteTo(b[:n], a)
+			}
+		}()
+		return "ok"
+	case "dial": // dest [source]
+		d := net.Dialer{Timeout: patience}
+		if len(args) > 1 {
+			d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(args[1]), 0))
+		}
+		c, err := d.Dial("tcp4", args[0])
+		return outcome(c, err)
+	case "hold": // dest: connects and then answers whether another byte still comes
+		c, err := net.DialTimeout("tcp4", args[0], patience)
+		if err != nil {
+			return outcome(c, err)
+		}
+		b := make([]byte, 1)
+		_, err = c.Read(b)
+		return "ended " + fmt.Sprint(err)
+	case "ask": // udp dest
+		c, err := net.Dial("udp4", args[0])
+		if err != nil {
+			return outcome(nil, err)
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(patience))
+		if _, err := c.Write([]byte("q")); err != nil {
+			return outcome(nil, err)
+		}
+		b := make([]byte, 64)
+		n, err := c.Read(b)
+		if err != nil {
+			return outcome(nil, err)
+		}
+		return "open " + string(b[:n])
+	case "ping":
+		return ping(args[0])
+	case "dial6":
+		c, err := net.DialTimeout("tcp6", args[0], patience)
+		return outcome(c, err)
+	case "addr": // gives itself another address, for spoofing
+		return alias(args[0])
+	case "ifs":
+		out := ""
+		all, _ := net.InterfaceAddrs()
+		for _, a := range all {
+			out += a.String() + " "
+		}
+		return out
+	}
+	return "error unknown verb " + verb
+}
+
+// outcome: "open" something answered, "refused" the packet arrived where nothing listens, "dropped" no answer came.
+func outcome(c net.Conn, err error) string {
+	var ne net.Error
+	switch {
+	case err == nil:
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(patience))
+		b := make([]byte, 256)
+		n, _ := c.Read(b)
+		return "open " + string(b[:n])
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "refused"
+	case errors.As(err, &ne) && ne.Timeout():
+		return "dropped"
+	}
+	return "error " + err.Error()
+}
+
+func ping(to string) string {
+	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.IPPROTO_ICMP)
+	if err != nil {
+		return "error " + err.Error()
+	}
+	defer unix.Close(s)
+	tv := unix.NsecToTimeval(int64(patience))
+	unix.SetsockoptTimeval(s, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv)
+	if err := unix.Sendto(s, []byte{8, 0, 0, 0, 0, 0, 0, 1}, 0, &unix.SockaddrInet4{Addr: netip.MustParseAddr(to).As4()}); err != nil {
+		return "error " + err.Error()
+	}
+	if _, _, err := unix.Recvfrom(s, make([]byte, 64), 0); err != nil {
+		return "dropped"
+	}
+	return "open"
+}
+
+// prober talks to one.
+type prober struct {
+	t    testing.TB
+	in   *os.File
+	mu   sync.Mutex
+	next int
+	wait map[string]chan string
+}
+
+// sit starts a prober on a port.
+func sit(t testing.TB, f *linux.Fabric, port string) *prober {
+	t.Helper()
+	inR, inW, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	outR, outW, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.Spawn(soon(t), linux.Spec{Port: port, Argv: []string{proberArg}, Stdin: inR, Stdout: outW, Stderr: os.Stderr})
+	inR.Close()
+	outW.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &prober{t: t, in: inW, wait: map[string]chan string{}}
+	t.Cleanup(func() { inW.Close(); outR.Close() })
+	go func() {
+		for s := bufio.NewScanner(outR); s.Scan(); {
+			id, text, _ := strings.Cut(s.Text(), " ")
+			p.mu.Lock()
+			ch := p.wait[id]
+			delete(p.wait, id)
+			p.mu.Unlock()
+			if ch != nil {
+				ch <- text
+			}
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for _, ch := range p.wait {
+			close(ch)
+		}
+		p.wait = nil
+	}()
+	return p
+}
+
+// ask gives the answer, "gone" when the prober has ended.
+func (p *prober) ask(words ...string) string {
+	p.t.Helper()
+	return <-p.send(words...)
+}
+
+func (p *prober) send(words ...string) chan string {
+	ch := make(chan string, 1)
+	p.mu.Lock()
+	if p.wait == nil {
+		p.mu.Unlock()
+		ch <- "gone"
+		return ch
+	}
+	p.next++
+	id := fmt.Sprint(p.next)
+	p.wait[id] = ch
+	p.mu.Unlock()
+	fmt.Fprintln(p.in, id, strings.Join(words, " "))
+	return ch
+}
+
+func (p *prober) expect(want string, words ...string) {
+	p.t.Helper()
+	if got := p.ask(words...); !strings.HasPrefix(got, want) {
+		p.t.Errorf("%v: %q, want %q", words, got, want)
+	}
+}

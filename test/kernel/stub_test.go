@@ -1,0 +1,4 @@
+package kernel_test
+
+func daemonMain()           {}
+func alias(a string) string { return "" }
