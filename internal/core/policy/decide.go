@@ -48,7 +48,7 @@ func Decide(req *Request, sets *Sets) Verdict {
 
 // gather asks the layers in the order in which denials are reported and stops at the first Deny.
 func (f *findings) gather(req *Request, sets *Sets) {
-	f.p, f.act, f.boundary = req.caller(), newAction(req.Action), len(sets.Boundary) > 0
+	f.p, f.act, f.boundary = req.caller(), newAction(req.Action), bounded(req, sets)
 	if scpBinds(req) {
 		for _, level := range sets.SCP {
 			f.allow[LayerSCP] = hit{}
@@ -62,7 +62,7 @@ func (f *findings) gather(req *Request, sets *Sets) {
 		return
 	}
 	if ownPolicies(f.p) {
-		if f.p.Kind != identity.Root && f.sources(LayerBoundary, sets.Boundary, req) {
+		if f.boundary && f.sources(LayerBoundary, sets.Boundary, req) {
 			return
 		}
 		if f.sources(LayerSession, sets.Session, req) || f.sources(LayerIdentity, sets.Identity, req) {
@@ -91,6 +91,12 @@ func ownPolicies(p *identity.Principal) bool {
 		return p.Account != ""
 	}
 	return false
+}
+
+// bounded: a permissions boundary limits users and roles, never an account's root user.
+func bounded(req *Request, sets *Sets) bool {
+	p := req.caller()
+	return len(sets.Boundary) > 0 && ownPolicies(p) && p.Kind != identity.Root
 }
 
 // scpBinds: service control policies don't touch services, strangers and service-linked roles.
@@ -222,7 +228,7 @@ func (f *findings) conclude(req *Request, sets *Sets) Verdict {
 	}
 	limit := LayerNone // the first of the caller's own layers that lacks an Allow
 	switch {
-	case f.boundary && f.p.Kind != identity.Root && f.allow[LayerBoundary].src == nil:
+	case f.boundary && f.allow[LayerBoundary].src == nil:
 		limit = LayerBoundary
 	case sets.Session != nil && f.allow[LayerSession].src == nil:
 		limit = LayerSession

@@ -69,8 +69,10 @@ func stmt(effect, action, resource, principal, condition string) string {
 	return s + "}"
 }
 
-func all(t testing.TB, kind Kind) []Source  { return []Source{*source(t, kind, allow("*", "*", ""))} }
-func none(t testing.TB, kind Kind) []Source { return []Source{*source(t, kind, allow("ec2:*", "*", ""))} }
+func all(t testing.TB, kind Kind) []Source { return []Source{*source(t, kind, allow("*", "*", ""))} }
+func none(t testing.TB, kind Kind) []Source {
+	return []Source{*source(t, kind, allow("ec2:*", "*", ""))}
+}
 
 func TestLayers(t *testing.T) {
 	const (

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"cloister/internal/core/identity"
 )
 
 // Reason is one line of an explanation. Text says all of it; the other members are for programs.
@@ -43,7 +45,7 @@ func Explain(req *Request, sets *Sets) (Verdict, []Reason) {
 		e.layer(LayerEndpoint, []Source{*sets.Endpoint}, "the VPC endpoint policy")
 	}
 	if ownPolicies(req.caller()) {
-		if len(sets.Boundary) > 0 {
+		if bounded(req, sets) {
 			e.layer(LayerBoundary, sets.Boundary, "the permissions boundary")
 		}
 		if sets.Session != nil {
@@ -153,7 +155,7 @@ func (e *explainer) layer(l Layer, sources []Source, name string) {
 	}
 	r := Reason{Kind: "layer", Layer: l.String(), Statement: -1}
 	switch {
-	case l == LayerIdentity && e.req.caller().Kind == "root":
+	case l == LayerIdentity && e.req.caller().Kind == identity.Root:
 		return
 	case len(sources) == 0:
 		r.Text = "there are no policies in " + name
@@ -181,7 +183,7 @@ func (e *explainer) statement(l Layer, src *Source, n int) bool {
 	p := e.req.caller()
 	as := namedDirect
 	if s.principals != nil || s.notPrincipal {
-		as = s.names(e.req, p, l == LayerEndpoint && e.sets.EndpointGateway, len(e.sets.Boundary) > 0)
+		as = s.names(e.req, p, l == LayerEndpoint && e.sets.EndpointGateway, bounded(e.req, e.sets))
 	}
 	if as == unnamed {
 		m := r
