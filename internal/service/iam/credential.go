@@ -9,17 +9,11 @@ import (
 	"strings"
 	"time"
 
+	"cloister/internal/api"
 	"cloister/internal/core/fault"
 	"cloister/internal/core/identity"
 	"cloister/internal/store"
 )
-
-// Credential is what a signature is checked with and whom it then speaks for.
-type Credential struct {
-	Principal identity.Principal
-	Secret    string
-	Expires   time.Time // zero: never
-}
 
 // AWS gives the same sentence for a key that is nobody's, one that is inactive and one whose token is wrong.
 const badToken = "The security token included in the request is invalid."
@@ -131,14 +125,14 @@ func (s *Service) open(id string, box []byte) (string, error) {
 	return string(b), nil
 }
 
-// Named is a policy text, what to call it, and the account whose it is.
-type Named struct{ Name, Owner, Text string }
+// The answers to the gate are the contract's.
+type (
+	Credential = api.Credential
+	Named      = api.NamedPolicy
+	Policies   = api.PolicySets
+)
 
-// Policies is what hangs on a principal. Boundary is empty when there is none; Session is nil when none were passed, which
-// does not limit.
-type Policies struct{ Identity, Boundary, Session []Named }
-
-// Policies gives the policies of a principal as they stand in v. Root, services and strangers have none. A user or role
+// Policies gives the policies of a principal as they stand in v. Session is nil when none were passed, which does not limit. Root, services and strangers have none. A user or role
 // that is gone has none either: nothing is allowed to it.
 func (s *Service) Policies(v store.View, p *identity.Principal) (Policies, error) {
 	var out Policies
@@ -149,7 +143,7 @@ func (s *Service) Policies(v store.View, p *identity.Principal) (Policies, error
 	if p.SessionPolicies != nil {
 		out.Session = []Named{}
 		for i, text := range p.SessionPolicies {
-			out.Session = append(out.Session, Named{fmt.Sprintf("session policy %d of %s", i+1, p.ARN), p.Account, text})
+			out.Session = append(out.Session, Named{Name: fmt.Sprintf("session policy %d of %s", i+1, p.ARN), Owner: p.Account, Text: text})
 		}
 	}
 	h, err := s.byID(v, p.Account, kind, p.UniqueID)
@@ -160,7 +154,7 @@ func (s *Service) Policies(v store.View, p *identity.Principal) (Policies, error
 		return out, err
 	}
 	for _, name := range sorted(h.Inline) {
-		out.Identity = append(out.Identity, Named{fmt.Sprintf("inline policy %s of %s %s", name, kind, h.Name), p.Account, h.Inline[name]})
+		out.Identity = append(out.Identity, Named{Name: fmt.Sprintf("inline policy %s of %s %s", name, kind, h.Name), Owner: p.Account, Text: h.Inline[name]})
 	}
 	for _, a := range slices.Sorted(slices.Values(h.Attached)) {
 		n, err := s.managedText(v, p.Account, a, "managed policy %s of "+kind+" "+h.Name)
@@ -187,5 +181,5 @@ func (s *Service) managedText(v store.View, account, policyARN, name string) (Na
 		return Named{}, fmt.Errorf("cannot read policy %s: %v", policyARN, err)
 	}
 	text, err := it.Value.inForce()
-	return Named{fmt.Sprintf(name, it.Value.Name), account, text}, err
+	return Named{Name: fmt.Sprintf(name, it.Value.Name), Owner: account, Text: text}, err
 }

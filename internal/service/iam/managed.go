@@ -17,7 +17,7 @@ const versionQuota = 5
 func (s *Service) policyRows() []api.Rower {
 	return []api.Rower{
 		api.Op[shape.CreatePolicyRequest, shape.CreatePolicyResponse]{
-			Name: "CreatePolicy", Honours: []string{"PolicyName", "Path", "PolicyDocument", "Description", "Tags.Key", "Tags.Value"},
+			Name: "CreatePolicy", Honours: []string{"PolicyName", "Path", "PolicyDocument", "Description", "Tags.*"},
 			Questions: func(c *api.Call, _ store.View, in *shape.CreatePolicyRequest) ([]api.Question, error) {
 				return s.creation(c, "policy", "iam:CreatePolicy", "iam:TagPolicy", in.Path, in.PolicyName, nil, in.Tags), nil
 			},
@@ -31,7 +31,7 @@ func (s *Service) policyRows() []api.Rower {
 				if err != nil {
 					return nil, err
 				}
-				out, err := s.showPolicy(v, &it, true)
+				out, err := s.wholePolicy(v, &it)
 				return &shape.GetPolicyResponse{Policy: out}, err
 			},
 		},
@@ -48,7 +48,7 @@ func (s *Service) policyRows() []api.Rower {
 }
 
 // onPolicy makes the question of an operation on one managed policy; its tags are keys.
-func onPolicy[I any](s *Service, action string, name func(*I) *string) func(*api.Call, store.View, *I) ([]api.Question, error) {
+func onPolicy[I any](s *Service, action string, name func(*I) *string, more ...func(*I, keyset)) func(*api.Call, store.View, *I) ([]api.Question, error) {
 	return func(c *api.Call, v store.View, in *I) ([]api.Question, error) {
 		q := api.Question{Action: action, Resource: deref(name(in)), Keys: keyset{}}
 		if q.Resource == "" {
@@ -61,6 +61,9 @@ func onPolicy[I any](s *Service, action string, name func(*I) *string) func(*api
 		}
 		for k, val := range tags {
 			q.Keys["aws:ResourceTag/"+k] = []string{val}
+		}
+		for _, f := range more {
+			f(in, q.Keys)
 		}
 		return []api.Question{q}, nil
 	}
@@ -121,7 +124,7 @@ func (s *Service) createPolicy(c *api.Call, tx store.Tx, in *shape.CreatePolicyR
 		}
 	}
 	c.Touch(s.policyARN(&it))
-	out, err := s.showPolicy(tx, &it, true)
+	out, err := s.wholePolicy(tx, &it)
 	return &shape.CreatePolicyResponse{Policy: out}, err
 }
 
@@ -142,11 +145,12 @@ func (s *Service) listPolicies(c *api.Call, v store.View, in *shape.ListPolicies
 		if err != nil {
 			return nil, err
 		}
+		used, err := s.allUses(v, c.Account)
+		if err != nil {
+			return nil, err
+		}
 		for i := range items {
-			p, err := s.showPolicy(v, &items[i], false)
-			if err != nil {
-				return nil, err
-			}
+			p := s.showPolicy(&items[i], used[s.policyARN(&items[i])])
 			asked := *p.AttachmentCount + *p.PermissionsBoundaryUsageCount
 			switch deref(in.PolicyUsageFilter) {
 			case "PermissionsPolicy":
@@ -171,11 +175,11 @@ func (s *Service) deletePolicy(c *api.Call, tx store.Tx, in *shape.DeletePolicyR
 	if err != nil {
 		return nil, err
 	}
-	attached, bounded, err := s.uses(tx, c.Account, *in.PolicyArn)
+	used, err := s.uses(tx, c.Account, *in.PolicyArn)
 	if err != nil {
 		return nil, err
 	}
-	if attached+bounded > 0 {
+	if used.attached+used.bounded > 0 {
 		return nil, deleteConflict("Cannot delete a policy attached to entities.")
 	}
 	if len(it.Value.Versions) > 1 {
@@ -209,30 +213,67 @@ func (s *Service) holders(v store.View, account, term, policyARN string) ([]*par
 	return out, nil
 }
 
-func (s *Service) uses(v store.View, account, policyARN string) (attached, bounded int64, err error) {
+// uses counts where a policy hangs.
+type uses struct{ attached, bounded int64 }
+
+func (s *Service) uses(v store.View, account, policyARN string) (uses, error) {
 	a, err := s.holders(v, account, "policy", policyARN)
 	if err != nil {
-		return 0, 0, err
+		return uses{}, err
 	}
 	b, err := s.holders(v, account, "boundary", policyARN)
-	return int64(len(a)), int64(len(b)), err
+	return uses{int64(len(a)), int64(len(b))}, err
 }
 
-func (s *Service) showPolicy(v store.View, it *store.Item[managed], whole bool) (*shape.Policy, error) {
-	m, name, attachable := &it.Value, s.policyARN(it), true
-	attached, bounded, err := s.uses(v, it.Scope.Account, name)
+// allUses counts for all policies of an account at once.
+func (s *Service) allUses(v store.View, account string) (map[string]uses, error) {
+	us, err := users.List(v, store.Query{Scope: s.global(account)})
 	if err != nil {
 		return nil, err
 	}
-	out := &shape.Policy{PolicyName: &m.Name, PolicyId: &it.ID, Arn: &name, Path: &m.Path, DefaultVersionId: &m.Default,
-		AttachmentCount: &attached, PermissionsBoundaryUsageCount: &bounded, IsAttachable: &attachable, CreateDate: &m.Created, UpdateDate: &m.Updated}
-	if !whole {
-		return out, nil
+	rs, err := roles.List(v, store.Query{Scope: s.global(account)})
+	if err != nil {
+		return nil, err
 	}
-	if m.Description != "" {
-		out.Description = &m.Description
+	out := map[string]uses{}
+	count := func(h *holder) {
+		for _, a := range h.Attached {
+			u := out[a]
+			u.attached++
+			out[a] = u
+		}
+		if h.Boundary != "" {
+			u := out[h.Boundary]
+			u.bounded++
+			out[h.Boundary] = u
+		}
 	}
-	out.Tags, err = s.showTags(v, name)
+	for i := range us {
+		count(&us[i].Value.holder)
+	}
+	for i := range rs {
+		count(&rs[i].Value.holder)
+	}
+	return out, nil
+}
+
+// showPolicy is a policy as lists have it; wholePolicy adds description and tags.
+func (s *Service) showPolicy(it *store.Item[managed], used uses) *shape.Policy {
+	m, name, attachable := &it.Value, s.policyARN(it), true
+	return &shape.Policy{PolicyName: &m.Name, PolicyId: &it.ID, Arn: &name, Path: &m.Path, DefaultVersionId: &m.Default,
+		AttachmentCount: &used.attached, PermissionsBoundaryUsageCount: &used.bounded, IsAttachable: &attachable, CreateDate: &m.Created, UpdateDate: &m.Updated}
+}
+
+func (s *Service) wholePolicy(v store.View, it *store.Item[managed]) (*shape.Policy, error) {
+	used, err := s.uses(v, it.Scope.Account, s.policyARN(it))
+	if err != nil {
+		return nil, err
+	}
+	out := s.showPolicy(it, used)
+	if it.Value.Description != "" {
+		out.Description = &it.Value.Description
+	}
+	out.Tags, err = s.showTags(v, *out.Arn)
 	return out, err
 }
 

@@ -82,6 +82,45 @@ func TestManagedPolicy(t *testing.T) {
 	h.refuse("DetachRolePolicy", &shape.DetachRolePolicyRequest{RoleName: ptr("r"), PolicyArn: &arn}, "NoSuchEntity", "")
 }
 
+func TestPolicyTagsAndLists(t *testing.T) {
+	h := build(t)
+	h.user("ada")
+	var arns []string
+	for _, n := range []string{"A", "B", "C"} {
+		arns = append(arns, h.policy(n, allowRead))
+	}
+	do[shape.TagPolicyOutput](h, home, "TagPolicy", &shape.TagPolicyRequest{PolicyArn: &arns[0], Tags: []shape.Tag{{Key: ptr("k"), Value: ptr("v")}}})
+	if l := do[shape.ListPolicyTagsResponse](h, home, "ListPolicyTags", &shape.ListPolicyTagsRequest{PolicyArn: &arns[0]}); len(l.Tags) != 1 {
+		t.Errorf("tags are %v", l.Tags)
+	}
+	do[shape.UntagPolicyOutput](h, home, "UntagPolicy", &shape.UntagPolicyRequest{PolicyArn: &arns[0], TagKeys: []string{"K"}})
+	if l := do[shape.ListPolicyTagsResponse](h, home, "ListPolicyTags", &shape.ListPolicyTagsRequest{PolicyArn: &arns[0]}); len(l.Tags) != 0 {
+		t.Errorf("tags are %v", l.Tags)
+	}
+	do[shape.AttachUserPolicyOutput](h, home, "AttachUserPolicy", &shape.AttachUserPolicyRequest{UserName: ptr("ada"), PolicyArn: &arns[0]})
+	do[shape.PutUserPermissionsBoundaryOutput](h, home, "PutUserPermissionsBoundary", &shape.PutUserPermissionsBoundaryRequest{UserName: ptr("ada"), PermissionsBoundary: &arns[1]})
+	for _, c := range []struct {
+		in   shape.ListPoliciesRequest
+		want string
+	}{
+		{shape.ListPoliciesRequest{}, "ABC"},
+		{shape.ListPoliciesRequest{Scope: ptr("AWS")}, ""},
+		{shape.ListPoliciesRequest{OnlyAttached: ptr(true)}, "AB"},
+		{shape.ListPoliciesRequest{PolicyUsageFilter: ptr("PermissionsPolicy")}, "A"},
+		{shape.ListPoliciesRequest{PolicyUsageFilter: ptr("PermissionsBoundary")}, "B"},
+		{shape.ListPoliciesRequest{PathPrefix: ptr("/x/")}, ""},
+		{shape.ListPoliciesRequest{MaxItems: ptr(int64(2))}, "AB"},
+	} {
+		got := ""
+		for _, p := range do[shape.ListPoliciesResponse](h, home, "ListPolicies", &c.in).Policies {
+			got += *p.PolicyName
+		}
+		if got != c.want {
+			t.Errorf("lists %q, want %q", got, c.want)
+		}
+	}
+}
+
 // A boundary limits what the user's own policies allow, and who sets one can be held to a certain one.
 func TestBoundary(t *testing.T) {
 	h := build(t)

@@ -14,7 +14,7 @@ func (s *Service) roleRows() []api.Rower {
 		api.Op[shape.CreateRoleRequest, shape.CreateRoleResponse]{
 			Name: "CreateRole",
 			Honours: []string{"RoleName", "Path", "AssumeRolePolicyDocument", "Description", "MaxSessionDuration", "PermissionsBoundary",
-				"Tags.Key", "Tags.Value"},
+				"Tags.*"},
 			Questions: func(c *api.Call, _ store.View, in *shape.CreateRoleRequest) ([]api.Question, error) {
 				return s.creation(c, "role", "iam:CreateRole", "iam:TagRole", in.Path, in.RoleName, in.PermissionsBoundary, in.Tags), nil
 			},

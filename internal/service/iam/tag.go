@@ -12,10 +12,9 @@ import (
 const tagQuota = 50
 
 func (s *Service) tagRows() []api.Rower {
-	set := []string{"Tags.Key", "Tags.Value"}
 	return []api.Rower{
 		api.Op[shape.TagUserRequest, shape.TagUserOutput]{
-			Name: "TagUser", Honours: append([]string{"UserName"}, set...),
+			Name: "TagUser", Honours: []string{"UserName", "Tags.*"},
 			Questions: on(s, "user", "iam:TagUser", func(in *shape.TagUserRequest) *string { return in.UserName },
 				func(in *shape.TagUserRequest, k keyset) { requestTags(k, in.Tags) }),
 			Act: func(c *api.Call, tx store.Tx, in *shape.TagUserRequest) (*shape.TagUserOutput, error) {
@@ -39,7 +38,7 @@ func (s *Service) tagRows() []api.Rower {
 			},
 		},
 		api.Op[shape.TagRoleRequest, shape.TagRoleOutput]{
-			Name: "TagRole", Honours: append([]string{"RoleName"}, set...),
+			Name: "TagRole", Honours: []string{"RoleName", "Tags.*"},
 			Questions: on(s, "role", "iam:TagRole", func(in *shape.TagRoleRequest) *string { return in.RoleName },
 				func(in *shape.TagRoleRequest, k keyset) { requestTags(k, in.Tags) }),
 			Act: func(c *api.Call, tx store.Tx, in *shape.TagRoleRequest) (*shape.TagRoleOutput, error) {
@@ -60,6 +59,41 @@ func (s *Service) tagRows() []api.Rower {
 			View: func(c *api.Call, v store.View, in *shape.ListRoleTagsRequest) (*shape.ListRoleTagsResponse, error) {
 				tags, next, more, err := s.tags(c, v, "role", *in.RoleName, in.Marker, in.MaxItems)
 				return &shape.ListRoleTagsResponse{Tags: tags, Marker: next, IsTruncated: more}, err
+			},
+		},
+		api.Op[shape.TagPolicyRequest, shape.TagPolicyOutput]{
+			Name: "TagPolicy", Honours: []string{"PolicyArn", "Tags.*"},
+			Questions: onPolicy(s, "iam:TagPolicy", func(in *shape.TagPolicyRequest) *string { return in.PolicyArn },
+				func(in *shape.TagPolicyRequest, k keyset) { requestTags(k, in.Tags) }),
+			Act: func(c *api.Call, tx store.Tx, in *shape.TagPolicyRequest) (*shape.TagPolicyOutput, error) {
+				if _, err := s.policy(tx, c.Account, *in.PolicyArn); err != nil {
+					return nil, err
+				}
+				c.Touch(*in.PolicyArn)
+				return &shape.TagPolicyOutput{}, s.retag(tx, c.Account, *in.PolicyArn, in.Tags)
+			},
+		},
+		api.Op[shape.UntagPolicyRequest, shape.UntagPolicyOutput]{
+			Name: "UntagPolicy", Honours: []string{"PolicyArn", "TagKeys"},
+			Questions: onPolicy(s, "iam:UntagPolicy", func(in *shape.UntagPolicyRequest) *string { return in.PolicyArn },
+				func(in *shape.UntagPolicyRequest, k keyset) { tagKeys(k, in.TagKeys) }),
+			Act: func(c *api.Call, tx store.Tx, in *shape.UntagPolicyRequest) (*shape.UntagPolicyOutput, error) {
+				if _, err := s.policy(tx, c.Account, *in.PolicyArn); err != nil {
+					return nil, err
+				}
+				c.Touch(*in.PolicyArn)
+				return &shape.UntagPolicyOutput{}, s.drop(tx, *in.PolicyArn, in.TagKeys)
+			},
+		},
+		api.Op[shape.ListPolicyTagsRequest, shape.ListPolicyTagsResponse]{
+			Name: "ListPolicyTags", Honours: []string{"PolicyArn", "Marker", "MaxItems"},
+			Questions: onPolicy(s, "iam:ListPolicyTags", func(in *shape.ListPolicyTagsRequest) *string { return in.PolicyArn }),
+			View: func(c *api.Call, v store.View, in *shape.ListPolicyTagsRequest) (*shape.ListPolicyTagsResponse, error) {
+				if _, err := s.policy(v, c.Account, *in.PolicyArn); err != nil {
+					return nil, err
+				}
+				tags, next, more, err := s.tagPage(v, *in.PolicyArn, in.Marker, in.MaxItems)
+				return &shape.ListPolicyTagsResponse{Tags: tags, Marker: next, IsTruncated: more}, err
 			},
 		},
 	}
@@ -155,12 +189,17 @@ func (s *Service) untag(c *api.Call, tx store.Tx, kind, name string, names []str
 		return err
 	}
 	c.Touch(p.arn)
-	have, err := tx.Tags(p.arn)
+	return s.drop(tx, p.arn, names)
+}
+
+// drop removes tags by their keys, whatever their case.
+func (s *Service) drop(tx store.Tx, arn string, names []string) error {
+	have, err := tx.Tags(arn)
 	if err != nil {
 		return err
 	}
 	if old := matching(have, names); len(old) > 0 {
-		return tx.RemoveTags(p.arn, old)
+		return tx.RemoveTags(arn, old)
 	}
 	return nil
 }
@@ -170,7 +209,11 @@ func (s *Service) tags(c *api.Call, v store.View, kind, name string, marker *str
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	all, err := s.showTags(v, p.arn)
+	return s.tagPage(v, p.arn, marker, most)
+}
+
+func (s *Service) tagPage(v store.View, arn string, marker *string, most *int64) ([]shape.Tag, *string, *bool, error) {
+	all, err := s.showTags(v, arn)
 	if err != nil {
 		return nil, nil, nil, err
 	}

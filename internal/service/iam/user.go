@@ -14,7 +14,7 @@ func (s *Service) userRows() []api.Rower {
 	name := func(in *shape.GetUserRequest) *string { return in.UserName }
 	return []api.Rower{
 		api.Op[shape.CreateUserRequest, shape.CreateUserResponse]{
-			Name: "CreateUser", Honours: []string{"UserName", "Path", "PermissionsBoundary", "Tags.Key", "Tags.Value"},
+			Name: "CreateUser", Honours: []string{"UserName", "Path", "PermissionsBoundary", "Tags.*"},
 			Questions: func(c *api.Call, _ store.View, in *shape.CreateUserRequest) ([]api.Question, error) {
 				return s.creation(c, "user", "iam:CreateUser", "iam:TagUser", in.Path, in.UserName, in.PermissionsBoundary, in.Tags), nil
 			},

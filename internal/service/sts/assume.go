@@ -101,11 +101,19 @@ func also(q api.Question, action string) api.Question {
 }
 
 func (s *Service) assume(c *api.Call, tx store.Tx, in *shape.AssumeRoleRequest) (*shape.AssumeRoleResponse, error) {
-	p, _, longest, err := s.roles.Assumable(tx, *in.RoleArn)
-	if errors.Is(err, store.ErrNotFound) { // gone since it was asked about
-		return nil, fault.Of(fault.AccessDenied, "User: %s is not authorized to perform: sts:AssumeRole on resource: %s", c.Caller.ARN, *in.RoleArn)
-	}
+	// The trust policy may have changed, or the role may be another one, since the questions were asked: the transaction
+	// that opens the session asks them again.
+	qs, err := s.mayAssume(c, tx, in)
 	if err != nil {
+		return nil, err
+	}
+	for _, q := range qs {
+		if err := c.May(tx, q); err != nil {
+			return nil, err
+		}
+	}
+	p, _, longest, err := s.roles.Assumable(tx, *in.RoleArn)
+	if err != nil { // nobody would not have let it come here
 		return nil, err
 	}
 	length, err := duration(c, in, longest)

@@ -277,3 +277,16 @@ func TestPrune(t *testing.T) {
 		t.Errorf("%d sessions after that", n)
 	}
 }
+
+// A trust policy that changed between the questions and the act decides as it is now.
+func TestTrustChangesMeanwhile(t *testing.T) {
+	h := build(t)
+	ada := h.user(home, "ada")
+	role := h.role("Data", `"Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"`)
+	h.between = func() {
+		do[iamshape.UpdateAssumeRolePolicyOutput](h, h.root(home), "UpdateAssumeRolePolicy", &iamshape.UpdateAssumeRolePolicyRequest{RoleName: ptr("Data"),
+			PolicyDocument: ptr(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"444455556666"},"Action":"sts:AssumeRole"}]}`)})
+	}
+	_, err := h.call(ada, "AssumeRole", "", ask(role))
+	h.kind(err, fault.AccessDenied)
+}

@@ -56,8 +56,8 @@ func (s *Service) Rows() []api.Operation {
 		},
 		api.Op[shape.AssumeRoleRequest, shape.AssumeRoleResponse]{
 			Name: "AssumeRole",
-			Honours: []string{"RoleArn", "RoleSessionName", "Policy", "PolicyArns.arn", "DurationSeconds", "ExternalId", "SourceIdentity",
-				"Tags.Key", "Tags.Value", "TransitiveTagKeys"},
+			Honours: []string{"RoleArn", "RoleSessionName", "Policy", "PolicyArns.*", "DurationSeconds", "ExternalId", "SourceIdentity",
+				"Tags.*", "TransitiveTagKeys"},
 			// CloudTrail counts AssumeRole among the reads, although it makes a session.
 			ReadOnly:  true,
 			Questions: s.mayAssume, Act: s.assume,

@@ -33,6 +33,8 @@ type house struct {
 	iam   *iam.Service
 	ops   map[string]api.Operation
 	now   time.Time
+
+	between func() // runs once, after the questions of the next call and before its act
 }
 
 func build(t *testing.T) *house {
@@ -75,25 +77,40 @@ func (h *house) call(p *identity.Principal, op, source string, in any) (any, err
 		account = home
 	}
 	c := &api.Call{Caller: p, Partition: "aws", Account: account, Region: "us-east-1", Service: o.Service, Name: op, Dice: world.Real{}, Time: h.now, SourceARN: source}
+	c.May = func(v store.View, q api.Question) error {
+		if !h.allowed(v, c, q) {
+			return fault.Of(fault.AccessDenied, "%s on %s", q.Action, q.Resource)
+		}
+		return nil
+	}
 	var out any
-	err := h.store.Update(context.Background(), func(tx store.Tx) error {
+	err := h.store.View(context.Background(), func(v store.View) error {
 		if !o.Free {
-			qs, err := o.Questions(c, tx, in)
+			qs, err := o.Questions(c, v, in)
 			if err != nil {
 				return err
 			}
 			for _, q := range qs {
-				if !h.allowed(tx, c, q) {
-					return fault.Of(fault.AccessDenied, "%s on %s", q.Action, q.Resource)
+				if err := c.May(v, q); err != nil {
+					return err
 				}
 			}
 		}
 		var err error
 		if o.View != nil {
-			out, err = o.View(c, tx, in)
-		} else {
-			out, err = o.Act(c, tx, in)
+			out, err = o.View(c, v, in)
 		}
+		return err
+	})
+	if err != nil || o.View != nil {
+		return out, err
+	}
+	if f := h.between; f != nil {
+		h.between = nil
+		f()
+	}
+	err = h.store.Update(context.Background(), func(tx store.Tx) error {
+		out, err = o.Act(c, tx, in)
 		return err
 	})
 	return out, err
