@@ -38,10 +38,12 @@ func walk[T any](t store.Table[T], v store.View, l listing, keyOf func(id string
 	if l.max == 0 {
 		return p, nil
 	}
+	// With a delimiter a batch may fall into one common prefix: small ones there, growing ones where nothing is rolled up.
+	batch := 16
 	for {
 		n := l.max - len(p.items) - len(p.prefixes) + 1
 		if l.delimiter != "" {
-			n = min(max(n, 32), 256)
+			n = min(max(n, 16), batch)
 		}
 		q := store.Query{Scope: l.scope, Prefix: base + l.prefix, Limit: n}
 		if p.last != "" {
@@ -74,6 +76,11 @@ func walk[T any](t store.Table[T], v store.View, l listing, keyOf func(id string
 		}
 		if len(rows) < n {
 			return p, nil
+		}
+		if strings.HasSuffix(p.last, beyond) {
+			batch = max(batch/2, 16)
+		} else {
+			batch = min(batch*2, 512)
 		}
 	}
 }
