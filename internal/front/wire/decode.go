@@ -24,7 +24,7 @@ func (o *Operation) Decode(req *http.Request, labels Labels, form url.Values, bo
 	if o.op.Input == nil || v == nil {
 		return in, nil
 	}
-	if err := bind(o.op.Input, v, reflect.ValueOf(in)); err != nil {
+	if err := bind(o.op.Input, v, reflect.ValueOf(in).Elem()); err != nil {
 		return nil, fault.From(err)
 	}
 	return in, nil
