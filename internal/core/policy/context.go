@@ -8,7 +8,11 @@ import (
 
 // Context holds the condition keys of one request. It is built once and then read only; copies share their values.
 // The zero Context has no keys. Key names are compared ignoring case.
-type Context struct{ entries []entry } // sorted by hash
+type Context struct {
+	entries []entry
+	// index is an open-addressed table of places in entries, counted from 1; its length is a power of two.
+	index []uint16
+}
 
 type entry struct {
 	hash   uint64
@@ -18,32 +22,61 @@ type entry struct {
 	multi  bool
 }
 
+const maxKeys = 1<<16 - 1
+
 // NewContext makes an empty context with room for n keys.
-func NewContext(n int) Context { return Context{make([]entry, 0, n)} }
+func NewContext(n int) Context {
+	c := Context{entries: make([]entry, 0, n)}
+	c.reindex(n)
+	return c
+}
 
 // Set gives a key its values. No values at all leave the key out: an empty set never stands in a context.
 func (c *Context) Set(name string, values ...string) {
 	lower := strings.ToLower(name)
 	h := hashLower(lower)
-	i, found := c.search(h, lower)
-	if found {
-		if len(values) == 0 {
-			c.entries = slices.Delete(c.entries, i, i+1)
+	e := c.find(h, lower)
+	switch {
+	case e != nil && len(values) > 0:
+		e.values, e.multi = values, isMulti(lower, len(values))
+	case e != nil:
+		c.entries = slices.DeleteFunc(c.entries, func(e entry) bool { return e.lower == lower })
+		c.reindex(len(c.entries))
+	case len(values) > 0 && len(c.entries) < maxKeys:
+		c.entries = append(c.entries, entry{h, lower, name, values, isMulti(lower, len(values))})
+		if 2*len(c.entries) > len(c.index) {
+			c.reindex(2 * len(c.entries))
 			return
 		}
-		c.entries[i].values, c.entries[i].multi = values, isMulti(lower, len(values))
-		return
+		c.place(len(c.entries))
 	}
-	if len(values) > 0 {
-		c.entries = slices.Insert(c.entries, i, entry{h, lower, name, values, isMulti(lower, len(values))})
+}
+
+// reindex makes a table that is at most half full with n keys.
+func (c *Context) reindex(n int) {
+	size := 8
+	for size < 2*n {
+		size *= 2
 	}
+	c.index = make([]uint16, size)
+	for i := range c.entries {
+		c.place(i + 1)
+	}
+}
+
+func (c *Context) place(n int) {
+	mask := uint64(len(c.index) - 1)
+	i := c.entries[n-1].hash & mask
+	for c.index[i] != 0 {
+		i = (i + 1) & mask
+	}
+	c.index[i] = uint16(n)
 }
 
 // Add gives a key one more value. Tags whose keys differ in case alone meet here: a comparison may match either.
 func (c *Context) Add(name, value string) {
 	lower := strings.ToLower(name)
-	if i, found := c.search(hashLower(lower), lower); found {
-		e := &c.entries[i]
+	if e := c.find(hashLower(lower), lower); e != nil {
 		e.values = append(slices.Clip(e.values), value)
 		e.multi = isMulti(lower, len(e.values))
 		return
@@ -53,8 +86,9 @@ func (c *Context) Add(name, value string) {
 
 // With copies the context and adds the keys of one resource. An empty list leaves its key out.
 func (c *Context) With(keys map[string][]string) Context {
-	out := Context{make([]entry, len(c.entries), len(c.entries)+len(keys))}
+	out := Context{entries: make([]entry, len(c.entries), len(c.entries)+len(keys))}
 	copy(out.entries, c.entries)
+	out.reindex(len(c.entries) + len(keys))
 	var seen map[string]bool
 	for _, k := range slices.Sorted(maps.Keys(keys)) {
 		lower := strings.ToLower(k)
@@ -101,30 +135,21 @@ func (c *Context) All(f func(name string, values []string)) {
 // isMulti tells a set from a single value. A key of unknown nature that was given several values is a set; a tag is not.
 func isMulti(lower string, n int) bool { return multivalued(lower) || n > 1 && !tagKey(lower) }
 
-func (c *Context) search(h uint64, lower string) (int, bool) {
-	lo, hi := 0, len(c.entries)
-	for lo < hi {
-		m := int(uint(lo+hi) >> 1)
-		if c.entries[m].hash < h {
-			lo = m + 1
-		} else {
-			hi = m
-		}
-	}
-	for ; lo < len(c.entries) && c.entries[lo].hash == h; lo++ {
-		if c.entries[lo].lower == lower {
-			return lo, true
-		}
-	}
-	return lo, false
-}
-
-// find gives nil for a missing key and for one that somebody gave an empty set.
+// find gives nil for a missing key.
 func (c *Context) find(h uint64, lower string) *entry {
-	if i, ok := c.search(h, lower); ok && len(c.entries[i].values) > 0 {
-		return &c.entries[i]
+	if len(c.index) == 0 {
+		return nil
 	}
-	return nil
+	mask := uint64(len(c.index) - 1)
+	for i := h & mask; ; i = (i + 1) & mask {
+		n := c.index[i]
+		if n == 0 {
+			return nil
+		}
+		if e := &c.entries[n-1]; e.hash == h && e.lower == lower {
+			return e
+		}
+	}
 }
 
 // hashLower is FNV-1a.

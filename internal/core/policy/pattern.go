@@ -193,8 +193,24 @@ func (p *pattern) match(s string, c *Context) bool {
 		return s == p.text
 	case p.prefix:
 		return strings.HasPrefix(s, p.text)
+	case !p.plausible(s):
+		return false
 	}
-	return p.resolvable(c) && matchTokens(p.tokens, s, c)
+	return p.resolvable(c) && p.walk(s, c)
+}
+
+// plausible compares the literals at both ends, which refuses most strings at once.
+func (p *pattern) plausible(s string) bool {
+	first, last := &p.tokens[0], &p.tokens[len(p.tokens)-1]
+	return (first.kind != literal || strings.HasPrefix(s, first.text)) && (last.kind != literal || strings.HasSuffix(s, last.text))
+}
+
+// walk matches a plausible string.
+func (p *pattern) walk(s string, c *Context) bool {
+	if p.tokens[0].kind == literal {
+		return matchTokens(p.tokens[1:], s[len(p.tokens[0].text):], c)
+	}
+	return matchTokens(p.tokens, s, c)
 }
 
 // matchTokens walks once over s and goes back to the last star alone, so its time is at most len(s) * len(tokens).
@@ -238,25 +254,55 @@ func matchTokens(toks []token, s string, c *Context) bool {
 				if ti++; ti == len(toks) {
 					return true
 				}
-				wideT, wideS, partT = ti, si, -1
+				if wideS = reach(toks, ti, s, si, false); wideS < 0 {
+					return false
+				}
+				wideT, partT, si = ti, -1, wideS
 				continue
 			case starPart:
 				ti++
-				partT, partS = ti, si
-				continue
+				if partS = reach(toks, ti, s, si, true); partS >= 0 {
+					partT, si = ti, partS
+					continue
+				}
+				partT = -1
 			}
 		}
-		switch {
-		case partT >= 0 && partS < len(s) && s[partS] != ':':
-			partS += width(s[partS:])
-			ti, si = partT, partS
-		case wideT >= 0 && wideS < len(s):
-			wideS += width(s[wideS:])
-			ti, si, partT = wideT, wideS, -1
-		default:
+		if partT >= 0 {
+			if partS = skip(toks, partT, s, partS, true); partS >= 0 {
+				ti, si = partT, partS
+				continue
+			}
+			partT = -1
+		}
+		if wideT < 0 {
 			return false
 		}
+		if wideS = skip(toks, wideT, s, wideS, false); wideS < 0 {
+			return false
+		}
+		ti, si = wideT, wideS
 	}
+}
+
+// skip lets a star take at least one character more. It gives the new place in s, or -1.
+func skip(toks []token, next int, s string, at int, part bool) int {
+	if at == len(s) || part && s[at] == ':' {
+		return -1
+	}
+	return reach(toks, next, s, at+width(s[at:]), part)
+}
+
+// reach lets a star take as little as it takes to come to the literal that follows it. It gives the place, or -1.
+func reach(toks []token, next int, s string, at int, part bool) int {
+	if next < len(toks) && toks[next].kind == literal {
+		n := strings.Index(s[at:], toks[next].text)
+		if n < 0 || part && strings.IndexByte(s[at:at+n], ':') >= 0 {
+			return -1
+		}
+		at += n
+	}
+	return at
 }
 
 func width(s string) int {
