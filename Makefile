@@ -1,0 +1,50 @@
+# Verbs of the house. Each does what it says or fails.
+GO      ?= go
+BIN     := bin/cloister
+export CGO_ENABLED ?= 0
+
+.PHONY: build demo test check gen kernel conformance crash bench quality fuzz clean
+
+build:
+	$(GO) build -trimpath -o $(BIN) ./cmd/cloister
+
+# The main job on real documents inside a VPC, and the walls that stop it. DOCS=folder for documents of your own.
+demo: build
+	$(BIN) demo $(if $(DOCS),-docs $(DOCS))
+
+test:
+	$(GO) test -shuffle=on ./...
+
+# go vet, the import law, and the linter when it is installed (.ci/run installs it).
+check:
+	$(GO) vet ./...
+	$(GO) test ./test/arch
+	@if command -v golangci-lint >/dev/null; then golangci-lint run ./...; else echo "golangci-lint is not installed: go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2"; exit 1; fi
+
+# Everything generated, from its sources; the tree must not change.
+gen:
+	cd tools/modelgen && $(GO) run . -models ../../models -out ../../internal/shape
+
+kernel:
+	CLOISTER_REQUIRE=kernel $(GO) test -count=1 ./test/kernel ./internal/driver/linux ./internal/driver/cell/...
+
+conformance:
+	cd test/conformance && $(GO) test -count=1 -v ./...
+
+crash:
+	CLOISTER_REQUIRE=kernel $(GO) test -count=1 -run 'Crash|Kill' ./internal/driver/sqlite ./internal/driver/disk ./test/kernel ./test/whole
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./internal/core/policy ./internal/front/wire ./internal/driver/sqlite ./internal/driver/linux ./internal/work/language ./test/whole
+
+quality:
+	$(GO) test -count=1 -run Quality -v ./internal/work/language
+
+FUZZTIME ?= 20s
+fuzz:
+	@set -e; for p in $$(grep -rl --include='*_test.go' '^func Fuzz' internal | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$p/*_test.go | sed 's/func //'); do \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./$$p; done; done
+
+clean:
+	rm -rf bin

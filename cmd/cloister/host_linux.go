@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"cloister/internal/config"
+	"cloister/internal/daemon"
+	"cloister/internal/driver/cell"
+	"cloister/internal/driver/linux"
+	"cloister/internal/work/entry"
+)
+
+func hostCommands() []command {
+	return []command{
+		{"serve", "", "run the daemon", serveMain},
+		{"env", "", "print the environment that AWS clients need: eval \"$(cloister env)\"", envMain},
+		{"account", "create ID [NAME]", "create an account and print its root's key pair, this once", accountMain},
+		{"doctor", "", "say what this host can enforce, and what to do when it can't", doctorMain},
+	}
+}
+
+// childMains never returns in the processes that the daemon starts from this binary.
+func childMains() {
+	linux.ChildMain()
+	cell.Main()
+	switch {
+	case len(os.Args) == 1 && os.Args[0] == daemon.AgentArg:
+		os.Exit(entry.Agent())
+	case len(os.Args) == 2 && os.Args[0] == daemon.AnalyserArg:
+		os.Exit(entry.Analyser(os.Args[1]))
+	}
+}
+
+func serveMain(args []string) int {
+	cfg, err := config.Parse(args, os.Stderr)
+	if err != nil {
+		return complain(err)
+	}
+	level := slog.LevelInfo
+	if cfg.Debug {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer cancel()
+	d, err := daemon.Open(ctx, cfg, log)
+	if err != nil {
+		return complain(err)
+	}
+	defer d.Close()
+	if cfg.Dev {
+		fmt.Fprintln(os.Stderr, "WARNING: -dev: whoever reaches the loopback listener is root of account", cfg.Account, "with any key. Nothing is protected from this host's users.")
+	}
+	h, t := d.Addrs()
+	fmt.Printf("ready http=%s https=%s account=%s region=%s data=%s\n", h, t, cfg.Account, cfg.Region, cfg.Data)
+	if err := d.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return complain(err)
+	}
+	return 0
+}
+
+func doctorMain(args []string) int {
+	bad := 0
+	for _, f := range linux.Check() {
+		mark := "ok  "
+		if !f.OK {
+			mark, bad = "FAIL", 1
+		}
+		fmt.Printf("%s %-28s %s\n", mark, f.Name, f.Detail)
+		if !f.OK && f.Remedy != "" {
+			fmt.Printf("     %-28s -> %s\n", "", f.Remedy)
+		}
+	}
+	return bad
+}

@@ -1,0 +1,269 @@
+// Package daemon builds all rooms in their order and runs them. It is the only room that knows all others.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"cloister/internal/api"
+	"cloister/internal/config"
+	"cloister/internal/driver/authority"
+	"cloister/internal/driver/disk"
+	"cloister/internal/driver/keyfile"
+	"cloister/internal/driver/linux"
+	"cloister/internal/driver/sqlite"
+	"cloister/internal/engine/reconcile"
+	"cloister/internal/engine/runner"
+	"cloister/internal/front/gate"
+	"cloister/internal/front/wire"
+	"cloister/internal/service/comprehend"
+	"cloister/internal/service/ec2"
+	"cloister/internal/service/iam"
+	"cloister/internal/service/s3"
+	"cloister/internal/service/sts"
+	"cloister/internal/store"
+	"cloister/internal/world"
+)
+
+// Partition is the only one there is.
+const Partition = "aws"
+
+// leaseLife is how long a daemon that stopped renewing keeps others from writing.
+const leaseLife = 15 * time.Second
+
+// Daemon is a running Cloister.
+type Daemon struct {
+	cfg   config.Config
+	log   *slog.Logger
+	world world.World
+
+	place     *place
+	fabric    *linux.Fabric
+	store     *sqlite.Store
+	lease     store.Lease
+	iam       *iam.Service
+	authority *authority.Authority
+	stored    authority.Stored
+	gate      *gate.Gate
+	loop      *reconcile.Loop
+	runner    *runner.Runner
+	doors     *doors
+	blobs     *disk.Disk
+
+	http, tls net.Listener
+	admin     net.Listener
+	servers   []*http.Server
+	sealer    *keyfile.Sealer
+	rootKey   credentials
+	closers   []func()
+}
+
+// Open builds a daemon; nothing is served until Run. Started by root, the process is an unprivileged user afterwards.
+func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (d *Daemon, err error) {
+	d = &Daemon{cfg: cfg, log: log, world: world.Real{}}
+	defer func() {
+		if err != nil {
+			d.Close()
+			d = nil
+		}
+	}()
+	// The root key and the data directory first: both may need the starter's rights.
+	sealer, err := rootOfTrust(cfg, d.world)
+	if err != nil {
+		return nil, err
+	}
+	if d.place, err = hold(cfg.Data); err != nil {
+		return nil, err
+	}
+	d.later(d.place.release)
+	// Ports below 1024 may need them too.
+	if d.http, err = net.Listen("tcp", cfg.Listen); err != nil {
+		return nil, fmt.Errorf("cannot listen: %w", err)
+	}
+	d.later(func() { d.http.Close() })
+	if d.tls, err = net.Listen("tcp", cfg.ListenTLS); err != nil {
+		return nil, fmt.Errorf("cannot listen: %w", err)
+	}
+	d.later(func() { d.tls.Close() })
+	// The fabric before any thread, file or secret that it need not inherit; then the rights go.
+	if err = d.raise(); err != nil {
+		return nil, err
+	}
+	if d.store, err = sqlite.Open(ctx, d.place.path("ledger.db"), d.world.Now); err != nil {
+		return nil, err
+	}
+	d.later(func() { d.store.Close() })
+	if d.lease, err = d.store.Acquire(ctx, "daemon", holder(), leaseLife); err != nil {
+		return nil, fmt.Errorf("cannot take over the ledger: %w", err)
+	}
+	d.store.FenceWith(d.lease)
+	if d.blobs, err = disk.Open(d.place.path("objects")); err != nil {
+		return nil, err
+	}
+	d.later(func() { d.blobs.Close() })
+	d.iam = iam.New(iam.Config{Sealer: sealer, Partition: Partition})
+	d.sealer = sealer
+	if err = d.settle(ctx); err != nil {
+		return nil, err
+	}
+	if err = d.build(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// rootOfTrust opens the root key: systemd's credential where there is one, else the file, which the first start makes.
+func rootOfTrust(cfg config.Config, w world.World) (*keyfile.Sealer, error) {
+	if cfg.Credentials != "" {
+		return keyfile.OpenCredential(cfg.Credentials, "root.key", cfg.Data, w.Bytes)
+	}
+	if err := os.MkdirAll(filepath.Dir(cfg.RootKey), 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make the root key's directory: %w", err)
+	}
+	return keyfile.Open(cfg.RootKey, cfg.Data, w.Bytes)
+}
+
+func (d *Daemon) later(f func()) { d.closers = append(d.closers, f) }
+
+// raise starts the fabric. Root gives it a range of ids without power on the host and becomes a user outside that range.
+func (d *Daemon) raise() (err error) {
+	var c linux.Config
+	uid := -1
+	if os.Geteuid() == 0 {
+		r, err := linux.PickRange()
+		if err != nil {
+			return fmt.Errorf("cannot give up root: %w", err)
+		}
+		uid = r.Base // the daemon's own id is not among the fabric's
+		c.Map = linux.Range{Base: r.Base + 1, Size: r.Size - 1}
+		if err := d.place.giveTo(uid, uid); err != nil {
+			return fmt.Errorf("cannot give up root: %w", err)
+		}
+	}
+	if d.fabric, err = linux.Start(c); err != nil {
+		return err
+	}
+	d.later(func() { d.fabric.Close() })
+	if uid >= 0 {
+		return linux.Drop(uid, uid)
+	}
+	return nil
+}
+
+// holder names this host's boot: the directory's lock says that the last holder on it is gone, so its lease is taken over
+// at once; a daemon on another host waits for the lease to end.
+func holder() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "unknown"
+	}
+	return "boot/" + strings.TrimSpace(string(b))
+}
+
+// build makes everything that serves: services give rows, the gate walks them, the doors lead to the gate, the engines
+// turn.
+func (d *Daemon) build() error {
+	ec2s := ec2.New(ec2.Config{})
+	objects := s3.New(d.blobs, d.iam)
+	g, err := gate.New(gate.Config{
+		Registry: wire.Open(), Store: d.store, World: d.world, Directory: directory{d.iam}, Path: ec2s.Path,
+		Rows: slices.Concat(ec2s.Rows(), d.iam.Rows(), sts.New(sts.Config{Roles: d.iam}).Rows(), objects.Operations(), comprehend.Rows()),
+		Log:  d.log, Partition: Partition, Region: d.cfg.Region, Account: d.cfg.Account, Dev: d.cfg.Dev,
+	})
+	if err != nil {
+		return err
+	}
+	d.gate = g
+	d.doors = newDoors(d)
+	d.loop = reconcile.New(d.store, d.fabric, d.doors, d.log)
+	d.runner = runner.New(runner.Config{Store: d.store, World: d.world, Calls: g, Network: d.loop, Sandbox: &sandbox{d}, Log: d.log, CA: string(d.authority.PEM())})
+	return nil
+}
+
+// Addrs are the bound addresses of the two public listeners.
+func (d *Daemon) Addrs() (http, tls string) { return d.http.Addr().String(), d.tls.Addr().String() }
+
+// Run serves until ctx ends, the fabric dies or the lease is lost. It returns when every job's processes are gone.
+func (d *Daemon) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	run := func(f func(context.Context)) {
+		wg.Add(1)
+		go func() { defer wg.Done(); f(ctx) }()
+	}
+	lctx, lstop := context.WithCancel(context.Background())
+	defer lstop()
+	loopDone := make(chan struct{})
+	go func() { defer close(loopDone); d.loop.Run(lctx) }() // outlives the runner, which opens and closes networks
+	run(d.runner.Run)
+	run(func(ctx context.Context) { d.keepLease(ctx, cancel) })
+	if err := d.serve(cancel); err != nil {
+		cancel(err)
+	}
+	select {
+	case <-ctx.Done():
+	case <-d.fabric.Done():
+		// No wall stands any more: nothing may go on.
+		cancel(errors.New("the fabric has ended"))
+	}
+	sctx, scancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer scancel()
+	for _, s := range d.servers {
+		_ = s.Shutdown(sctx)
+	}
+	wg.Wait()
+	lstop()
+	<-loopDone
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+func (d *Daemon) keepLease(ctx context.Context, stop context.CancelCauseFunc) {
+	t := time.NewTicker(leaseLife / 3)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			if _, err := d.store.Acquire(ctx, "daemon", holder(), leaseLife); err != nil && ctx.Err() == nil {
+				if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrFenced) {
+					stop(fmt.Errorf("the ledger has another holder: %w", err))
+					return
+				}
+				d.log.Error("cannot renew the lease", "error", err)
+			}
+		}
+	}
+}
+
+// Close gives everything back, the last first.
+func (d *Daemon) Close() {
+	if d.store != nil && d.lease.Name != "" {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		_ = d.store.Release(ctx, d.lease)
+		cancel()
+	}
+	for _, f := range slices.Backward(d.closers) {
+		f()
+	}
+	d.closers = nil
+}
+
+// credentials are an access key pair.
+type credentials struct{ AccessKey, Secret string }
+
+var _ api.Dice = world.Real{}

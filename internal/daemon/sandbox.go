@@ -1,0 +1,194 @@
+package daemon
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"cloister/internal/core/job"
+	"cloister/internal/driver/cell"
+	"cloister/internal/driver/linux"
+	"cloister/internal/engine/runner"
+)
+
+// AgentArg and AnalyserArg are the first arguments by which main knows a job's processes.
+const (
+	AgentArg    = "cloister-agent"
+	AnalyserArg = "cloister-analyser"
+)
+
+// ScratchFile is the agent's descriptor of its scratch, after the two pipes of the pair.
+const ScratchFile = 5
+
+// Limits of a job's processes. Memory in bytes.
+const (
+	jobMemory = 1 << 30
+	jobPids   = 128
+)
+
+// sandbox starts a job as a pair of cells in the fabric.
+type sandbox struct{ d *Daemon }
+
+func (s *sandbox) driver() *cell.Driver {
+	return cell.New(func(ctx context.Context, l cell.Launch) (cell.Process, error) {
+		p, err := s.d.fabric.Spawn(ctx, linux.Spec(l))
+		if err != nil {
+			return nil, err
+		}
+		return p, nil
+	})
+}
+
+// Start satisfies runner.Sandbox.
+func (s *sandbox) Start(ctx context.Context, c runner.Cell) (runner.Running, error) {
+	scratch, err := s.scratch()
+	if err != nil {
+		return nil, err
+	}
+	defer scratch.Close()
+	task, taskIn, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer task.Close()
+	reports, reportsIn, err := os.Pipe()
+	if err != nil {
+		taskIn.Close()
+		return nil, err
+	}
+	defer reportsIn.Close()
+	notes, notesIn, err := os.Pipe()
+	if err != nil {
+		taskIn.Close()
+		reports.Close()
+		return nil, err
+	}
+	defer notesIn.Close()
+	agent := cell.Spec{Name: "agent", Port: c.Port, Argv: []string{AgentArg}, Stdin: task, Stdout: reportsIn, Stderr: notesIn, Files: []*os.File{scratch},
+		Memory: jobMemory, Pids: jobPids}
+	if c.Resolver != "" {
+		agent.Nameserver = netip.MustParseAddr(c.Resolver)
+	}
+	analyser := cell.Spec{Name: "analyser", Argv: []string{AnalyserArg, c.Kind}, Stderr: notesIn, Memory: jobMemory, Pids: jobPids}
+	pair, err := s.driver().Pair(ctx, agent, analyser)
+	if err != nil {
+		taskIn.Close()
+		reports.Close()
+		notes.Close()
+		return nil, fmt.Errorf("cannot start the job's cells: %w", err)
+	}
+	r := &running{pair: pair, reports: make(chan job.Report, 16), killed: make(chan struct{}), done: make(chan struct{})}
+	go func() {
+		_ = json.NewEncoder(taskIn).Encode(c.Task) // an agent that is gone says so by its end
+		_ = taskIn.Close()
+	}()
+	go r.listen(reports)
+	go s.note(c.Job, notes)
+	go r.await()
+	return r, nil
+}
+
+// scratch is a file without a name: it goes with its last descriptor, however the job ends.
+func (s *sandbox) scratch() (*os.File, error) {
+	fd, err := unix.Open(s.d.place.dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err == nil {
+		return os.NewFile(uintptr(fd), "scratch"), nil
+	}
+	if !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.EISDIR) {
+		return nil, fmt.Errorf("cannot make a scratch file: %w", err)
+	}
+	f, err := os.CreateTemp(s.d.place.dir, "scratch-*")
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a scratch file: %w", err)
+	}
+	return f, os.Remove(f.Name())
+}
+
+// note logs what the processes say on their standard error: the first lines only, and never more than a line holds.
+func (s *sandbox) note(id string, r *os.File) {
+	defer r.Close()
+	sc := bufio.NewScanner(r)
+	sc.Buffer(make([]byte, 4096), 64<<10)
+	for n := 0; sc.Scan(); n++ {
+		if n < 50 {
+			s.d.log.Warn("a job's process said", "job", id, "line", strings.ToValidUTF8(sc.Text(), "?"))
+		}
+	}
+	_, _ = io.Copy(io.Discard, r)
+}
+
+// running is a started pair.
+type running struct {
+	pair    *cell.Pair
+	reports chan job.Report
+	kill    sync.Once
+	killed  chan struct{} // nobody reads reports any more
+	done    chan struct{}
+	err     error
+}
+
+func (r *running) Reports() <-chan job.Report { return r.reports }
+
+// Stop asks the agent to deliver what there is.
+func (r *running) Stop() { _ = r.pair.Agent.Signal(syscall.SIGTERM) }
+
+// Kill ends both.
+func (r *running) Kill() {
+	r.kill.Do(func() { close(r.killed) })
+	_ = r.pair.Agent.Kill()
+	_ = r.pair.Analyser.Kill()
+}
+
+func (r *running) listen(f *os.File) {
+	defer close(r.reports)
+	defer f.Close()
+	d := json.NewDecoder(f)
+	for {
+		var rep job.Report
+		if err := d.Decode(&rep); err != nil {
+			return
+		}
+		select {
+		case r.reports <- rep:
+		case <-r.killed:
+			return
+		}
+	}
+}
+
+// await ends the analyser with the agent: it ends by itself when its input does, or is killed soon after.
+func (r *running) await() {
+	defer close(r.done)
+	ctx := context.Background()
+	r.err = r.pair.Agent.Wait(ctx)
+	if r.err != nil {
+		r.err = fmt.Errorf("the agent %w", r.err)
+	}
+	wctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	err := r.pair.Analyser.Wait(wctx)
+	if wctx.Err() != nil {
+		_ = r.pair.Analyser.Kill()
+		err = r.pair.Analyser.Wait(ctx)
+	}
+	if err != nil && r.err == nil {
+		r.err = fmt.Errorf("the analyser %w", err)
+	}
+}
+
+// Wait says how they ended.
+func (r *running) Wait() error {
+	<-r.done
+	return r.err
+}

@@ -1,0 +1,189 @@
+package gate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"cloister/internal/api"
+	"cloister/internal/core/fault"
+	"cloister/internal/core/identity"
+	"cloister/internal/core/sigv4"
+	"cloister/internal/front/wire"
+	"cloister/internal/store"
+)
+
+// body is a request's body: read and verified, or a stream that verifies itself as it is read.
+type body struct {
+	bytes  []byte
+	stream io.Reader
+}
+
+func (b *body) reader() io.Reader {
+	if b.stream != nil {
+		return b.stream
+	}
+	return bytes.NewReader(b.bytes)
+}
+
+// regions are what a credential scope may name.
+var regions = regexp.MustCompile(`^[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}$`)
+
+// arrive identifies the service from the headers, verifies the signature and gives the body. No parser has seen the body
+// when it returns.
+func (p *passage) arrive(ctx context.Context) (*body, *fault.Fault) {
+	g, o := p.gate, p.call.Origin
+	if !g.limit.allowed(o.Peer.Addr(), p.call.Time) {
+		return nil, fault.Of(fault.Throttled, "Too many requests could not be authenticated.")
+	}
+	b, f := p.authenticate(ctx)
+	if f != nil && p.call.Caller == nil {
+		g.limit.failed(o.Peer.Addr(), p.call.Time)
+	}
+	return b, f
+}
+
+func (p *passage) authenticate(ctx context.Context) (*body, *fault.Fault) {
+	g, o, req := p.gate, p.call.Origin, p.req
+	repository(req, o)
+	signed := &sigv4.Request{Method: req.Method, Path: rawPath(req), RawQuery: req.URL.RawQuery, Host: p.call.Host, Header: req.Header}
+	auth, f := sigv4.Parse(signed)
+	name := ""
+	if auth != nil {
+		name = auth.Service
+	}
+	var nf *fault.Fault
+	if p.service, nf = g.Registry.Identify(req, name); nf != nil {
+		return nil, nf
+	}
+	p.call.Service = p.service.Name
+	if f != nil {
+		return nil, f
+	}
+	// The doors inside the networks lead to S3 and nowhere else.
+	if o.Door != api.Public && p.service.Name != "s3" {
+		return nil, fault.Of(fault.Unavailable, "The service %s is not reached through this network.", p.service.Name)
+	}
+	if auth == nil {
+		return p.anonymous(signed)
+	}
+	if !regions.MatchString(auth.Region) {
+		return nil, fault.Of(fault.MalformedAuth, "Credential should be scoped to a valid region.")
+	}
+	var cred api.Credential
+	err := g.Store.View(ctx, func(v store.View) (err error) {
+		cred, err = g.Directory.Credential(v, auth.AccessKey, auth.Token, p.call.Time)
+		return err
+	})
+	unverified := false
+	if err != nil {
+		f := faultOf(err)
+		if f.Kind != fault.UnknownKey || !g.Dev || o.Door != api.Public || !o.Loopback {
+			return nil, f
+		}
+		cred, unverified = g.stranger(auth.AccessKey), true
+	}
+	check := sigv4.Check{Secret: cred.Secret, Service: p.service.SigningName, Now: p.call.Time}
+	if o.Door == api.InVPC {
+		check.Region = o.Region
+	}
+	b := &body{}
+	if !p.service.Streams() {
+		if b.bytes, f = read(p.w, req); f != nil {
+			return nil, f
+		}
+		check.Body = sigv4.Hash(b.bytes)
+	}
+	if !unverified {
+		if f := auth.Verify(signed, check); f != nil {
+			return nil, f
+		}
+	}
+	if p.service.Streams() {
+		// A completion's checksum headers speak of the whole object, not of its own body.
+		whole := req.Method == http.MethodPost && req.URL.Query().Has("uploadId")
+		if b.stream, f = openBody(auth, signed, req.Body, cred.Secret, !whole); f != nil {
+			return nil, f
+		}
+	}
+	p.call.Caller, p.call.Account, p.call.Region = &cred.Principal, cred.Principal.Account, auth.Region
+	return b, nil
+}
+
+func openBody(a *sigv4.Auth, r *sigv4.Request, src io.Reader, secret string, digests bool) (io.Reader, *fault.Fault) {
+	s, f := a.Stream(r, src, secret, digests)
+	if f != nil {
+		return nil, f
+	}
+	return s, nil
+}
+
+// anonymous lets an unsigned request go on as nobody; whether an operation takes it is its row's to say.
+func (p *passage) anonymous(signed *sigv4.Request) (*body, *fault.Fault) {
+	b := &body{}
+	var f *fault.Fault
+	if p.service.Streams() {
+		b.stream, f = openBody(nil, signed, p.req.Body, "", true)
+	} else {
+		b.bytes, f = read(p.w, p.req)
+	}
+	if f != nil {
+		return nil, f
+	}
+	p.call.Caller = &identity.Principal{Kind: identity.Anonymous, Partition: p.gate.Partition, ID: "anonymous"}
+	return b, nil
+}
+
+// stranger is --dev's reading of a key that was not issued here: the root of the default account, or of the account that
+// the key id names.
+func (g *Gate) stranger(key string) api.Credential {
+	account := g.Account
+	if len(key) == 12 && strings.Trim(key, "0123456789") == "" {
+		account = key
+	}
+	return api.Credential{Principal: identity.Principal{Kind: identity.Root, Partition: g.Partition, Account: account,
+		ARN: "arn:" + g.Partition + ":iam::" + account + ":root", ID: account, AccessKey: printable(key, 32), Unverified: true}}
+}
+
+func read(w http.ResponseWriter, req *http.Request) ([]byte, *fault.Fault) {
+	b, err := io.ReadAll(http.MaxBytesReader(w, req.Body, wire.MaxBody))
+	var long *http.MaxBytesError
+	switch {
+	case errors.As(err, &long):
+		return nil, fault.Of(fault.TooLarge, "The request body is longer than %d bytes.", wire.MaxBody)
+	case err != nil:
+		f := fault.Of(fault.Malformed, "The request body could not be read.")
+		f.Cause = fmt.Errorf("cannot read a body: %w", err)
+		return nil, f
+	}
+	return b, nil
+}
+
+// rawPath is the path as the client sent it, which is what it signed.
+func rawPath(req *http.Request) string {
+	if strings.HasPrefix(req.RequestURI, "/") {
+		p, _, _ := strings.Cut(req.RequestURI, "?")
+		return p
+	}
+	return req.URL.EscapedPath()
+}
+
+// repository reads the names of Amazon Linux's package repositories, which are buckets of that very name, so that endpoint
+// policies on arn:aws:s3:::packages.*.amazonaws.com/* see them.
+func repository(req *http.Request, o *api.Origin) {
+	if o.Door == api.Public {
+		return
+	}
+	host, _, _ := strings.Cut(req.Host, ":")
+	for _, r := range []string{"packages.", "repo.", "amazonlinux."} {
+		if strings.HasPrefix(host, r) && strings.HasSuffix(host, ".amazonaws.com") && strings.Count(host, ".") == 3 {
+			req.Host = host + ".s3." + o.Region + ".amazonaws.com"
+			return
+		}
+	}
+}

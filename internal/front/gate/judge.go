@@ -1,0 +1,244 @@
+package gate
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"cloister/internal/api"
+	"cloister/internal/core/fault"
+	"cloister/internal/core/identity"
+	"cloister/internal/core/policy"
+	"cloister/internal/store"
+)
+
+// Directory says who a key belongs to and which policies hang on a principal.
+type Directory interface {
+	// Credential resolves an access key id and, for temporary ones, its token. Faults: UnknownKey, BadToken, ExpiredToken.
+	Credential(v store.View, accessKey, token string, now time.Time) (api.Credential, error)
+	Policies(v store.View, p *identity.Principal) (api.PolicySets, error)
+}
+
+// defaultEndpoint is what an endpoint without a policy of its own has (Amazon VPC guide, endpoint policies).
+const defaultEndpoint = `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`
+
+// judge decides the questions of one call.
+type judge struct {
+	gate *Gate
+	call *api.Call
+	path *api.Path // nil: not through a VPC endpoint
+	sets *policy.Sets
+	base policy.Context
+}
+
+// newJudge gathers what holds for all questions of a call: the caller's policies, the endpoint's, and the global keys.
+func (g *Gate) newJudge(v store.View, c *api.Call) (*judge, error) {
+	j := &judge{gate: g, call: c}
+	if c.Origin.Door == api.InVPC {
+		p, f := g.Path(v, c.Origin, c.Service)
+		if f != nil {
+			return nil, f
+		}
+		j.path = p
+	}
+	named, err := g.Directory.Policies(v, c.Caller)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the caller's policies: %w", err)
+	}
+	s := &policy.Sets{}
+	if s.Identity, err = g.compiled(named.Identity, policy.Identity); err != nil {
+		return nil, err
+	}
+	if s.Boundary, err = g.compiled(named.Boundary, policy.Boundary); err != nil {
+		return nil, err
+	}
+	if s.Session, err = g.compiled(named.Session, policy.Session); err != nil {
+		return nil, err
+	}
+	for _, level := range named.SCP {
+		l, err := g.compiled(level, policy.SCP)
+		if err != nil {
+			return nil, err
+		}
+		s.SCP = append(s.SCP, l)
+	}
+	if j.path != nil {
+		text := j.path.PolicyText
+		if text == "" {
+			text = defaultEndpoint
+		}
+		e, err := g.compiled([]api.NamedPolicy{{Name: "policy of endpoint " + j.path.Endpoint, Owner: c.Origin.Account, Text: text}}, policy.Endpoint)
+		if err != nil {
+			return nil, err
+		}
+		s.Endpoint, s.EndpointGateway = &e[0], j.path.Gateway
+	}
+	j.sets = s
+	j.base = globalKeys(c, j.path)
+	return j, nil
+}
+
+// compiled compiles policy texts, each text once. A stored policy that does not compile stops the call: nothing is decided
+// without it.
+func (g *Gate) compiled(in []api.NamedPolicy, k policy.Kind) ([]policy.Source, error) {
+	if in == nil {
+		return nil, nil
+	}
+	out := make([]policy.Source, len(in))
+	for i, n := range in {
+		d, err := g.cache.Get(n.Text, k)
+		if err != nil {
+			return nil, fmt.Errorf("cannot compile %s: %w", n.Name, err)
+		}
+		out[i] = policy.Source{Name: n.Name, Owner: n.Owner, Doc: d}
+	}
+	return out, nil
+}
+
+// globalKeys are the aws: keys of a call's real origin. Source: IAM User Guide, global condition context keys. SourceIp is
+// there for calls from outside, the Vpc keys for calls through an endpoint, never both.
+func globalKeys(c *api.Call, path *api.Path) policy.Context {
+	k := policy.NewContext(40)
+	p := c.Caller
+	k.Set(policy.KeyCurrentTime, c.Time.Format(time.RFC3339))
+	k.Set(policy.KeyEpochTime, strconv.FormatInt(c.Time.Unix(), 10))
+	k.Set(policy.KeySecureTransport, strconv.FormatBool(c.TLS))
+	k.Set(policy.KeyRequestedRegion, c.Region)
+	k.Set(policy.KeyPrincipalIsAWSService, strconv.FormatBool(p.Kind == identity.Service))
+	k.Set(policy.KeyViaAWSService, "false")
+	k.Set(policy.KeyUserid, p.ID)
+	k.Set(policy.KeyPrincipalType, principalType(p.Kind))
+	if c.UserAgent != "" {
+		k.Set(policy.KeyUserAgent, c.UserAgent)
+	}
+	if p.Kind != identity.Anonymous && p.Kind != identity.Service {
+		k.Set(policy.KeyPrincipalArn, p.PrincipalARN())
+		k.Set(policy.KeyPrincipalAccount, p.Account)
+	}
+	if p.Kind == identity.User {
+		k.Set(policy.KeyUsername, p.Name)
+	}
+	if p.Kind == identity.Service {
+		k.Set(policy.KeyPrincipalServiceName, p.Service)
+		k.Set(policy.KeyPrincipalServiceNamesList, p.Service)
+	}
+	if !p.IssuedAt.IsZero() {
+		k.Set(policy.KeyTokenIssueTime, p.IssuedAt.Format(time.RFC3339))
+		k.Set(policy.KeyMultiFactorAuthPresent, "false")
+	}
+	if p.SourceID != "" {
+		k.Set(policy.KeySourceIdentity, p.SourceID)
+	}
+	for t, v := range p.Tags {
+		k.Set(policy.KeyPrincipalTag+t, v)
+	}
+	// aws:SourceAccount and aws:SourceArn stand for the resource a service acts for: only where the service itself asks.
+	if p.Kind == identity.Service && c.SourceAccount != "" {
+		k.Set(policy.KeySourceAccount, c.SourceAccount)
+		k.Set(policy.KeySourceArn, c.SourceARN)
+	}
+	ip := c.Origin.Peer.Addr().Unmap()
+	switch {
+	case path != nil:
+		k.Set(policy.KeySourceVpce, path.Endpoint)
+		k.Set(policy.KeySourceVpc, c.Origin.VPC)
+		k.Set(policy.KeyVpceAccount, c.Origin.Account)
+		if ip.IsValid() {
+			k.Set(policy.KeyVpcSourceIP, ip.String())
+		}
+	case ip.IsValid() && c.Origin.Door != api.House:
+		k.Set(policy.KeySourceIP, ip.String())
+	}
+	return k
+}
+
+func principalType(k identity.Kind) string {
+	switch k {
+	case identity.Root:
+		return "Account"
+	case identity.User:
+		return "User"
+	case identity.Session:
+		return "AssumedRole"
+	case identity.Federated:
+		return "FederatedUser"
+	case identity.Service:
+		return "AWSService"
+	}
+	return "Anonymous"
+}
+
+// request makes the engine's request of a question.
+func (j *judge) request(q *api.Question) (*policy.Request, *policy.Sets, error) {
+	owner := q.Owner
+	if owner == "" {
+		owner = j.call.Account
+	}
+	r := &policy.Request{Principal: j.call.Caller, Action: q.Action, Resource: q.Resource, ResourceAccount: owner, Context: j.base.With(q.Keys)}
+	if owner != "" {
+		r.Context.Set(policy.KeyResourceAccount, owner)
+	}
+	s := *j.sets
+	if q.Policy != nil {
+		k, ok := policy.KindOf(q.Policy.Kind)
+		if !ok {
+			return nil, nil, fmt.Errorf("no policy kind %q", q.Policy.Kind)
+		}
+		s.ResourceKind = k
+		if q.Policy.Text != "" {
+			src, err := j.gate.compiled([]api.NamedPolicy{{Name: q.Policy.Name, Owner: owner, Text: q.Policy.Text}}, k)
+			if err != nil {
+				return nil, nil, err
+			}
+			s.Resource = &src[0]
+		}
+	}
+	return r, &s, nil
+}
+
+// Explained is what is kept with a refusal's event for explain.
+type Explained struct {
+	Action   string          `json:"action"`
+	Resource string          `json:"resource"`
+	Decision string          `json:"decision"`
+	Layer    string          `json:"layer"`
+	Endpoint string          `json:"endpoint,omitempty"`
+	Table    string          `json:"routeTable,omitempty"`
+	Reasons  json.RawMessage `json:"reasons"`
+}
+
+// ask decides one question: nil when allowed, else a fault with AWS's sentence, and the explanation beside it.
+func (j *judge) ask(q api.Question) (*fault.Fault, *Explained, error) {
+	r, s, err := j.request(&q)
+	if err != nil {
+		return nil, nil, err
+	}
+	v := policy.Decide(r, s)
+	if v.Decision == policy.Allowed {
+		return nil, nil, nil
+	}
+	v, reasons := policy.Explain(r, s)
+	b, err := json.Marshal(reasons)
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot encode an explanation: %w", err)
+	}
+	ex := &Explained{Action: q.Action, Resource: q.Resource, Decision: v.Decision.String(), Layer: v.Layer.String(), Reasons: b}
+	if j.path != nil {
+		ex.Endpoint, ex.Table = j.path.Endpoint, j.path.RouteTable
+	}
+	// The wire puts EC2's own first sentence before the message.
+	text := strings.TrimPrefix(policy.Message(r, v), "You are not authorized to perform this operation. ")
+	return fault.Of(fault.AccessDenied, "%s", text), ex, nil
+}
+
+// all decides the questions in order and stops at the first refusal.
+func (j *judge) all(qs []api.Question) (*fault.Fault, *Explained, error) {
+	for _, q := range qs {
+		if f, ex, err := j.ask(q); err != nil || f != nil {
+			return f, ex, err
+		}
+	}
+	return nil, nil, nil
+}

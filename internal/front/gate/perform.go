@@ -1,0 +1,276 @@
+package gate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"cloister/internal/api"
+	"cloister/internal/core/fault"
+	"cloister/internal/core/identity"
+	"cloister/internal/core/trail"
+	"cloister/internal/front/wire"
+	"cloister/internal/store"
+)
+
+// perform authorises, validates, acts and records. It is the same for a packet and for a service that asks.
+func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
+	p.known = p.call.Caller.Kind != identity.Anonymous
+	if p.row == nil {
+		return nil, p.recorded(ctx, fault.Of(fault.NotImplemented, "The operation %s is known but not built yet.", p.op.Name), nil)
+	}
+	var out any
+	var refused *fault.Fault
+	var why *Explained
+	// Authorised and, for a read, answered from one snapshot.
+	err := g.Store.View(ctx, func(v store.View) error {
+		j, err := g.newJudge(v, p.call)
+		if err != nil {
+			return err
+		}
+		p.path = j.path
+		if !p.row.Free {
+			qs, err := p.row.Questions(p.call, v, p.in)
+			if err != nil {
+				return err
+			}
+			if refused, why, err = j.all(qs); err != nil || refused != nil {
+				return err
+			}
+		}
+		p.known = true
+		if f := p.valid(); f != nil {
+			return f
+		}
+		if p.row.View != nil {
+			p.call.May = j.may(&why)
+			out, err = p.row.View(p.call, v, p.in)
+		}
+		return err
+	})
+	if refused != nil {
+		return nil, p.recorded(ctx, refused, why)
+	}
+	if err != nil {
+		return nil, p.recorded(ctx, faultOf(err), why)
+	}
+	if p.row.View != nil {
+		return out, p.recorded(ctx, nil, nil)
+	}
+	committed := false
+	if p.row.Act != nil {
+		err = g.Store.Update(ctx, func(tx store.Tx) (err error) {
+			if out, err = p.act(tx, &why); err != nil {
+				return err
+			}
+			return tx.Record(p.event(out, nil, nil))
+		})
+		committed = true
+	} else {
+		out, err = p.stream(ctx, &why, &committed)
+	}
+	if err != nil {
+		return nil, p.recorded(ctx, faultOf(err), why)
+	}
+	if !committed { // a stream that only read
+		if f := p.recorded(ctx, nil, nil); f != nil {
+			closeBody(out)
+			return nil, f
+		}
+	}
+	return out, nil
+}
+
+func (p *passage) act(tx store.Tx, why **Explained) (any, error) {
+	j, err := p.gate.newJudge(tx, p.call)
+	if err != nil {
+		return nil, err
+	}
+	p.call.May = j.may(why)
+	return p.row.Act(p.call, tx, p.in)
+}
+
+func (p *passage) stream(ctx context.Context, why **Explained, committed *bool) (any, error) {
+	g := p.gate
+	p.call.Read = func(ctx context.Context, f func(store.View) error) error {
+		return g.Store.View(ctx, func(v store.View) error {
+			j, err := g.newJudge(v, p.call)
+			if err != nil {
+				return err
+			}
+			p.call.May = j.may(why)
+			return f(v)
+		})
+	}
+	p.call.Commit = func(ctx context.Context, f func(store.Tx) (any, error)) (any, error) {
+		var out any
+		err := g.Store.Update(ctx, func(tx store.Tx) error {
+			j, err := g.newJudge(tx, p.call)
+			if err != nil {
+				return err
+			}
+			p.call.May = j.may(why)
+			if out, err = f(tx); err != nil {
+				return err
+			}
+			return tx.Record(p.event(out, nil, nil))
+		})
+		*committed = *committed || err == nil
+		return out, err
+	}
+	return p.row.Stream(ctx, p.call, p.in)
+}
+
+// may is Call.May: the explanation of a refusal is kept for the event.
+func (j *judge) may(why **Explained) func(store.View, api.Question) error {
+	return func(_ store.View, q api.Question) error {
+		f, ex, err := j.ask(q)
+		if err != nil {
+			return err
+		}
+		if f != nil {
+			*why = ex
+			return f
+		}
+		return nil
+	}
+}
+
+// valid checks the model's constraints, that every set member is honoured, and EC2's dry run.
+func (p *passage) valid() *fault.Fault {
+	for _, m := range p.op.SetMembers(p.in) {
+		if !honoured(p.row.Honours, m) {
+			f := fault.Of(fault.NotHonoured, "The member %s of %s is not honoured by Cloister, so the call is refused rather than the member ignored.", m, p.op.Name)
+			f.Param = m
+			return f
+		}
+	}
+	if f := p.op.Validate(p.in); f != nil {
+		return f
+	}
+	if v := reflect.ValueOf(p.in); v.Kind() == reflect.Pointer && v.Elem().Kind() == reflect.Struct {
+		if d := v.Elem().FieldByName("DryRun"); d.IsValid() && d.Kind() == reflect.Pointer && !d.IsNil() && d.Elem().Kind() == reflect.Bool && d.Elem().Bool() {
+			return fault.Of(fault.DryRun, "Request would have succeeded, but DryRun flag is set.")
+		}
+	}
+	return nil
+}
+
+// honoured says whether a row obeys a member. DryRun is the gate's own.
+func honoured(list []string, member string) bool {
+	if member == "DryRun" {
+		return true
+	}
+	return slices.ContainsFunc(list, func(h string) bool {
+		if base, ok := strings.CutSuffix(h, ".*"); ok {
+			return member == base || strings.HasPrefix(member, base+".")
+		}
+		return h == member
+	})
+}
+
+// recorded makes the outcome durable before it is answered: f is what to answer, or nil for a success. Calls that nobody
+// is known to have made are logged, not recorded. When the record cannot be written, that is the answer.
+func (p *passage) recorded(ctx context.Context, f *fault.Fault, why *Explained) *fault.Fault {
+	if !p.known {
+		return f
+	}
+	// The answer is owed even to a client that has gone.
+	if err := p.gate.Store.Append(context.WithoutCancel(ctx), p.event(nil, f, why)); err != nil {
+		return faultOf(err)
+	}
+	return f
+}
+
+// event is the call's record.
+func (p *passage) event(out any, f *fault.Fault, why *Explained) *trail.Event {
+	c, o := p.call, p.call.Origin
+	e := &trail.Event{ID: c.Dice.UUID(), Time: c.Time, RequestID: c.RequestID, Service: p.service.SigningName, Name: p.op.Name,
+		ReadOnly: p.row != nil && p.row.ReadOnly, Account: c.Caller.Account, Recipient: c.Account, Region: c.Region, UserAgent: c.UserAgent,
+		VPC: o.VPC, Interface: o.Interface, Resources: c.Touched(), Caller: callerOf(c.Caller)}
+	switch {
+	case o.Door == api.House:
+		e.SourceIP = c.Caller.InvokedBy
+		if e.SourceIP == "" {
+			e.SourceIP = c.Caller.Service
+		}
+	case o.Peer.IsValid():
+		e.SourceIP = o.Peer.Addr().Unmap().String()
+	}
+	if p.path != nil {
+		e.Endpoint = p.path.Endpoint
+	}
+	if p.in != nil {
+		e.Request = p.op.Params(p.in)
+	}
+	if f != nil {
+		a := wire.Explain(p.service, p.op, f)
+		e.ErrorCode, e.Error = a.Code, a.Message
+		if p.service.Name == "ec2" {
+			e.ErrorCode = "Client." + a.Code
+		}
+	} else if out != nil && !e.ReadOnly {
+		e.Response = p.op.Elements(out)
+	}
+	if why != nil {
+		e.Explanation, _ = json.Marshal(why)
+	}
+	return e
+}
+
+func callerOf(p *identity.Principal) trail.Caller {
+	c := trail.Caller{ARN: p.ARN, Principal: p.ID, Account: p.Account, AccessKey: p.AccessKey, InvokedBy: p.InvokedBy, Unverified: p.Unverified}
+	switch p.Kind {
+	case identity.Root:
+		c.Type = "Root"
+	case identity.User:
+		c.Type, c.UserName = "IAMUser", p.Name
+	case identity.Session:
+		c.Type, c.Issuer = "AssumedRole", p.RoleARN
+	case identity.Federated:
+		c.Type = "FederatedUser"
+	case identity.Service:
+		c.Type, c.InvokedBy = "AWSService", p.Service
+	default:
+		c.Type = "Unknown"
+	}
+	return c
+}
+
+// faultOf maps the ledger's errors too: a full disk and a lost lease are told as what they are.
+func faultOf(err error) *fault.Fault {
+	var f *fault.Fault
+	switch {
+	case errors.As(err, &f):
+		return f
+	case errors.Is(err, store.ErrFull):
+		f = fault.Of(fault.Unavailable, "The disk is full: nothing was changed.")
+	case errors.Is(err, store.ErrFenced):
+		f = fault.Of(fault.Unavailable, "Another daemon has taken over.")
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		f = fault.Of(fault.Unavailable, "The call was given up.")
+	default:
+		return fault.From(err)
+	}
+	f.Cause = err
+	return f
+}
+
+// closeBody ends a streaming answer that will not be sent.
+func closeBody(out any) {
+	v := reflect.ValueOf(out)
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+		return
+	}
+	if b := v.Elem().FieldByName("Body"); b.IsValid() && !b.IsZero() {
+		if c, ok := b.Interface().(interface{ Close() error }); ok {
+			_ = c.Close()
+		}
+	}
+}
+
+func stack() string { return string(debug.Stack()) }

@@ -1,0 +1,74 @@
+// Package entry is where a job's processes begin inside their cells. It reads descriptors and nothing else of the world:
+// no flags, no environment, no files.
+package entry
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"cloister/internal/work/agent"
+	"cloister/internal/work/analyse"
+	"cloister/internal/work/language"
+	"cloister/internal/work/scratch"
+)
+
+// Descriptors of the agent, as the cell's pair numbers them.
+const (
+	toAnalyser   = 3
+	fromAnalyser = 4
+	scratchFile  = 5
+)
+
+// Agent runs the job agent and gives its exit status.
+func Agent() int {
+	stop, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer cancel()
+	sc, err := scratch.New(os.NewFile(scratchFile, "scratch"))
+	if err == nil {
+		err = agent.Run(context.Background(), stop, agent.Ports{Task: os.Stdin, Reports: os.Stdout,
+			To: os.NewFile(toAnalyser, "documents"), From: os.NewFile(fromAnalyser, "results"), Scratch: sc})
+	}
+	return status(err)
+}
+
+// Analyser runs the analyser of a kind of job and gives its exit status.
+func Analyser(kind string) int {
+	if kind != "dominant-language-detection" {
+		return status(fmt.Errorf("no engine for %q", kind))
+	}
+	d, err := language.Open()
+	if err == nil {
+		err = analyse.Serve(languages{d}, os.Stdin, os.Stdout)
+	}
+	return status(err)
+}
+
+func status(err error) int {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// languages gives Comprehend's members to what the detector finds.
+type languages struct{ d *language.Detector }
+
+type found struct {
+	LanguageCode string
+	Score        float64
+}
+
+// Analyse satisfies analyse.Engine. A text without letters has no language.
+func (l languages) Analyse(text []byte) (any, error) {
+	out := struct{ Languages []found }{[]found{}}
+	s := l.d.NewScorer()
+	s.Add(text)
+	for _, x := range s.Result() {
+		out.Languages = append(out.Languages, found{x.Code, x.Score})
+	}
+	return out, nil
+}
