@@ -44,7 +44,6 @@ func (s *Service) boundaryRows() []api.Rower {
 
 // boundaryKey: the key is the boundary that the request would set, not the one that is there.
 func boundaryKey(k keyset, policyARN *string) {
-	delete(k, "iam:PermissionsBoundary")
 	if policyARN != nil {
 		k.set("iam:PermissionsBoundary", *policyARN)
 	}

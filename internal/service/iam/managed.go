@@ -81,11 +81,7 @@ func (s *Service) policy(v store.View, account, policyARN string) (store.Item[ma
 	if err != nil {
 		return none, badInput("ARN %s is not valid.", policyARN)
 	}
-	kind, rest := a.Split()
-	if a.Service != "iam" || kind != "policy" || a.Account != account {
-		return none, noPolicy(policyARN)
-	}
-	name := rest[strings.LastIndexByte(rest, '/')+1:]
+	name := a.Resource[strings.LastIndexByte(a.Resource, '/')+1:]
 	it, err := policies.Find(v, s.global(account), "name", strings.ToLower(name))
 	if err != nil {
 		return none, missing(err, noPolicy(policyARN))

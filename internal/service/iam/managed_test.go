@@ -1,6 +1,7 @@
 package iam_test
 
 import (
+	"strings"
 	"testing"
 
 	"cloister/internal/api"
@@ -32,7 +33,9 @@ func TestManagedPolicy(t *testing.T) {
 	}
 	h.refuse("CreatePolicy", &shape.CreatePolicyRequest{PolicyName: ptr("readers"), PolicyDocument: ptr(allowRead)}, "EntityAlreadyExists",
 		"A policy called readers already exists. Duplicate names are not allowed.")
-	h.refuse("GetPolicy", &shape.GetPolicyRequest{PolicyArn: ptr(arn + "x")}, "NoSuchEntity", "Policy "+arn+"x was not found.")
+	for _, wrong := range []string{arn + "x", "arn:aws:iam::111122223333:policy/x/Readers", "arn:aws:iam::444455556666:policy/Readers", "arn:aws:iam::111122223333:role/Readers"} {
+		h.refuse("GetPolicy", &shape.GetPolicyRequest{PolicyArn: &wrong}, "NoSuchEntity", "Policy "+wrong+" was not found.")
+	}
 	h.refuse("AttachRolePolicy", &shape.AttachRolePolicyRequest{RoleName: ptr("r"), PolicyArn: ptr("arn:aws:iam::aws:policy/ReadOnlyAccess")}, "NoSuchEntity",
 		"Policy arn:aws:iam::aws:policy/ReadOnlyAccess does not exist or is not attachable.")
 
@@ -80,6 +83,28 @@ func TestManagedPolicy(t *testing.T) {
 	})
 	do[shape.DetachRolePolicyOutput](h, home, "DetachRolePolicy", &shape.DetachRolePolicyRequest{RoleName: ptr("r"), PolicyArn: &arn})
 	h.refuse("DetachRolePolicy", &shape.DetachRolePolicyRequest{RoleName: ptr("r"), PolicyArn: &arn}, "NoSuchEntity", "")
+}
+
+func TestQuotas(t *testing.T) {
+	h := build(t)
+	h.role("r", anybody)
+	for i := range 11 {
+		arn := h.policy("P"+string(rune('a'+i)), allowRead)
+		in := &shape.AttachRolePolicyRequest{RoleName: ptr("r"), PolicyArn: &arn}
+		if i < 10 {
+			do[shape.AttachRolePolicyOutput](h, home, "AttachRolePolicy", in)
+		} else {
+			h.refuse("AttachRolePolicy", in, "LimitExceeded", "Cannot exceed quota for PoliciesPerRole: 10")
+		}
+	}
+	in := &shape.TagRoleRequest{RoleName: ptr("r")}
+	for i := range 50 {
+		in.Tags = append(in.Tags, shape.Tag{Key: ptr(strings.Repeat("k", i+1)), Value: ptr("v")})
+	}
+	do[shape.TagRoleOutput](h, home, "TagRole", in)
+	do[shape.TagRoleOutput](h, home, "TagRole", in) // the same ones again are no more
+	in.Tags = []shape.Tag{{Key: ptr("one more"), Value: ptr("v")}}
+	h.refuse("TagRole", in, "LimitExceeded", "The number of tags has reached the maximum limit.")
 }
 
 func TestPolicyTagsAndLists(t *testing.T) {

@@ -78,7 +78,7 @@ func (s *Service) Issue(tx store.Tx, dice api.Dice, p *identity.Principal, trans
 	token = base64.StdEncoding.EncodeToString(dice.Bytes(tokenBytes))
 	sum := sha256.Sum256([]byte(token))
 	ses := session{Account: p.Account, Role: p.UniqueID, Name: p.Session, Tags: maps.Clone(p.Tags), Transitive: transitive,
-		SourceID: p.SourceID, InvokedBy: p.InvokedBy, Policies: p.SessionPolicies, Limited: p.SessionPolicies != nil,
+		SourceID: p.SourceID, InvokedBy: p.InvokedBy, Policies: p.SessionPolicies,
 		Issued: second(tx), Expires: expires, Secret: box, Token: sum[:]}
 	if err := sessions.Create(tx, s.everywhere(), accessKeyID, &ses); err != nil {
 		return "", "", "", err

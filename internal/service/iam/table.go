@@ -57,8 +57,7 @@ type session struct {
 	Transitive []string // keys of Tags that go along to the next role
 	SourceID   string
 	InvokedBy  string // the service that holds the session
-	Policies   []string
-	Limited    bool // session policies were passed, be they none: an empty list in JSON must not mean no limit
+	Policies   []string // session policies; nil (null in the row): none were passed, which does not limit
 	Issued     time.Time
 	Expires    time.Time
 	Secret     []byte // sealed with access-key/<id>

@@ -64,6 +64,10 @@ func TestWhoMayAssume(t *testing.T) {
 	comprehend := &identity.Principal{Kind: identity.Service, Partition: "aws", Service: "comprehend.amazonaws.com"}
 	const job = "arn:aws:comprehend:us-east-1:111122223333:dominant-language-detection-job/1"
 
+	weak := h.user(foreign, "weak")
+	do[iamshape.DeleteUserPolicyOutput](h, h.root(foreign), "DeleteUserPolicy", &iamshape.DeleteUserPolicyRequest{UserName: ptr("weak"), PolicyName: ptr("all")})
+
+	toPoor := h.role("ToPoor", `"Principal":{"AWS":["`+poor.ARN+`","`+weak.ARN+`"]},"Action":"sts:AssumeRole"`)
 	toAda := h.role("ToAda", `"Principal":{"AWS":"`+ada.ARN+`"},"Action":"sts:AssumeRole"`)
 	toHome := h.role("ToHome", `"Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"`)
 	toFar := h.role("ToFar", `"Principal":{"AWS":"`+far.ARN+`"},"Action":"sts:AssumeRole"`)
@@ -83,6 +87,8 @@ func TestWhoMayAssume(t *testing.T) {
 		{"an administrator it does not name", eve, toAda, "", nil, false},
 		{"an administrator of the account it names", eve, toHome, "", nil, true},
 		{"a user without rights of the account it names", poor, toHome, "", nil, false},
+		{"a user without rights of its own, by name", poor, toPoor, "", nil, true},
+		{"such a user of another account, by name", weak, toPoor, "", nil, false},
 		{"a user of another account, by name", far, toFar, "", nil, true},
 		{"an administrator here of a role that trusts elsewhere", ada, toFar, "", nil, false},
 		{"another account without the external id", far, secret, "", nil, false},
@@ -177,6 +183,11 @@ func TestSessionPolicies(t *testing.T) {
 	_, err := h.call(p, "ListPolicies", "", &iamshape.ListPoliciesRequest{}) // the role may, the session may not
 	h.kind(err, fault.AccessDenied)
 
+	in.PolicyArns = nil
+	p = h.bearer(do[shape.AssumeRoleResponse](h, ada, "AssumeRole", in).Credentials)
+	_, err = h.call(p, "ListRoles", "", &iamshape.ListRolesRequest{})
+	h.kind(err, fault.AccessDenied)
+
 	in.Policy = ptr(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*",}]}`)
 	_, err = h.call(ada, "AssumeRole", "", in)
 	h.says(err, "MalformedPolicyDocument", "Syntax errors in policy.")
@@ -190,6 +201,7 @@ func TestSessionTags(t *testing.T) {
 	ada := h.user(home, "ada")
 	all := `"Principal":{"AWS":"111122223333"},"Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"]`
 	plain := h.role("Plain", `"Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"`)
+	untagged := h.role("Untagged", `"Principal":{"AWS":"111122223333"},"Action":["sts:AssumeRole","sts:SetSourceIdentity"]`)
 	one, two := h.role("One", all), h.role("Two", all)
 	do[iamshape.TagRoleOutput](h, h.root(home), "TagRole", &iamshape.TagRoleRequest{RoleName: ptr("One"), Tags: []iamshape.Tag{{Key: ptr("Team"), Value: ptr("role")}, {Key: ptr("own"), Value: ptr("1")}}})
 	do[iamshape.PutRolePolicyOutput](h, h.root(home), "PutRolePolicy", &iamshape.PutRolePolicyRequest{RoleName: ptr("One"), PolicyName: ptr("p"),
@@ -224,6 +236,8 @@ func TestSessionTags(t *testing.T) {
 	}
 	_, err = h.call(p, "AssumeRole", "", ask(plain))
 	h.kind(err, fault.AccessDenied) // tags and source identity go along, so the next role must take them
+	_, err = h.call(p, "AssumeRole", "", ask(untagged))
+	h.kind(err, fault.AccessDenied)
 	out := do[shape.AssumeRoleResponse](h, p, "AssumeRole", ask(two))
 	q := h.bearer(out.Credentials)
 	if len(q.Tags) != 1 || q.Tags["team"] != "blue" || q.SourceID != "ada" || out.SourceIdentity == nil {
