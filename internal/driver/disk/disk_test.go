@@ -108,21 +108,22 @@ func TestModes(t *testing.T) {
 func TestBrokenWriteLeavesNothing(t *testing.T) {
 	d := open(t)
 	boom := errors.New("boom")
-	ctx, cancel := context.WithCancel(t.Context())
 	cases := map[string]struct {
-		fill func(io.Writer) error
+		fill func(io.Writer, func()) error
 		want error
 	}{
-		"reader breaks": {func(w io.Writer) error {
+		"reader breaks": {func(w io.Writer, _ func()) error {
 			_, err := io.Copy(w, io.MultiReader(bytes.NewReader(data(3*block)), iotest.ErrReader(boom)))
 			return err
 		}, boom},
-		"client leaves": {func(w io.Writer) error { cancel(); _, err := w.Write(data(2 * block)); return err }, context.Canceled},
+		"client leaves": {func(w io.Writer, leave func()) error { leave(); _, err := w.Write(data(2 * block)); return err }, context.Canceled},
 	}
 	for name, c := range cases {
-		if err := d.Write(ctx, id(1), c.fill); !errors.Is(err, c.want) {
+		ctx, leave := context.WithCancel(t.Context())
+		if err := d.Write(ctx, id(1), func(w io.Writer) error { return c.fill(w, leave) }); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
+		leave()
 		if _, err := d.Open(t.Context(), id(1)); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%s: the blob exists: %v", name, err)
 		}
