@@ -67,12 +67,8 @@ func probe(verb string, args []string) string {
 			}
 		}()
 		return "ok"
-	case "dial": // dest [source]
-		d := net.Dialer{Timeout: patience}
-		if len(args) > 1 {
-			d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(args[1]), 0))
-		}
-		c, err := d.Dial("tcp4", args[0])
+	case "dial": // dest
+		c, err := net.DialTimeout("tcp4", args[0], patience)
 		return outcome(c, err)
 	case "hold": // dest: connects and then answers whether another byte still comes
 		c, err := net.DialTimeout("tcp4", args[0], patience)
@@ -82,8 +78,12 @@ func probe(verb string, args []string) string {
 		b := make([]byte, 1)
 		_, err = c.Read(b)
 		return "ended " + fmt.Sprint(err)
-	case "ask": // udp dest
-		c, err := net.Dial("udp4", args[0])
+	case "ask": // udp dest [source]
+		d := net.Dialer{}
+		if len(args) > 1 {
+			d.LocalAddr = net.UDPAddrFromAddrPort(netip.MustParseAddrPort(args[1]))
+		}
+		c, err := d.Dial("udp4", args[0])
 		if err != nil {
 			return outcome(nil, err)
 		}
@@ -103,8 +103,6 @@ func probe(verb string, args []string) string {
 	case "dial6":
 		c, err := net.DialTimeout("tcp6", args[0], patience)
 		return outcome(c, err)
-	case "addr": // gives itself another address, for spoofing
-		return alias(args[0])
 	case "ifs":
 		out := ""
 		all, _ := net.InterfaceAddrs()

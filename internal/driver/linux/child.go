@@ -33,8 +33,11 @@ func ChildMain() {
 	if len(os.Args) == 0 || os.Args[0] != childArg {
 		return
 	}
-	unix.CloseOnExec(childSock)
-	unix.CloseOnExec(childExe)
+	// Whoever started the daemon may have left it open descriptors of its own: none goes further.
+	if err := unix.CloseRange(childSock, 1<<31, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		fmt.Fprintln(os.Stderr, "cloister-fabric: cannot mark descriptors:", err)
+		os.Exit(1)
+	}
 	w, err := newWire(childSock)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "cloister-fabric: not started by a daemon:", err)

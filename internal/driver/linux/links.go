@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -40,7 +41,7 @@ func (n *network) link(p *port) error {
 	if p.ns, err = newNamespace(); err != nil {
 		return err
 	}
-	if err := sysctls(p.ns, portSettings()); err != nil {
+	if err := sysctls(p.ns, portSettings(n.ids)); err != nil {
 		return err
 	}
 	at := netlink.NewLinkAttrs()
@@ -62,7 +63,8 @@ func (n *network) link(p *port) error {
 		if err != nil {
 			return fmt.Errorf("cannot set its neighbour: %w", err)
 		}
-		r := &netlink.Route{LinkIndex: ix, Table: fabric.LocalTable, Scope: netlink.SCOPE_LINK, Dst: hostNet(a)}
+		r := &netlink.Route{LinkIndex: ix, Table: fabric.LocalTable, Scope: netlink.SCOPE_LINK, Dst: hostNet(a),
+			Src: p.subnet.Router.AsSlice()} // whom the network's own connections come from
 		if err := n.rt.RouteReplace(r); err != nil {
 			return fmt.Errorf("cannot route %s to it: %w", a, err)
 		}
@@ -117,6 +119,9 @@ func (c *child) removePort(n *network, p *port) error {
 	for _, a := range p.Addrs {
 		n.dirty[a] = true
 	}
+	if err := n.abort(p.Addrs); err != nil {
+		return err
+	}
 	delete(n.ports, p.ID)
 	return n.forget()
 }
@@ -138,6 +143,31 @@ func (n *network) unlink(p *port) error {
 		p.ns = -1
 	}
 	return nil
+}
+
+// abort ends the network's own connections with addresses, those included that nobody has accepted yet: their next
+// owner must not be taken for them. A kernel without that (CONFIG_INET_DIAG_DESTROY) is left with the flush of flows.
+func (n *network) abort(addrs []netip.Addr) error {
+	return within(n.ns, func() error {
+		all, err := netlink.SocketDiagTCP(unix.AF_INET)
+		if err != nil {
+			if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP) {
+				return nil
+			}
+			return fmt.Errorf("cannot list connections: %w", err)
+		}
+		for _, s := range all {
+			a, ok := netip.AddrFromSlice(s.ID.Destination)
+			if !ok || !slices.Contains(addrs, a.Unmap()) {
+				continue
+			}
+			err := netlink.SocketDestroy(&net.TCPAddr{IP: s.ID.Source, Port: int(s.ID.SourcePort)}, &net.TCPAddr{IP: s.ID.Destination, Port: int(s.ID.DestinationPort)})
+			if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EOPNOTSUPP) {
+				return fmt.Errorf("cannot end a connection of %s: %w", a, err)
+			}
+		}
+		return nil
+	})
 }
 
 // forget flushes the flows of addresses that changed hands, so that the next owner's packets are asked about anew.

@@ -89,13 +89,14 @@ func flowSettings() []setting {
 	}
 }
 
-func portSettings() []setting {
+// portSettings let all groups of the fabric, ids many, send echo requests.
+func portSettings(ids int) []setting {
 	return []setting{
 		{"net/ipv6/conf/all/disable_ipv6", "1"},
 		{"net/ipv6/conf/default/disable_ipv6", "1"},
 		{"net/ipv4/conf/all/accept_redirects", "0"},
 		{"net/ipv4/conf/default/accept_redirects", "0"},
-		{"net/ipv4/ping_group_range", "0 0"},
+		{"net/ipv4/ping_group_range", fmt.Sprintf("0 %d", ids-1)},
 		{"net/ipv4/ip_unprivileged_port_start", "0"},
 	}
 }

@@ -18,8 +18,9 @@ import (
 
 // network is one namespace and what has been put into it.
 type network struct {
-	id string
-	ns int
+	id  string
+	ns  int
+	ids int // user and group ids of the fabric
 
 	mu     sync.Mutex
 	gone   bool
@@ -149,7 +150,7 @@ func (c *child) network(id string) (*network, error) {
 	if n := c.networks[id]; n != nil {
 		return n, nil
 	}
-	n := &network{id: id, gen: -1 << 63, ports: map[string]*port{}, dirty: map[netip.Addr]bool{}, routed: newRouting()}
+	n := &network{id: id, ids: c.uids, gen: -1 << 63, ports: map[string]*port{}, dirty: map[netip.Addr]bool{}, routed: newRouting()}
 	ns, err := newNamespace()
 	if err != nil {
 		return nil, err

@@ -22,19 +22,19 @@ func (f *Fabric) Set(ctx context.Context, d fabric.Desired) (fabric.Status, erro
 	h := f.holdings(d.Network)
 	h.setting.Lock() // one at a time for a network, in the order of their arrival
 	defer h.setting.Unlock()
-	addrs := map[netip.Addr]bool{}
+	owners := map[netip.Addr]string{}
 	for _, p := range d.Ports {
 		for _, a := range p.Addrs {
-			addrs[a] = true
+			owners[a] = p.ID
 		}
 	}
-	h.admit(addrs)
+	h.admit(owners)
 	var s fabric.Status
 	if _, err := f.call(ctx, opSet, setRequest{d}, &s); err != nil {
 		return fabric.Status{}, err
 	}
 	if s.Err == "" && s.Generation == d.Generation {
-		h.confine(addrs)
+		h.confine(owners)
 	}
 	return s, nil
 }
@@ -62,7 +62,8 @@ func (f *Fabric) Status(ctx context.Context) ([]fabric.Status, error) {
 }
 
 // Listen opens a TCP listener inside a network that was set. LocalAddr of a connection is the destination that its
-// client asked for, RemoteAddr the client's address in the network. Connections of an address end when its port leaves.
+// client asked for, RemoteAddr the client's address in the network, and its method Port() string the client's port (eni-...).
+// Connections end when their port leaves.
 func (f *Fabric) Listen(ctx context.Context, network string, l fabric.Listener) (net.Listener, error) {
 	file, err := f.socket(ctx, network, l)
 	if err != nil {
@@ -140,10 +141,10 @@ func (f *Fabric) DialPort(ctx context.Context, network string, to netip.AddrPort
 		c.Close()
 		return nil, errors.New("not a TCP connection")
 	}
-	out := &flow{TCPConn: t, h: h}
-	if !h.hold(out) {
-		c.Close()
-		return nil, fmt.Errorf("cannot dial in %s: it was removed", network)
+	out, ok := h.holdFlow(t)
+	if !ok {
+		out.shut()
+		return nil, fmt.Errorf("cannot dial in %s: %s is no port's", network, to.Addr())
 	}
 	return out, nil
 }
@@ -153,7 +154,7 @@ type holdings struct {
 	setting sync.Mutex
 	mu      sync.Mutex
 	gone    bool
-	addrs   map[netip.Addr]bool // of ports
+	owners  map[netip.Addr]string // port ids
 	all     map[closer]bool
 }
 
@@ -164,7 +165,7 @@ func (f *Fabric) holdings(network string) *holdings {
 	defer f.mu.Unlock()
 	h := f.networks[network]
 	if h == nil {
-		h = &holdings{addrs: map[netip.Addr]bool{}, all: map[closer]bool{}, gone: f.gone}
+		h = &holdings{owners: map[netip.Addr]string{}, all: map[closer]bool{}, gone: f.gone}
 		if !f.gone {
 			f.networks[network] = h
 		}
@@ -188,21 +189,24 @@ func (h *holdings) release(c closer) {
 	delete(h.all, c)
 }
 
-func (h *holdings) admit(addrs map[netip.Addr]bool) {
+// admit adds addresses; one that has an owner keeps it until the change holds.
+func (h *holdings) admit(owners map[netip.Addr]string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for a := range addrs {
-		h.addrs[a] = true
+	for a, port := range owners {
+		if _, ok := h.owners[a]; !ok {
+			h.owners[a] = port
+		}
 	}
 }
 
-// confine ends the connections of all others.
-func (h *holdings) confine(addrs map[netip.Addr]bool) {
+// confine ends the connections of all that are no longer who they were.
+func (h *holdings) confine(owners map[netip.Addr]string) {
 	h.mu.Lock()
-	h.addrs = addrs
+	h.owners = owners
 	var out []closer
 	for c := range h.all {
-		if t, ok := c.(*flow); ok && !addrs[t.peer()] {
+		if t, ok := c.(*flow); ok && (t.port == "" || owners[t.peer()] != t.port) {
 			out = append(out, c)
 			delete(h.all, c)
 		}
@@ -213,10 +217,17 @@ func (h *holdings) confine(addrs map[netip.Addr]bool) {
 	}
 }
 
-func (h *holdings) knows(a netip.Addr) bool {
+// holdFlow notes a connection as its address's present owner's.
+func (h *holdings) holdFlow(t *net.TCPConn) (*flow, bool) {
+	f := &flow{TCPConn: t, h: h}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.addrs[a]
+	f.port = h.owners[f.peer()]
+	if h.gone || f.port == "" {
+		return f, false
+	}
+	h.all[f] = true
+	return f, true
 }
 
 func (h *holdings) close() {
@@ -246,12 +257,11 @@ func (l *listener) Accept() (net.Conn, error) {
 			continue
 		}
 		// One that waited in the queue while its port left is nobody's.
-		out := &flow{TCPConn: t, h: l.h}
-		if !l.h.knows(out.peer()) || !l.h.hold(out) {
+		if out, ok := l.h.holdFlow(t); ok {
+			return out, nil
+		} else {
 			out.shut()
-			continue
 		}
-		return out, nil
 	}
 }
 
@@ -275,8 +285,12 @@ func (p *packets) Close() error {
 // flow is a connection with something inside a network.
 type flow struct {
 	*net.TCPConn
-	h *holdings
+	h    *holdings
+	port string // eni-..., whose connection it is
 }
+
+// Port is the id of the port at the other end, as it was when the connection began.
+func (c *flow) Port() string { return c.port }
 
 func (c *flow) peer() netip.Addr {
 	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {

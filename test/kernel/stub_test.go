@@ -1,4 +1,0 @@
-package kernel_test
-
-func daemonMain()           {}
-func alias(a string) string { return "" }
