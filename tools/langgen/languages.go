@@ -1,0 +1,108 @@
+package main
+
+import "cloister/internal/work/language"
+
+// source says where a row's text lies, by the names that each collection uses.
+type source struct {
+	code    string // as Comprehend writes it
+	script  language.Script
+	eld     string // column of Nito-ELD, "" if the row is estimated from text
+	udhr    []string
+	android string // res/values-...
+	cldr    string // annotations/...
+	words   string // traineddata
+}
+
+// sources lists every row: ELD's columns first, then the rows that ELD does not have.
+var sources = []source{
+	{"az", language.Latin, "az", []string{"azj_latn"}, "az", "az", "aze"},
+	{"ca", language.Latin, "ca", []string{"cat"}, "ca", "ca", ""},
+	{"cs", language.Latin, "cs", []string{"ces"}, "cs", "cs", "ces"},
+	{"da", language.Latin, "da", []string{"dan"}, "da", "da", "dan"},
+	{"de", language.Latin, "de", []string{"deu_1996"}, "de", "de", "deu"},
+	{"en", language.Latin, "en", []string{"eng"}, "en-rGB", "en", ""},
+	{"es", language.Latin, "es", []string{"spa"}, "es", "es", "spa"},
+	{"et", language.Latin, "et", []string{"est"}, "et", "et", ""},
+	{"eu", language.Latin, "eu", []string{"eus"}, "eu", "eu", ""},
+	{"fi", language.Latin, "fi", []string{"fin"}, "fi", "fi", ""},
+	{"fr", language.Latin, "fr", []string{"fra"}, "fr", "fr", "fra"},
+	{"hr", language.Latin, "hr", []string{"hrv"}, "hr", "hr", "hrv"},
+	{"hu", language.Latin, "hu", []string{"hun"}, "hu", "hu", ""},
+	{"is", language.Latin, "is", []string{"isl"}, "is", "is", ""},
+	{"it", language.Latin, "it", []string{"ita"}, "it", "it", "ita"},
+	{"lt", language.Latin, "lt", []string{"lit"}, "lt", "lt", ""},
+	{"lv", language.Latin, "lv", []string{"lav"}, "lv", "lv", ""},
+	{"ms", language.Latin, "ms", nil, "ms", "ms", "msa"},
+	{"nl", language.Latin, "nl", []string{"nld"}, "nl", "nl", "nld"},
+	{"no", language.Latin, "no", []string{"nob"}, "nb", "no", "nor"},
+	{"pl", language.Latin, "pl", []string{"pol"}, "pl", "pl", ""},
+	{"pt", language.Latin, "pt", []string{"por_PT", "por_BR"}, "pt", "pt", "por"},
+	{"ro", language.Latin, "ro", []string{"ron_2006"}, "ro", "ro", "ron"},
+	{"sk", language.Latin, "sk", []string{"slk"}, "sk", "sk", "slk"},
+	{"sl", language.Latin, "sl", []string{"slv"}, "sl", "sl", "slv"},
+	{"sq", language.Latin, "sq", []string{"als"}, "sq", "sq", ""},
+	{"sv", language.Latin, "sv", []string{"swe"}, "sv", "sv", "swe"},
+	{"tl", language.Latin, "tl", []string{"tgl"}, "tl", "fil", ""},
+	{"tr", language.Latin, "tr", []string{"tur"}, "tr", "tr", "tur"},
+	{"vi", language.Latin, "vi", []string{"vie"}, "vi", "vi", ""},
+	{"yo", language.Latin, "yo", []string{"yor"}, "", "yo", ""},
+	{"be", language.Cyrillic, "be", []string{"bel"}, "be", "be", "bel"},
+	{"bg", language.Cyrillic, "bg", []string{"bul"}, "bg", "bg", "bul"},
+	{"ru", language.Cyrillic, "ru", []string{"rus"}, "ru", "ru", "rus"},
+	{"sr", language.Cyrillic, "sr", []string{"srp_cyrl"}, "sr", "sr", "srp"},
+	{"uk", language.Cyrillic, "uk", []string{"ukr"}, "uk", "uk", "ukr"},
+	{"ar", language.Arabic, "ar", []string{"arb"}, "ar", "ar", "ara"},
+	{"fa", language.Arabic, "fa", []string{"pes_1"}, "fa", "fa", "fas"},
+	{"ku", language.Arabic, "ku", []string{"ckb"}, "", "ckb", ""},
+	{"ur", language.Arabic, "ur", []string{"urd", "urd_2"}, "ur", "ur", "urd"},
+	{"he", language.Hebrew, "", []string{"heb"}, "iw", "he", ""},
+
+	{"af", language.Latin, "", []string{"afr"}, "af", "af", "afr"},
+	{"bs", language.Latin, "", []string{"bos_latn"}, "bs", "bs", "bos"},
+	{"ceb", language.Latin, "", []string{"ceb"}, "", "ceb", "ceb"},
+	{"cy", language.Latin, "", []string{"cym"}, "", "cy", "cym"},
+	{"eo", language.Latin, "", []string{"epo"}, "", "", "epo"},
+	{"ga", language.Latin, "", []string{"gle"}, "", "ga", "gle"},
+	{"gd", language.Latin, "", []string{"gla"}, "", "gd", "gla"},
+	{"gl", language.Latin, "", []string{"glg"}, "gl", "gl", "glg"},
+	{"ha", language.Latin, "", []string{"hau_NG", "hau_NE"}, "", "ha", ""},
+	{"ht", language.Latin, "", []string{"hat_popular", "hat_kreyol"}, "", "", "hat"},
+	{"id", language.Latin, "ms", []string{"ind"}, "in", "id", "ind"},
+	{"ilo", language.Latin, "", []string{"ilo"}, "", "", ""},
+	{"jv", language.Latin, "", []string{"jav"}, "", "jv", "jav"},
+	{"ku", language.Latin, "", []string{"kmr"}, "", "ku", "kmr"},
+	{"la", language.Latin, "", []string{"lat", "lat_1"}, "", "", "lat"},
+	{"lb", language.Latin, "", []string{"ltz"}, "", "lb", "ltz"},
+	{"mg", language.Latin, "", []string{"plt"}, "", "", ""},
+	{"mt", language.Latin, "", []string{"mlt"}, "", "mt", "mlt"},
+	{"no", language.Latin, "", []string{"nno"}, "", "nn", ""}, // Nynorsk
+	{"om", language.Latin, "", nil, "", "om", ""},
+	{"qu", language.Latin, "", []string{"quz", "quy"}, "", "qu", "que"},
+	{"so", language.Latin, "", []string{"som"}, "", "so", ""},
+	{"su", language.Latin, "", []string{"sun"}, "", "su", "sun"},
+	{"sw", language.Latin, "", []string{"swh"}, "sw", "sw", "swa"},
+	{"tk", language.Latin, "", []string{"tuk_latn"}, "", "tk", ""},
+	{"uz", language.Latin, "", []string{"uzn_latn"}, "uz", "uz", "uzb"},
+	{"ba", language.Cyrillic, "", nil, "", "ba", ""},
+	{"cv", language.Cyrillic, "", []string{"chv"}, "", "cv", ""},
+	{"kk", language.Cyrillic, "", []string{"kaz"}, "kk", "kk", "kaz"},
+	{"ky", language.Cyrillic, "", []string{"kir"}, "ky", "ky", "kir"},
+	{"mk", language.Cyrillic, "", []string{"mkd"}, "mk", "mk", "mkd"},
+	{"mn", language.Cyrillic, "", []string{"khk"}, "mn", "mn", "mon"},
+	{"tg", language.Cyrillic, "", []string{"tgk"}, "", "tg", "tgk"},
+	{"tt", language.Cyrillic, "", []string{"tat"}, "", "tt", "tat"},
+	{"uz", language.Cyrillic, "", []string{"uzn_cyrl"}, "", "", "uzb_cyrl"},
+	{"ps", language.Arabic, "", []string{"pbu"}, "", "ps", "pus"},
+	{"sd", language.Arabic, "", nil, "", "sd", "snd"},
+	{"ug", language.Arabic, "", []string{"uig_arab"}, "", "ug", "uig"},
+	{"yi", language.Hebrew, "", []string{"ydd"}, "", "", "yid"},
+	{"hi", language.Devanagari, "", []string{"hin"}, "hi", "hi", "hin"},
+	{"mr", language.Devanagari, "", []string{"mar"}, "mr", "mr", "mar"},
+	{"ne", language.Devanagari, "", []string{"nep"}, "ne", "ne", "nep"},
+	{"sa", language.Devanagari, "", []string{"san"}, "", "sa", "san"},
+	{"bn", language.Bengali, "", []string{"ben"}, "bn", "bn", "ben"},
+	{"as", language.Bengali, "", nil, "as", "as", "asm"},
+	{"zh", language.Han, "", []string{"cmn_hans"}, "zh-rCN", "zh", "chi_sim"},
+	{"zh-TW", language.Han, "", []string{"cmn_hant"}, "zh-rTW", "zh-Hant", "chi_tra"},
+	{"ja", language.Han, "", []string{"jpn"}, "ja", "ja", "jpn"},
+}
