@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"cloister/internal/api"
 	"cloister/internal/core/fault"
 	"cloister/internal/core/identity"
 	shape "cloister/internal/shape/iam"
@@ -283,5 +284,43 @@ func TestTags(t *testing.T) {
 	do[shape.UntagRoleOutput](h, home, "UntagRole", &shape.UntagRoleRequest{RoleName: ptr("r"), TagKeys: []string{"COST", "none"}})
 	if out = do[shape.ListRoleTagsResponse](h, home, "ListRoleTags", &shape.ListRoleTagsRequest{RoleName: ptr("r")}); len(out.Tags) != 1 {
 		t.Errorf("tags are %v", out.Tags)
+	}
+}
+
+// Questions come before validation: members may be missing, and so may the members of list elements.
+func TestQuestionsOfEmptyInput(t *testing.T) {
+	h := build(t)
+	u := h.user("ada")
+	callers := []*identity.Principal{h.root(home), h.as(u), {Kind: identity.Session, Account: home}, {Kind: identity.Service, Service: "comprehend.amazonaws.com"}}
+	for name, o := range h.ops {
+		bare, hollow := shape.NewInput(name), shape.NewInput(name)
+		v := reflect.ValueOf(hollow).Elem()
+		for i := range v.NumField() {
+			if f := v.Field(i); f.Kind() == reflect.Slice {
+				f.Set(reflect.MakeSlice(f.Type(), 2, 2))
+			}
+		}
+		for _, p := range callers {
+			for _, in := range []any{bare, hollow} {
+				c := &api.Call{Caller: p, Partition: "aws", Account: home}
+				h.view(func(v store.View) error {
+					qs, err := o.Questions(c, v, in)
+					if err == nil && len(qs) == 0 {
+						t.Errorf("%s asks nothing of %s", name, p.Kind)
+					}
+					for _, q := range qs {
+						if q.Action == "" || q.Resource == "" {
+							t.Errorf("%s asks %+v", name, q)
+						}
+						for k, l := range q.Keys {
+							if len(l) == 0 {
+								t.Errorf("%s: %s has no values", name, k)
+							}
+						}
+					}
+					return nil
+				})
+			}
+		}
 	}
 }

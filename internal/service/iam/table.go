@@ -56,7 +56,7 @@ type session struct {
 	Tags       map[string]string
 	Transitive []string // keys of Tags that go along to the next role
 	SourceID   string
-	InvokedBy  string // the service that holds the session
+	InvokedBy  string   // the service that holds the session
 	Policies   []string // session policies; nil (null in the row): none were passed, which does not limit
 	Issued     time.Time
 	Expires    time.Time

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"cloister/internal/api"
 	"cloister/internal/core/fault"
 	"cloister/internal/core/identity"
 	iamshape "cloister/internal/shape/iam"
@@ -303,4 +304,20 @@ func TestTrustChangesMeanwhile(t *testing.T) {
 	}
 	_, err := h.call(ada, "AssumeRole", "", ask(role))
 	h.kind(err, fault.AccessDenied)
+}
+
+// Questions come before validation: members may be missing, and so may the members of list elements.
+func TestQuestionsOfEmptyInput(t *testing.T) {
+	h := build(t)
+	ada := h.user(home, "ada")
+	role := h.role("Data", `"Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"`)
+	for _, in := range []*shape.AssumeRoleRequest{{}, {RoleArn: &role}, {RoleArn: ptr("")}, {RoleArn: &role, Tags: make([]shape.Tag, 2), PolicyArns: make([]shape.PolicyDescriptorType, 1), TransitiveTagKeys: []string{""}}} {
+		_ = h.store.View(context.Background(), func(v store.View) error {
+			qs, err := h.ops["AssumeRole"].Questions(&api.Call{Caller: ada, Partition: "aws", Account: home}, v, in)
+			if err == nil && len(qs) == 0 {
+				t.Errorf("nothing is asked of %+v", in)
+			}
+			return nil
+		})
+	}
 }

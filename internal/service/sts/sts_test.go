@@ -28,7 +28,7 @@ const (
 
 // house is a ledger, iam and sts on it, and a walk that asks the policy engine before a row acts.
 type house struct {
-	*testing.T
+	testing.TB
 	store store.Store
 	iam   *iam.Service
 	ops   map[string]api.Operation
@@ -37,8 +37,8 @@ type house struct {
 	between func() // runs once, after the questions of the next call and before its act
 }
 
-func build(t *testing.T) *house {
-	h := &house{T: t, ops: map[string]api.Operation{}, now: time.Date(2026, 11, 3, 9, 0, 0, 0, time.UTC)}
+func build(t testing.TB) *house {
+	h := &house{TB: t, ops: map[string]api.Operation{}, now: time.Date(2026, 11, 3, 9, 0, 0, 0, time.UTC)}
 	dir := t.TempDir()
 	seal, err := keyfile.Open(filepath.Join(dir, "key", "root"), filepath.Join(dir, "data"), world.Real{}.Bytes)
 	if err != nil {
