@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// Context holds the condition keys of one request. It is built once and then read only; copies share their values.
-// The zero Context has no keys. Key names are compared ignoring case.
+// Context holds the condition keys of one request. It is built once and then read only: a plain copy shares its table,
+// so whoever wants to add keys to a finished context takes With. The zero Context has no keys. Key names are compared ignoring case.
 type Context struct {
 	entries []entry
 	// index is an open-addressed table of places in entries, counted from 1; its length is a power of two.
-	index []uint16
+	index []uint32
 }
 
 type entry struct {
@@ -21,8 +21,6 @@ type entry struct {
 	values []string
 	multi  bool
 }
-
-const maxKeys = 1<<16 - 1
 
 // NewContext makes an empty context with room for n keys.
 func NewContext(n int) Context {
@@ -42,7 +40,7 @@ func (c *Context) Set(name string, values ...string) {
 	case e != nil:
 		c.entries = slices.DeleteFunc(c.entries, func(e entry) bool { return e.lower == lower })
 		c.reindex(len(c.entries))
-	case len(values) > 0 && len(c.entries) < maxKeys:
+	case len(values) > 0:
 		c.entries = append(c.entries, entry{h, lower, name, values, isMulti(lower, len(values))})
 		if 2*len(c.entries) > len(c.index) {
 			c.reindex(2 * len(c.entries))
@@ -58,7 +56,7 @@ func (c *Context) reindex(n int) {
 	for size < 2*n {
 		size *= 2
 	}
-	c.index = make([]uint16, size)
+	c.index = make([]uint32, size)
 	for i := range c.entries {
 		c.place(i + 1)
 	}
@@ -70,7 +68,7 @@ func (c *Context) place(n int) {
 	for c.index[i] != 0 {
 		i = (i + 1) & mask
 	}
-	c.index[i] = uint16(n)
+	c.index[i] = uint32(n)
 }
 
 // Add gives a key one more value. Tags whose keys differ in case alone meet here: a comparison may match either.

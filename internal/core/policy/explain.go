@@ -94,7 +94,13 @@ func (e *explainer) decision() {
 		}
 		r.Text = verb + ": " + place(e.v.Source, e.v.Statement) + " (" + e.v.Layer.String() + ") decides " + what + " for " + who
 	case e.v.Decision == Allowed && e.v.Layer == LayerGrant:
-		r.Text = "allowed: a grant on the key gives " + what + " to " + who
+		for i := range e.sets.Grants {
+			if g := &e.sets.Grants[i]; g.covers(e.req, e.req.caller()) {
+				r.Source = g.Name
+				break
+			}
+		}
+		r.Text = "allowed: " + strings.TrimSpace("grant "+strings.TrimPrefix(r.Source, "grant ")) + " on the key gives " + what + " to " + who
 	case e.v.Decision == Allowed:
 		r.Text = "allowed: " + who + " is the root user of its account, which nothing here denies"
 	case passesLinkedRole(e.req):
@@ -284,22 +290,23 @@ func listed(v []string) string {
 
 // change says what would turn a denial round; an allowed call needs nothing.
 func (e *explainer) change() {
-	say := func(t string) { e.add(Reason{Kind: "change", Layer: e.v.Layer.String(), Statement: -1, Text: t}) }
+	say := func(of Reason, t string) {
+		of.Kind, of.Layer, of.Effect, of.Part, of.Key, of.Expected, of.Actual, of.Text = "change", e.v.Layer.String(), "", "", "", nil, nil, t
+		e.add(of)
+	}
 	switch {
 	case e.v.Decision == Allowed:
 	case len(e.denies) > 0:
-		var where []string
 		for _, d := range e.denies {
-			where = append(where, "statement "+strconv.Itoa(d.Statement)+" of "+d.Source)
+			say(d, "to allow it, statement "+strconv.Itoa(d.Statement)+" of "+d.Source+" must no longer match: an explicit deny wins over every allow")
 		}
-		say("to allow it, " + strings.Join(where, " and ") + " must no longer match: an explicit deny wins over every allow")
 	case passesLinkedRole(e.req):
-		say("pass a role of your own")
+		say(Reason{Statement: -1}, "pass a role of your own")
 	default:
-		say("to allow it, " + e.v.Layer.String() + " needs a statement that allows " + e.req.Action + " on " + e.req.Resource)
+		say(Reason{Statement: -1}, "to allow it, "+e.v.Layer.String()+" needs a statement that allows "+e.req.Action+" on "+e.req.Resource)
 		for _, m := range e.misses {
 			if m.Layer == e.v.Layer.String() {
-				say("statement " + strconv.Itoa(m.Statement) + " of " + m.Source + " would allow it but for its " + strings.TrimSpace(m.Part+" "+m.Key))
+				say(m, "statement "+strconv.Itoa(m.Statement)+" of "+m.Source+" would allow it but for its "+strings.TrimSpace(m.Part+" "+m.Key))
 			}
 		}
 	}

@@ -208,3 +208,27 @@ func TestCache(t *testing.T) {
 		t.Errorf("%d documents kept", n)
 	}
 }
+
+func TestWarnings(t *testing.T) {
+	for _, c := range []struct {
+		version, effect, condition string
+		want                       int
+	}{
+		{"2012-10-17", "Allow", `{"StringEquals":{"comprehend:VpcSubnets":"subnet-a"}}`, 1},
+		{"2012-10-17", "Allow", `{"ForAllValues:StringEquals":{"comprehend:VpcSubnets":"subnet-a"}}`, 1},
+		{"2012-10-17", "Allow", `{"ForAllValues:StringEquals":{"comprehend:VpcSubnets":"subnet-a"},"Null":{"Comprehend:VpcSubnets":"false"}}`, 0},
+		{"2012-10-17", "Deny", `{"ForAllValues:StringEquals":{"aws:TagKeys":"a"}}`, 0},
+		{"2012-10-17", "Allow", `{"StringNotEquals":{"aws:SourceVpc":"vpc-1"}}`, 1},
+		{"2012-10-17", "Deny", `{"StringNotEquals":{"aws:SourceVpc":"vpc-1"}}`, 0},
+		{"2012-10-17", "Allow", `{"StringEquals":{"aws:SourceVpc":"${aws:PrincipalTag/vpc}"}}`, 0},
+		{"2008-10-17", "Allow", `{"StringEquals":{"aws:SourceVpc":"${aws:PrincipalTag/vpc}"}}`, 1},
+	} {
+		d, err := Parse(fmt.Appendf(nil, `{"Version":%q,"Statement":{"Effect":%q,"Action":"s3:*","Resource":"*","Condition":%s}}`, c.version, c.effect, c.condition), Identity)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w := d.Warnings(); len(w) != c.want {
+			t.Errorf("%s %s %s: %v", c.version, c.effect, c.condition, w)
+		}
+	}
+}

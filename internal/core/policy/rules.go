@@ -50,7 +50,7 @@ func (b *builder) resourceName(n *node) {
 		bad("Partition \""+partition+"\" is not valid for resource \""+r+"\".", "the partition is aws, aws-cn or aws-us-gov")
 	case strings.ContainsAny(service, "*?") && service != "*" || service == "":
 		bad("Resource vendor must be fully qualified and cannot contain regexes.", "no wildcard in the service part")
-	case service == "s3" && region != "" && region != "*" && !strings.HasPrefix(rest, "accesspoint/") && !strings.HasPrefix(rest, "job/"):
+	case service == "s3" && region != "" && region != "*" && account == "":
 		bad("Resource "+r+" can not contain region information.", "write arn:"+partition+":s3:::bucket/key")
 	case service == "iam" && region != "" && region != "*":
 		bad("IAM resource "+r+" cannot contain region information.", "IAM is global: leave the region empty")
