@@ -96,7 +96,7 @@ func (s *Service) temporary(v store.View, id, token string, now time.Time) (Cred
 	p.Tags = overlay(p.Tags, ses.Tags)
 	p.Session, p.SourceID, p.InvokedBy, p.IssuedAt, p.AccessKey = ses.Name, ses.SourceID, ses.InvokedBy, ses.Issued, id
 	p.SessionPolicies = ses.Policies
-	p.ARN, p.ID = SessionARN(p, ses.Name), p.UniqueID+":"+ses.Name
+	p.ARN, p.ID = sessionARN(p, ses.Name), p.UniqueID+":"+ses.Name
 	secret, err := s.open(id, ses.Secret)
 	return Credential{Principal: *p, Secret: secret, Expires: ses.Expires}, err
 }

@@ -58,8 +58,8 @@ func (s *Service) prototype(v store.View, r *party) (*identity.Principal, error)
 		RoleARN: r.arn, Tags: tags}, nil
 }
 
-// SessionARN is how messages print a session: the role's path is dropped.
-func SessionARN(p *identity.Principal, name string) string {
+// sessionARN is how messages print a session: the role's path is dropped.
+func sessionARN(p *identity.Principal, name string) string {
 	return arn.Make(p.Partition, "sts", "", p.Account, "assumed-role/"+p.Name+"/"+name)
 }
 

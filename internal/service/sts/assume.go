@@ -55,6 +55,8 @@ func (s *Service) mayAssume(c *api.Call, v store.View, in *shape.AssumeRoleReque
 		}
 	case !errors.Is(err, store.ErrNotFound):
 		return nil, err
+	case a.Account == c.Account: // the name shows in explain alone, and there to one's own account
+		q.Policy.Name += ", which does not exist"
 	}
 	set := func(k string, val *string) {
 		if val != nil {

@@ -293,6 +293,21 @@ func TestPrune(t *testing.T) {
 	}
 }
 
+// The owner of a missing role reads in explain that it is missing; nobody reads it in an answer.
+func TestMissingRole(t *testing.T) {
+	h := build(t)
+	for account, want := range map[string]string{home: "trust policy of role None, which does not exist", foreign: "trust policy of role None"} {
+		c := &api.Call{Caller: h.user(account, "ada"), Partition: "aws", Account: account}
+		_ = h.store.View(context.Background(), func(v store.View) error {
+			qs, err := h.ops["AssumeRole"].Questions(c, v, ask("arn:aws:iam::111122223333:role/None"))
+			if err != nil || len(qs) != 1 || qs[0].Policy.Name != want || qs[0].Owner != home {
+				t.Errorf("%s asks %+v %v", account, qs, err)
+			}
+			return nil
+		})
+	}
+}
+
 // A trust policy that changed between the questions and the act decides as it is now.
 func TestTrustChangesMeanwhile(t *testing.T) {
 	h := build(t)
