@@ -164,7 +164,7 @@ func (e *explainer) layer(l Layer, sources []Source, name string) {
 	case l == LayerIdentity && e.req.caller().Kind == identity.Root:
 		return
 	case len(sources) == 0:
-		r.Text = "there are no policies in " + name
+		r.Text = name + ": there are none"
 	case about == 0:
 		r.Text = name + ": no statement is about " + e.req.Action
 		if len(sources) == 1 && sources[0].Name != "" {
@@ -218,6 +218,9 @@ func (e *explainer) statement(l Layer, src *Source, n int) bool {
 			m.Expected = append(m.Expected, s.resources[i].raw)
 		}
 		m.Text = where + " (" + r.Effect + ") does not apply: " + element + " " + listed(m.Expected) + " does not take in " + e.req.Resource
+		for i := range s.resources {
+			m.Text += src.Doc.note(&s.resources[i], &e.req.Context)
+		}
 		failed = append(failed, m)
 	}
 	for i := range s.conditions {
@@ -229,6 +232,9 @@ func (e *explainer) statement(l Layer, src *Source, n int) bool {
 			}
 			m.Actual = e.req.Context.Get(c.key)
 			m.Text = where + " (" + r.Effect + ") does not apply: " + c.failure(m.Expected, &e.req.Context)
+			for j := range c.values {
+				m.Text += src.Doc.note(&c.values[j].pat, &e.req.Context)
+			}
 			failed = append(failed, m)
 		}
 	}
@@ -268,13 +274,27 @@ func (c *condition) failure(expected []string, ctx *Context) string {
 	case e.multi && c.set == single:
 		return "condition " + want + " fails: " + c.key + " holds a set " + listed(e.values) + " and needs ForAllValues or ForAnyValue"
 	}
-	t := "condition " + want + " fails: " + c.key + " is " + listed(e.values)
-	for i := range c.values {
-		if !c.values[i].pat.resolvable(ctx) {
-			t += "; " + c.values[i].pat.raw + " holds a variable without a value"
+	return "condition " + want + " fails: " + c.key + " is " + listed(e.values)
+}
+
+// note tells what became of the variables in a pattern that did not match.
+func (d *Document) note(p *pattern, ctx *Context) string {
+	switch {
+	case !p.vars && d.version != "2012-10-17" && holdsVariable(p.raw):
+		return "; " + p.raw + " is plain text without \"Version\": \"2012-10-17\""
+	case !p.resolvable(ctx):
+		return "; " + p.raw + " holds a variable without a value"
+	case p.vars:
+		t := ""
+		for i := range p.tokens {
+			if r := p.tokens[i].ref; r != nil {
+				v, _ := r.resolve(ctx)
+				t += "; ${" + r.lower + "} is " + strconv.Quote(v)
+			}
 		}
+		return t
 	}
-	return t
+	return ""
 }
 
 func listed(v []string) string {
@@ -303,7 +323,7 @@ func (e *explainer) change() {
 	case passesLinkedRole(e.req):
 		say(Reason{Statement: -1}, "pass a role of your own")
 	default:
-		say(Reason{Statement: -1}, "to allow it, "+e.v.Layer.String()+" needs a statement that allows "+e.req.Action+" on "+e.req.Resource)
+		say(Reason{Statement: -1}, "to allow it, "+e.v.Layer.article()+" needs a statement that allows "+e.req.Action+" on "+e.req.Resource)
 		for _, m := range e.misses {
 			if m.Layer == e.v.Layer.String() {
 				say(m, "statement "+strconv.Itoa(m.Statement)+" of "+m.Source+" would allow it but for its "+strings.TrimSpace(m.Part+" "+m.Key))

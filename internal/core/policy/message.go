@@ -38,17 +38,21 @@ func Message(req *Request, v Verdict) string {
 	if req.Resource != "" {
 		b.WriteString(" on resource: " + resource)
 	}
-	article := "a "
-	if v.Layer == LayerIdentity {
-		article = "an "
-	}
-	if v.Layer == LayerTrust {
-		article = "the "
-	}
 	if v.Decision == ExplicitlyDenied && v.Statement >= 0 {
-		b.WriteString(" with an explicit deny in " + article + v.Layer.String())
+		b.WriteString(" with an explicit deny in " + v.Layer.article())
 	} else {
 		b.WriteString(" because no " + v.Layer.String() + " allows the " + req.Action + " action")
 	}
 	return b.String()
+}
+
+// article is the layer's name with its article, as the guide's sentences have it.
+func (l Layer) article() string {
+	switch l {
+	case LayerIdentity:
+		return "an " + l.String()
+	case LayerTrust:
+		return "the " + l.String()
+	}
+	return "a " + l.String()
 }

@@ -2,8 +2,9 @@
 // It only translates: every decision is package policy's.
 //
 // A line is {"name"?, "request": {"principal": ARN, "action", "resource": {"resource", "accountId"}, "context": {key: value
-// or list}}, "policies": {"identity": [], "resource"?, "boundary"?: [], "session"?: {} or [], "scp"?: [level][], "endpoint"?: [],
-// "endpointGateway"?: bool}}; further members at the top are left alone.
+// or list}}, "policies": {"identity": [], "resource"?: {}, "boundary"?: [], "session"?: [], "scp"?: [level][], "endpoint"?: [],
+// "endpointGateway"?: bool}}. Where a list of policies is expected, one policy will do. Further members at the top are left
+// alone; unknown ones inside request and policies are refused, since passing over them could change the answer.
 package caseline
 
 import (
@@ -39,13 +40,13 @@ type request struct {
 }
 
 type policies struct {
-	Identity        []json.RawMessage   `json:"identity"`
-	Resource        json.RawMessage     `json:"resource"`
-	Boundary        documents           `json:"boundary"`
-	Session         documents           `json:"session"`
-	SCP             [][]json.RawMessage `json:"scp"`
-	Endpoint        documents           `json:"endpoint"`
-	EndpointGateway bool                `json:"endpointGateway"`
+	Identity        documents       `json:"identity"`
+	Resource        json.RawMessage `json:"resource"`
+	Boundary        documents       `json:"boundary"`
+	Session         documents       `json:"session"`
+	SCP             []documents     `json:"scp"` // one a level
+	Endpoint        documents       `json:"endpoint"`
+	EndpointGateway bool            `json:"endpointGateway"`
 }
 
 // values takes one value or a list; numbers and booleans are kept as they were written.
