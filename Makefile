@@ -23,7 +23,7 @@ check:
 
 # Everything generated, from its sources; the tree must not change.
 gen:
-	cd tools/modelgen && $(GO) run . -models ../../models -out ../../internal/shape
+	cd tools/modelgen && $(GO) run . ../..
 
 kernel:
 	CLOISTER_REQUIRE=kernel $(GO) test -count=1 ./test/kernel ./internal/driver/linux ./internal/driver/cell/...

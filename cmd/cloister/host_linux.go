@@ -21,6 +21,7 @@ func hostCommands() []command {
 		{"serve", "", "run the daemon", serveMain},
 		{"env", "", "print the environment that AWS clients need: eval \"$(cloister env)\"", envMain},
 		{"account", "create ID [NAME]", "create an account and print its root's key pair, this once", accountMain},
+		{"explain", "REQUEST-ID | JOB-ARN", "say which statement, policy, hop or route table decided", explainMain},
 		{"doctor", "", "say what this host can enforce, and what to do when it can't", doctorMain},
 	}
 }

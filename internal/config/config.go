@@ -16,6 +16,7 @@ import (
 type Config struct {
 	Data          string // directory of everything that survives but the root key
 	RootKey       string // file of the root key; outside Data
+	Credentials   string // systemd's credentials directory; if set, its root.key is the root key
 	Listen        string // plain HTTP, host:port
 	ListenTLS     string // TLS, host:port
 	Account       string // the default account
@@ -35,9 +36,7 @@ func Defaults() Config {
 		c.Data = filepath.Join(env("XDG_STATE_HOME", filepath.Join(home, ".local", "state")), "cloister")
 		c.RootKey = filepath.Join(env("XDG_CONFIG_HOME", filepath.Join(home, ".config")), "cloister", "root.key")
 	}
-	if d := os.Getenv("CREDENTIALS_DIRECTORY"); d != "" { // systemd's LoadCredential=root.key:...
-		c.RootKey = filepath.Join(d, "root.key")
-	}
+	c.Credentials = os.Getenv("CREDENTIALS_DIRECTORY")
 	c.Data = env("CLOISTER_DATA_DIR", c.Data)
 	c.RootKey = env("CLOISTER_ROOT_KEY", c.RootKey)
 	return c
@@ -115,4 +114,13 @@ func (c *Config) check() error {
 		}
 	}
 	return nil
+}
+
+// Client is what AWS's own variables tell a client.
+type Client struct{ Endpoint, Region, AccessKey, Secret, Token, CA string }
+
+// AWS reads the variables that the SDKs read.
+func AWS() Client {
+	return Client{Endpoint: os.Getenv("AWS_ENDPOINT_URL"), Region: env("AWS_REGION", env("AWS_DEFAULT_REGION", "us-east-1")),
+		AccessKey: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY"), Token: os.Getenv("AWS_SESSION_TOKEN"), CA: os.Getenv("AWS_CA_BUNDLE")}
 }

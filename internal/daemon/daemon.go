@@ -26,6 +26,7 @@ import (
 	"cloister/internal/engine/runner"
 	"cloister/internal/front/gate"
 	"cloister/internal/front/wire"
+	"cloister/internal/service/cloister"
 	"cloister/internal/service/comprehend"
 	"cloister/internal/service/ec2"
 	"cloister/internal/service/iam"
@@ -111,6 +112,9 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (d *Daemon, 
 		return nil, err
 	}
 	d.later(func() { d.blobs.Close() })
+	if err = d.sweep(ctx); err != nil {
+		return nil, err
+	}
 	d.iam = iam.New(iam.Config{Sealer: sealer, Partition: Partition})
 	d.sealer = sealer
 	if err = d.settle(ctx); err != nil {
@@ -170,6 +174,20 @@ func holder() string {
 	return "boot/" + strings.TrimSpace(string(b))
 }
 
+// sweep removes the bytes that no row knows: what a crash left between a write and its commit.
+func (d *Daemon) sweep(ctx context.Context) error {
+	return d.store.View(ctx, func(v store.View) error {
+		n, err := d.blobs.Sweep(func(id string) (bool, error) { return s3.Known(v, id) })
+		if err != nil {
+			return fmt.Errorf("cannot sweep the objects: %w", err)
+		}
+		if n > 0 {
+			d.log.Info("swept objects that no row knows", "count", n)
+		}
+		return nil
+	})
+}
+
 // build makes everything that serves: services give rows, the gate walks them, the doors lead to the gate, the engines
 // turn.
 func (d *Daemon) build() error {
@@ -177,7 +195,7 @@ func (d *Daemon) build() error {
 	objects := s3.New(d.blobs, d.iam)
 	g, err := gate.New(gate.Config{
 		Registry: wire.Open(), Store: d.store, World: d.world, Directory: directory{d.iam}, Path: ec2s.Path,
-		Rows: slices.Concat(ec2s.Rows(), d.iam.Rows(), sts.New(sts.Config{Roles: d.iam}).Rows(), objects.Operations(), comprehend.Rows()),
+		Rows: slices.Concat(ec2s.Rows(), d.iam.Rows(), sts.New(sts.Config{Roles: d.iam}).Rows(), objects.Operations(), comprehend.Rows(), cloister.Rows()),
 		Log:  d.log, Partition: Partition, Region: d.cfg.Region, Account: d.cfg.Account, Dev: d.cfg.Dev,
 	})
 	if err != nil {

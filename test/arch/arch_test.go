@@ -38,7 +38,8 @@ var laws = []law{
 	{"internal/work/", []string{"internal/core/", "internal/work/"}, nil, "what runs in a sandbox knows nothing of the daemon"},
 	{"internal/world/", []string{}, nil, "the door to the world leads out only"},
 	{"internal/config/", []string{}, nil, "configuration knows no room"},
-	{"internal/demo/", []string{"internal/core/", "internal/daemon", "internal/config", "internal/demo"}, nil, "the demo is a client of a daemon that it starts"},
+	{"internal/client/", []string{"internal/core/"}, nil, "a client has no way in that others lack"},
+	{"internal/demo/", []string{"internal/core/", "internal/client", "internal/daemon", "internal/config", "internal/demo"}, nil, "the demo is a client of a daemon that it starts"},
 	{"internal/daemon/", []string{"internal/"}, nil, "the only room that knows all others"},
 	{"cmd/", []string{"internal/"}, nil, "commands start rooms"},
 }

@@ -14,6 +14,7 @@ var services = []struct{ pkg, model string }{
 	{"bedrockruntime", "bedrock-runtime"},
 	{"cloudformation", "cloudformation"},
 	{"cloudtrail", "cloudtrail"},
+	{"cloister", "cloister"},
 	{"comprehend", "comprehend"},
 	{"ec2", "ec2"},
 	{"iam", "iam"},

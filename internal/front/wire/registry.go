@@ -10,6 +10,7 @@ import (
 
 	"cloister/internal/shape/bedrock"
 	"cloister/internal/shape/bedrockruntime"
+	"cloister/internal/shape/cloister"
 	"cloister/internal/shape/cloudformation"
 	"cloister/internal/shape/cloudtrail"
 	"cloister/internal/shape/comprehend"
@@ -71,6 +72,8 @@ func shapes(service string) constructors {
 		return constructors{bedrock.Operations, bedrock.NewInput, bedrock.NewOutput}
 	case "bedrockruntime":
 		return constructors{bedrockruntime.Operations, bedrockruntime.NewInput, bedrockruntime.NewOutput}
+	case "cloister":
+		return constructors{cloister.Operations, cloister.NewInput, cloister.NewOutput}
 	case "cloudformation":
 		return constructors{cloudformation.Operations, cloudformation.NewInput, cloudformation.NewOutput}
 	case "cloudtrail":

@@ -9,6 +9,7 @@ func Services() []Service {
 		{Name: "bedrockruntime", SigningName: "bedrock", Protocol: "rest-json", Version: "2023-09-30", TargetPrefix: "", JSONVersion: "", EndpointPrefix: "bedrock-runtime", Namespace: ""},
 		{Name: "cloudformation", SigningName: "cloudformation", Protocol: "query", Version: "2010-05-15", TargetPrefix: "", JSONVersion: "", EndpointPrefix: "cloudformation", Namespace: "http://cloudformation.amazonaws.com/doc/2010-05-15/"},
 		{Name: "cloudtrail", SigningName: "cloudtrail", Protocol: "json", Version: "2013-11-01", TargetPrefix: "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101", JSONVersion: "1.1", EndpointPrefix: "cloudtrail", Namespace: ""},
+		{Name: "cloister", SigningName: "cloister", Protocol: "json", Version: "2026-11-01", TargetPrefix: "Cloister_20261101", JSONVersion: "1.1", EndpointPrefix: "cloister", Namespace: ""},
 		{Name: "comprehend", SigningName: "comprehend", Protocol: "json", Version: "2017-11-27", TargetPrefix: "Comprehend_20171127", JSONVersion: "1.1", EndpointPrefix: "comprehend", Namespace: ""},
 		{Name: "ec2", SigningName: "ec2", Protocol: "ec2", Version: "2016-11-15", TargetPrefix: "", JSONVersion: "", EndpointPrefix: "ec2", Namespace: "http://ec2.amazonaws.com/doc/2016-11-15"},
 		{Name: "iam", SigningName: "iam", Protocol: "query", Version: "2010-05-08", TargetPrefix: "", JSONVersion: "", EndpointPrefix: "iam", Namespace: "https://iam.amazonaws.com/doc/2010-05-08/"},

@@ -1,0 +1,170 @@
+// Package cloister is our own service: a few operations for the command line and the console. It reads what other rooms
+// recorded and decides nothing.
+package cloister
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"cloister/internal/api"
+	"cloister/internal/core/fault"
+	"cloister/internal/core/job"
+	"cloister/internal/core/policy"
+	"cloister/internal/core/trail"
+	shape "cloister/internal/shape/cloister"
+	"cloister/internal/store"
+	"cloister/internal/store/rows"
+)
+
+// Rows is the table.
+func Rows() []api.Operation {
+	return api.Rows("cloister", api.Op[shape.ExplainRequest, shape.ExplainResponse]{
+		Name: "Explain", Honours: []string{"Subject"},
+		Questions: func(c *api.Call, v store.View, in *shape.ExplainRequest) ([]api.Question, error) {
+			return []api.Question{{Action: "cloister:Explain", Resource: resource(c, deref(in.Subject))}}, nil
+		},
+		View: explain,
+	})
+}
+
+// resource is what the permission is asked for: the job's ARN itself, or the request in the caller's account.
+func resource(c *api.Call, subject string) string {
+	if strings.HasPrefix(subject, "arn:") {
+		return subject
+	}
+	return c.ARN("cloister", "request/"+subject)
+}
+
+func explain(c *api.Call, v store.View, in *shape.ExplainRequest) (*shape.ExplainResponse, error) {
+	if strings.HasPrefix(*in.Subject, "arn:") {
+		return explainJob(c, v, *in.Subject)
+	}
+	evs, err := v.Trail(store.TrailQuery{Account: c.Account, RequestID: *in.Subject})
+	if err != nil {
+		return nil, err
+	}
+	if len(evs) == 0 {
+		return nil, fault.New("ResourceNotFoundException", "No call of the account %s has the request id %s.", c.Account, *in.Subject)
+	}
+	out := &shape.ExplainResponse{Subject: in.Subject, Findings: []shape.Finding{}}
+	e := &evs[0]
+	allowed := e.ErrorCode == ""
+	out.Allowed = &allowed
+	if allowed {
+		out.Summary = ptr(fmt.Sprintf("%s:%s by %s was allowed and done.", e.Service, e.Name, e.Caller.ARN))
+	} else {
+		out.Summary = ptr(fmt.Sprintf("%s:%s by %s was refused: %s: %s", e.Service, e.Name, e.Caller.ARN, e.ErrorCode, e.Error))
+	}
+	for i := range evs {
+		out.Findings = append(out.Findings, findings(c.Account, "", &evs[i])...)
+	}
+	return out, nil
+}
+
+func explainJob(c *api.Call, v store.View, arn string) (*shape.ExplainResponse, error) {
+	it, err := rows.Jobs.Find(v, c.Scope(), "arn", arn)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fault.New("ResourceNotFoundException", "The account %s has no job %s.", c.Account, arn)
+	}
+	if err != nil {
+		return nil, err
+	}
+	j := &it.Value
+	ok := j.State != job.Failed
+	out := &shape.ExplainResponse{Subject: &arn, Allowed: &ok, Findings: []shape.Finding{}, Summary: ptr(summary(j))}
+	for _, s := range j.Steps {
+		for _, id := range s.RequestIDs {
+			evs, err := v.Trail(store.TrailQuery{Account: c.Account, RequestID: id})
+			if err != nil {
+				return nil, err
+			}
+			for i := range evs {
+				out.Findings = append(out.Findings, findings(c.Account, s.Name, &evs[i])...)
+			}
+		}
+	}
+	for _, r := range j.Reasons {
+		out.Findings = append(out.Findings, shape.Finding{Layer: ptr(r.Layer), Rule: opt(r.Rule), Text: ptr(r.Text), Change: opt(r.Change)})
+	}
+	return out, nil
+}
+
+func summary(j *job.Job) string {
+	s := fmt.Sprintf("%s is %s", j.ARN, j.State)
+	if j.Message != "" {
+		s += ": " + j.Message
+	}
+	if n := len(j.Steps); n > 0 && j.State == job.Failed {
+		s += " (in step " + j.Steps[n-1].Name + ")"
+	}
+	return s
+}
+
+// kept is how the gate keeps an explanation with an event.
+type kept struct {
+	Action, Resource, Decision, Layer string
+	Endpoint, RouteTable              string
+	Reasons                           []policy.Reason
+}
+
+// findings are an event's reasons. What a policy of another account says stays hidden: that it decided is told, not how.
+func findings(account, step string, e *trail.Event) []shape.Finding {
+	base := shape.Finding{RequestId: opt(e.RequestID), Step: opt(step), Call: ptr(e.Service + ":" + e.Name)}
+	if e.ErrorCode == "" {
+		return nil
+	}
+	one := base
+	one.Layer, one.Text = ptr("answer"), ptr(e.ErrorCode+": "+e.Error)
+	out := []shape.Finding{one}
+	var k kept
+	if len(e.Explanation) == 0 || json.Unmarshal(e.Explanation, &k) != nil {
+		return out
+	}
+	if k.Endpoint != "" {
+		via := base
+		via.Layer, via.Rule = ptr("path"), ptr(k.Endpoint)
+		via.Text = ptr(fmt.Sprintf("the request came through %s, to which the route table %s led it", k.Endpoint, k.RouteTable))
+		out = append(out, via)
+	}
+	for _, r := range k.Reasons {
+		f := base
+		f.Call = ptr(k.Action + " on " + k.Resource)
+		f.Layer, f.Rule, f.Text = opt(r.Layer), opt(rule(r)), ptr(r.Text)
+		if r.Owner != "" && r.Owner != account {
+			f.Rule, f.Text = nil, ptr("a policy of the account "+r.Owner+" bears on this; what it says is for that account to see")
+		} else if r.Kind == "change" {
+			f.Text, f.Change = nil, ptr(r.Text)
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func rule(r policy.Reason) string {
+	s := r.Source
+	if r.Statement >= 0 && s != "" {
+		s += fmt.Sprintf(", statement %d", r.Statement)
+		if r.Sid != "" {
+			s += " (" + r.Sid + ")"
+		}
+	}
+	return s
+}
+
+func ptr(s string) *string { return &s }
+
+func opt(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
