@@ -83,6 +83,8 @@ func TestDecode(t *testing.T) {
 		{"rest xml payload", "s3", "POST", "/b?delete", nil, `<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Object><Key>a&amp;b</Key></Object><Object><Key>c</Key><VersionId>v</VersionId></Object><Quiet>true</Quiet></Delete>`,
 			&s3.DeleteObjectsRequest{Bucket: p("b"), Delete: &s3.Delete{Objects: []s3.ObjectIdentifier{{Key: p("a&b")}, {Key: p("c"), VersionId: p("v")}}, Quiet: p(true)}},
 			"Bucket Delete.Objects.Key Delete.Objects.VersionId Delete.Quiet"},
+		{"checksum of the body", "s3", "PUT", "/b?versioning", http.Header{"X-Amz-Checksum-Crc32": {"AAAAAA=="}, "X-Amz-Sdk-Checksum-Algorithm": {"CRC32"}}, "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
+			&s3.PutBucketVersioningRequest{Bucket: p("b"), ChecksumAlgorithm: p("CRC32"), VersioningConfiguration: &s3.VersioningConfiguration{Status: p("Enabled")}}, "Bucket ChecksumAlgorithm VersioningConfiguration.Status"},
 		{"rest xml headers", "s3", "GET", "/b/k?response-content-type=a%2Fb&partNumber=2", http.Header{"Range": {"bytes=0-1"}, "If-Modified-Since": {"Sun, 22 Nov 2026 01:02:03 GMT"}, "X-Amz-Date": {"x"}}, "",
 			&s3.GetObjectRequest{Bucket: p("b"), Key: p("k"), Range: p("bytes=0-1"), ResponseContentType: p("a/b"), PartNumber: p(int64(2)), IfModifiedSince: p(time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC))},
 			"Bucket IfModifiedSince Key PartNumber Range ResponseContentType"},

@@ -85,7 +85,9 @@ func each(t *testing.T, f func(t *testing.T, o *Operation)) {
 	n := 0
 	for _, s := range Open().Services() {
 		for _, name := range s.Operations() {
-			n++
+			if s.Name != "cloister" { // our own operations are not AWS's
+				n++
+			}
 			o := s.Operation(name)
 			t.Run(s.Name+"."+name, func(t *testing.T) { f(t, o) })
 		}

@@ -182,6 +182,8 @@ func transport(h string) bool {
 	case "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-decoded-content-length", "x-amz-trailer", "x-amz-user-agent",
 		"x-amz-te", "x-amz-account-id", "x-amz-region-set":
 		return true
+	case "x-amz-checksum-crc32", "x-amz-checksum-crc32c", "x-amz-checksum-crc64nvme", "x-amz-checksum-sha1", "x-amz-checksum-sha256":
+		return true // of the body itself, which its reader holds to them
 	}
 	return strings.HasPrefix(h, "x-amz-cf-")
 }

@@ -19,6 +19,14 @@ type violation struct {
 	missing    bool
 }
 
+// shown is the value as a sentence takes it.
+func (v *violation) shown() string {
+	if v.value == "" {
+		return ""
+	}
+	return " " + v.value
+}
+
 // Validate holds the input against the model's constraints: required, length, range, pattern, enum. The fault says all
 // violations in AWS's words; Param is the first one's path. Source of the wording: answers of AWS's service framework.
 func (o *Operation) Validate(in any) *fault.Fault {
@@ -267,11 +275,7 @@ func text(r *model.Ref, v any) (string, bool) {
 func sentence(vs []violation) string {
 	parts := make([]string, len(vs))
 	for i, v := range vs {
-		shown := v.value
-		if shown != "" {
-			shown = " " + shown
-		}
-		parts[i] = "Value" + shown + " at '" + v.path + "' failed to satisfy constraint: " + v.constraint
+		parts[i] = "Value" + v.shown() + " at '" + v.path + "' failed to satisfy constraint: " + v.constraint
 	}
 	plural := "s"
 	if len(vs) == 1 {
@@ -307,7 +311,7 @@ func invalidS3(vs []violation) *fault.Fault {
 	var f *fault.Fault
 	switch {
 	case v.top.Location != "":
-		f = fault.New("InvalidArgument", "Value%s at '%s' is invalid: %s", map[bool]string{true: " " + v.value}[v.value != ""], v.path, v.constraint).
+		f = fault.New("InvalidArgument", "Value%s at '%s' is invalid: %s", v.shown(), v.path, v.constraint).
 			Field("ArgumentName", v.top.Wire()).Field("ArgumentValue", strings.Trim(v.value, "'"))
 		if v.member != nil && v.member.Name == "StorageClass" {
 			f = fault.New("InvalidStorageClass", "The storage class you specified is not valid")

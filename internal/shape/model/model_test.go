@@ -2,7 +2,7 @@ package model
 
 import "testing"
 
-// Every model loads, and all 653 operations are there.
+// Every model loads, and all 653 operations of AWS are there.
 func TestLoad(t *testing.T) {
 	ops := 0
 	for _, s := range Services() {
@@ -10,7 +10,9 @@ func TestLoad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ops += len(m.Operations)
+		if s.Name != "cloister" { // our own operations are not AWS's
+			ops += len(m.Operations)
+		}
 		for n, sh := range m.Shapes {
 			switch sh.Type {
 			case "list":
