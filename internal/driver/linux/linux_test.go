@@ -18,6 +18,9 @@ import (
 
 func TestMain(m *testing.M) {
 	ChildMain()
+	if len(os.Args) > 0 && os.Args[0] == "inside" {
+		os.Exit(inside())
+	}
 	if len(os.Args) > 1 && os.Args[0] == "probe" {
 		os.Exit(probe(os.Args[1:]))
 	}
@@ -129,20 +132,7 @@ func TestSetAndSpawn(t *testing.T) {
 	if _, err := run(t, f, "", "exit"); !errors.As(err, &exit) || exit.Code != 3 {
 		t.Fatalf("exit status: %v", err)
 	}
-	l, err := f.Listen(within10s(t), "vpc-1", fabric.Listener{Name: "s3", Net: "tcp", Addr: netip.IPv4Unspecified(), Port: 443, Transparent: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			fmt.Fprintf(c, "%s>%s", c.RemoteAddr().(*net.TCPAddr).IP, c.LocalAddr())
-			c.Close()
-		}
-	}()
+	serveGateway(t, f, "vpc-1")
 	if out, _ := run(t, f, "eni-vpc-1-0", "dial", "198.51.100.10:443"); out != "OK 10.0.0.4>198.51.100.10:443" {
 		t.Fatalf("gateway: %q", out)
 	}
