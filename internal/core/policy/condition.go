@@ -154,7 +154,19 @@ func (c *condition) read(s string, vars bool) (o operand, ok bool) {
 	return o, o.ok
 }
 
-func isARN(s string) bool { return strings.HasPrefix(s, "arn:") && strings.Count(s, ":") >= 5 }
+func isARN(s string) bool {
+	if !strings.HasPrefix(s, "arn:") {
+		return false
+	}
+	for n, i := 1, 4; i < len(s); i++ { // the colons stand near the start: no need to count all
+		if s[i] == ':' {
+			if n++; n == 5 {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // holds is the table of the guide: a missing key satisfies negated operators, IfExists and ForAllValues, never
 // ForAnyValue. IfExists is asked first: for ForAnyValue:...IfExists the guide has it both ways. A set of values under an
@@ -247,12 +259,17 @@ func (c *condition) any(v string, ctx *Context) bool {
 	case boolFamily:
 		return c.anyBool(v, ctx)
 	case binaryFamily:
-		var buf [96]byte
-		b, ok := parseBinary(v, buf[:])
-		for i := range c.values {
-			if ok && c.values[i].ok && bytes.Equal(b, c.values[i].bin) {
-				return true
-			}
+		return c.anyBinary(v)
+	}
+	return false
+}
+
+func (c *condition) anyBinary(v string) bool {
+	var buf [96]byte
+	b, ok := parseBinary(v, buf[:])
+	for i := range c.values {
+		if ok && c.values[i].ok && bytes.Equal(b, c.values[i].bin) {
+			return true
 		}
 	}
 	return false

@@ -213,7 +213,18 @@ func (c *cursor) next() int {
 // sameVendor guards against names that share a hash.
 func (w *wildAction) sameVendor(name string) bool {
 	n := len(w.pattern) - 1
-	return w.vendor == 0 || len(name) > n && strings.EqualFold(name[:n], w.pattern[:n])
+	if w.vendor == 0 {
+		return true
+	}
+	if len(name) <= n {
+		return false
+	}
+	for i := range n {
+		if lowerByte(name[i]) != w.pattern[i] {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *statement) listsAction(name string) bool {
