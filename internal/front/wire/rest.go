@@ -16,6 +16,9 @@ func (o *Operation) decodeParts(req *http.Request, labels Labels, out tree) *fau
 	if err != nil {
 		return malformed("The query string cannot be parsed")
 	}
+	if o.Service.Name == "s3" {
+		req = unhoisted(req, q)
+	}
 	for _, m := range o.op.Input.Shape.Members {
 		var v any
 		var f *fault.Fault
@@ -44,6 +47,32 @@ func (o *Operation) decodeParts(req *http.Request, labels Labels, out tree) *fau
 		return o.strayHeader(req.Header)
 	}
 	return nil
+}
+
+// unhoisted puts headers back that a presigner moved into the query string, as S3 does: x-amz-acl there is an ACL still.
+func unhoisted(req *http.Request, q url.Values) *http.Request {
+	if !q.Has("X-Amz-Signature") {
+		return req
+	}
+	r := *req
+	r.Header = req.Header.Clone()
+	for k, vs := range q {
+		low := strings.ToLower(k)
+		if !strings.HasPrefix(low, "x-amz-") || signing(low) {
+			continue
+		}
+		r.Header[http.CanonicalHeaderKey(k)] = append(r.Header[http.CanonicalHeaderKey(k)], vs...)
+	}
+	return &r
+}
+
+// signing lists the presigned query's own parameters.
+func signing(k string) bool {
+	switch k {
+	case "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders", "x-amz-signature", "x-amz-security-token", "x-amz-content-sha256":
+		return true
+	}
+	return false
 }
 
 // badPart: S3 speaks of a bad argument, and of malformed XML for bodies alone.
