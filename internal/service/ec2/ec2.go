@@ -33,8 +33,8 @@ func New(c Config) *Service {
 // Rows is the table.
 func (s *Service) Rows() []api.Operation {
 	var ops []api.Rower
-	for _, part := range [][]api.Rower{s.vpcRows(), s.subnetRows(), s.groupRows(), s.ruleRows(), s.tableRows(), s.routeRows(),
-		s.endpointRows(), s.prefixRows(), s.interfaceRows(), s.permissionRows(), s.dhcpRows(), s.tagRows(), s.placeRows()} {
+	for _, part := range [][]api.Rower{s.vpcRows(), s.subnetRows(), s.groupRows(), s.ruleRows(), s.ruleChangeRows(), s.tableRows(), s.routeRows(),
+		s.endpointRows(), s.prefixRows(), s.interfaceRows(), s.attributeRows(), s.permissionRows(), s.dhcpRows(), s.tagRows(), s.placeRows()} {
 		ops = append(ops, part...)
 	}
 	return api.Rows("ec2", ops...)

@@ -60,11 +60,14 @@ func (k kind) id(p *string, name string) (string, error) {
 
 func (k kind) well(id string) error {
 	rest, ok := strings.CutPrefix(id, k.pre)
-	if !ok || rest == "" || strings.Trim(rest, "0123456789abcdefghijklmnopqrstuvwxyz-") != "" {
+	if !ok || rest == "" || strings.IndexFunc(rest, odd) >= 0 {
 		return fault.New(k.malformed, "Invalid id: \"%s\" (expecting \"%s...\")", id, k.pre)
 	}
 	return nil
 }
+
+// odd reports a character that no id has.
+func odd(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'z') && r != '-' }
 
 // load reads the row that a required parameter names.
 func load[T any](v store.View, c *api.Call, t store.Table[T], k kind, p *string, name string) (store.Item[T], error) {

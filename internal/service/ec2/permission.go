@@ -59,7 +59,7 @@ func createPermission(c *api.Call, tx store.Tx, in *shape.CreateNetworkInterface
 	switch {
 	case (p.Account == "") == (p.Service == ""):
 		return nil, fault.New("InvalidParameterCombination", "The request must contain exactly one of awsAccountId, awsService")
-	case p.Account != "" && (len(p.Account) != 12 || strings.Trim(p.Account, "0123456789") != ""):
+	case p.Account != "" && (len(p.Account) != 12 || strings.IndexFunc(p.Account, func(r rune) bool { return r < '0' || r > '9' }) >= 0):
 		return nil, invalid("Value (%s) for parameter awsAccountId is invalid.", p.Account)
 	case p.Service != "" && !strings.HasSuffix(p.Service, ".amazonaws.com"):
 		return nil, invalid("Value (%s) for parameter awsService is invalid.", p.Service)

@@ -46,8 +46,8 @@ func parseRules(c *api.Call, v store.View, g *vpc.Group, egress bool, perms []sh
 			r := base
 			r.Description = deref(about)
 			set(&r)
-			if len(r.Description) > 255 || strings.Trim(r.Description, ruleText) != "" {
-				return invalid("Invalid rule description. Valid descriptions are strings less than 256 characters from the following set: a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*")
+			if err := describable(r.Description); err != nil {
+				return err
 			}
 			if slices.ContainsFunc(out, func(o vpc.Rule) bool { return same(o, r) }) {
 				return invalid("The same permission must not appear multiple times")
@@ -96,6 +96,14 @@ func parseRules(c *api.Call, v store.View, g *vpc.Group, egress bool, perms []sh
 }
 
 const ruleText = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789. _-:/()#,@[]+=&;{}!$*"
+
+// describable refuses the description of a rule that EC2 would not take.
+func describable(text string) error {
+	if len(text) > 255 || strings.IndexFunc(text, func(r rune) bool { return !strings.ContainsRune(ruleText, r) }) >= 0 {
+		return invalid("Invalid rule description. Valid descriptions are strings less than 256 characters from the following set: a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*")
+	}
+	return nil
+}
 
 // parseService reads protocol and ports. All protocols take no ports; TCP and UDP need both.
 func parseService(p shape.IpPermission) (vpc.Rule, error) {
