@@ -8,7 +8,7 @@ import (
 	"cloister/internal/store"
 )
 
-// attachQuota is how many managed policies one user or role may carry.
+// attachQuota is how many managed policies one user, group or role may carry.
 const attachQuota = 10
 
 func (s *Service) attachRows() []api.Rower {
@@ -97,7 +97,7 @@ func (s *Service) attach(c *api.Call, tx store.Tx, kind, name, policyARN string)
 		return nil
 	}
 	if len(p.Attached) >= attachQuota {
-		what := map[string]string{"user": "PoliciesPerUser", "role": "PoliciesPerRole"}[kind]
+		what := map[string]string{"user": "PoliciesPerUser", "group": "PoliciesPerGroup", "role": "PoliciesPerRole"}[kind]
 		return full("Cannot exceed quota for %s: %d", what, attachQuota)
 	}
 	p.Attached = append(p.Attached, policyARN)
@@ -151,7 +151,7 @@ func (s *Service) entities(c *api.Call, v store.View, in *shape.ListEntitiesForP
 		}
 		all = append(all, l...)
 	}
-	filter := map[string]string{"": "", "User": "user", "Role": "role"}
+	filter := map[string]string{"": "", "User": "user", "Group": "group", "Role": "role"}
 	want, known := filter[deref(in.EntityFilter)]
 	seen := map[string]bool{} // one that is attached and bounded is listed once
 	all = slices.DeleteFunc(all, func(p *party) bool {
@@ -166,9 +166,12 @@ func (s *Service) entities(c *api.Call, v store.View, in *shape.ListEntitiesForP
 	out := &shape.ListEntitiesForPolicyResponse{Marker: next, IsTruncated: more,
 		PolicyGroups: []shape.PolicyGroup{}, PolicyUsers: []shape.PolicyUser{}, PolicyRoles: []shape.PolicyRole{}}
 	for _, p := range part {
-		if p.user != nil {
+		switch p.kind {
+		case "user":
 			out.PolicyUsers = append(out.PolicyUsers, shape.PolicyUser{UserName: &p.Name, UserId: &p.id})
-		} else {
+		case "group":
+			out.PolicyGroups = append(out.PolicyGroups, shape.PolicyGroup{GroupName: &p.Name, GroupId: &p.id})
+		default:
 			out.PolicyRoles = append(out.PolicyRoles, shape.PolicyRole{RoleName: &p.Name, RoleId: &p.id})
 		}
 	}

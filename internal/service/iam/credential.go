@@ -151,15 +151,21 @@ func (s *Service) Policies(v store.View, p *identity.Principal) (Policies, error
 		}
 		return out, err
 	}
-	for _, name := range sorted(h.Inline) {
-		out.Identity = append(out.Identity, Named{Name: fmt.Sprintf("inline policy %s of %s %s", name, kind, h.Name), Owner: p.Account, Text: h.Inline[name]})
+	if out.Identity, err = s.texts(v, h); err != nil {
+		return out, err
 	}
-	for _, a := range slices.Sorted(slices.Values(h.Attached)) {
-		n, err := s.managedText(v, p.Account, a, "managed policy %s of "+kind+" "+h.Name)
-		if err != nil {
-			return out, err
+	if h.user != nil {
+		for _, id := range h.user.Value.Groups {
+			g, err := s.byID(v, p.Account, "group", id)
+			if err != nil {
+				return out, fmt.Errorf("cannot read group %s: %v", id, err)
+			}
+			texts, err := s.texts(v, g)
+			if err != nil {
+				return out, err
+			}
+			out.Identity = append(out.Identity, texts...)
 		}
-		out.Identity = append(out.Identity, n)
 	}
 	if h.Boundary != "" {
 		n, err := s.managedText(v, p.Account, h.Boundary, "permissions boundary %s of "+kind+" "+h.Name)
@@ -167,6 +173,22 @@ func (s *Service) Policies(v store.View, p *identity.Principal) (Policies, error
 			return out, err
 		}
 		out.Boundary = []Named{n}
+	}
+	return out, nil
+}
+
+// texts are the inline and managed policies of a user, group or role.
+func (s *Service) texts(v store.View, h *party) ([]Named, error) {
+	var out []Named
+	for _, name := range sorted(h.Inline) {
+		out = append(out, Named{Name: fmt.Sprintf("inline policy %s of %s %s", name, h.kind, h.Name), Owner: h.account, Text: h.Inline[name]})
+	}
+	for _, a := range slices.Sorted(slices.Values(h.Attached)) {
+		n, err := s.managedText(v, h.account, a, "managed policy %s of "+h.kind+" "+h.Name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, n)
 	}
 	return out, nil
 }

@@ -17,6 +17,10 @@ func noRole(name string) error {
 	return fault.New("NoSuchEntity", "The role with name %s cannot be found.", name).With(404)
 }
 
+func noGroup(name string) error {
+	return fault.New("NoSuchEntity", "The group with name %s cannot be found.", name).With(404)
+}
+
 func noPolicy(arn string) error {
 	return fault.New("NoSuchEntity", "Policy %s was not found.", arn).With(404)
 }

@@ -1,4 +1,4 @@
-// Package iam holds users, roles, access keys, policies and sessions. It alone reads and writes these rows; whoever else
+// Package iam holds users, groups, roles, access keys, policies and sessions. It alone reads and writes these rows; whoever else
 // needs a principal, its policies or a session asks through the methods of Service.
 package iam
 
@@ -33,6 +33,6 @@ func New(c Config) *Service {
 func (s *Service) Rows() []api.Operation {
 	return api.Rows("iam", slices.Concat(
 		s.userRows(), s.keyRows(), s.roleRows(), s.tagRows(), s.inlineRows(),
-		s.policyRows(), s.versionRows(), s.attachRows(), s.boundaryRows(),
+		s.policyRows(), s.versionRows(), s.attachRows(), s.boundaryRows(), s.groupRows(), s.groupPolicyRows(),
 	)...)
 }

@@ -90,11 +90,8 @@ func (s *Service) putInline(c *api.Call, tx store.Tx, kind, name, policyName, te
 		p.Inline = map[string]string{}
 	}
 	p.Inline[policyName] = text
-	// IAM counts all inline policies of one user or role together.
-	size, most := 0, policy.MaxRoleInline
-	if kind == "user" {
-		most = policy.MaxUserInline
-	}
+	// IAM counts all inline policies of one user, group or role together.
+	size, most := 0, map[string]int{"user": policy.MaxUserInline, "group": policy.MaxGroupInline, "role": policy.MaxRoleInline}[kind]
 	for _, t := range p.Inline {
 		size += policy.Size(t)
 	}

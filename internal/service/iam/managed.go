@@ -188,10 +188,14 @@ func (s *Service) deletePolicy(c *api.Call, tx store.Tx, in *shape.DeletePolicyR
 	return &shape.DeletePolicyOutput{}, policies.Delete(tx, it.Scope, it.ID)
 }
 
-// holders lists the users and roles that carry a term: "policy" for an attachment, "boundary" for a boundary.
+// holders lists the users, groups and roles that carry a term: "policy" for an attachment, "boundary" for a boundary.
 func (s *Service) holders(v store.View, account, term, policyARN string) ([]*party, error) {
 	q := store.Query{Scope: s.global(account), Term: store.Term{Name: term, Value: policyARN}}
 	us, err := users.List(v, q)
+	if err != nil {
+		return nil, err
+	}
+	gs, err := groups.List(v, q)
 	if err != nil {
 		return nil, err
 	}
@@ -202,6 +206,9 @@ func (s *Service) holders(v store.View, account, term, policyARN string) ([]*par
 	var out []*party
 	for i := range us {
 		out = append(out, s.userParty(&us[i]))
+	}
+	for i := range gs {
+		out = append(out, s.groupParty(&gs[i]))
 	}
 	for i := range rs {
 		out = append(out, s.roleParty(&rs[i]))
@@ -227,6 +234,10 @@ func (s *Service) allUses(v store.View, account string) (map[string]uses, error)
 	if err != nil {
 		return nil, err
 	}
+	gs, err := groups.List(v, store.Query{Scope: s.global(account)})
+	if err != nil {
+		return nil, err
+	}
 	rs, err := roles.List(v, store.Query{Scope: s.global(account)})
 	if err != nil {
 		return nil, err
@@ -246,6 +257,9 @@ func (s *Service) allUses(v store.View, account string) (map[string]uses, error)
 	}
 	for i := range us {
 		count(&us[i].Value.holder)
+	}
+	for i := range gs {
+		count(&gs[i].Value.holder)
 	}
 	for i := range rs {
 		count(&rs[i].Value.holder)

@@ -12,16 +12,17 @@ import (
 	"cloister/internal/store"
 )
 
-// party is a user or a role on its way through an operation.
+// party is a user, group or role on its way through an operation.
 type party struct {
 	*holder
-	kind    string // "user" or "role"
-	id      string // AIDA... or AROA...
+	kind    string // "user", "group" or "role"
+	id      string // AIDA..., AGPA... or AROA...
 	account string
 	arn     string
 
-	user *store.Item[user] // one of the two is set
-	role *store.Item[role]
+	user  *store.Item[user] // one of the three is set
+	group *store.Item[group]
+	role  *store.Item[role]
 }
 
 func (s *Service) arn(account, resource string) string {
@@ -33,19 +34,31 @@ func (s *Service) userParty(it *store.Item[user]) *party {
 	return &party{holder: h, kind: "user", id: it.ID, account: it.Scope.Account, arn: s.arn(it.Scope.Account, "user"+h.Path+h.Name), user: it}
 }
 
+func (s *Service) groupParty(it *store.Item[group]) *party {
+	h := &it.Value.holder
+	return &party{holder: h, kind: "group", id: it.ID, account: it.Scope.Account, arn: s.arn(it.Scope.Account, "group"+h.Path+h.Name), group: it}
+}
+
 func (s *Service) roleParty(it *store.Item[role]) *party {
 	h := &it.Value.holder
 	return &party{holder: h, kind: "role", id: it.ID, account: it.Scope.Account, arn: s.arn(it.Scope.Account, "role"+h.Path+h.Name), role: it}
 }
 
-// named finds a user or role of an account by its name, without regard to case.
+// named finds a user, group or role of an account by its name, without regard to case.
 func (s *Service) named(v store.View, account, kind, name string) (*party, error) {
-	if kind == "user" {
+	switch kind {
+	case "user":
 		it, err := users.Find(v, s.global(account), "name", strings.ToLower(name))
 		if err != nil {
 			return nil, missing(err, noUser(name))
 		}
 		return s.userParty(&it), nil
+	case "group":
+		it, err := groups.Find(v, s.global(account), "name", strings.ToLower(name))
+		if err != nil {
+			return nil, missing(err, noGroup(name))
+		}
+		return s.groupParty(&it), nil
 	}
 	it, err := roles.Find(v, s.global(account), "name", strings.ToLower(name))
 	if err != nil {
@@ -54,14 +67,21 @@ func (s *Service) named(v store.View, account, kind, name string) (*party, error
 	return s.roleParty(&it), nil
 }
 
-// byID finds a user or role by its unique id; store.ErrNotFound once it is gone.
+// byID finds a user, group or role by its unique id; store.ErrNotFound once it is gone.
 func (s *Service) byID(v store.View, account, kind, id string) (*party, error) {
-	if kind == "user" {
+	switch kind {
+	case "user":
 		it, err := users.Get(v, s.global(account), id)
 		if err != nil {
 			return nil, err
 		}
 		return s.userParty(&it), nil
+	case "group":
+		it, err := groups.Get(v, s.global(account), id)
+		if err != nil {
+			return nil, err
+		}
+		return s.groupParty(&it), nil
 	}
 	it, err := roles.Get(v, s.global(account), id)
 	if err != nil {
@@ -71,19 +91,25 @@ func (s *Service) byID(v store.View, account, kind, id string) (*party, error) {
 }
 
 func (s *Service) save(tx store.Tx, p *party) error {
-	if p.user != nil {
+	switch {
+	case p.user != nil:
 		return users.Save(tx, p.user)
+	case p.group != nil:
+		return groups.Save(tx, p.group)
 	}
 	return roles.Save(tx, p.role)
 }
 
-// remove deletes a user or role, its tags and its entry among the unique ids.
+// remove deletes a user, group or role; its tags and its entry among the unique ids go with it.
 func (s *Service) remove(tx store.Tx, p *party) error {
 	if len(p.Attached) > 0 {
 		return inUse("detach all policies")
 	}
 	if len(p.Inline) > 0 {
 		return inUse("delete policies")
+	}
+	if p.group != nil {
+		return groups.Delete(tx, p.group.Scope, p.id)
 	}
 	if err := tx.RemoveTags(p.arn, nil); err != nil {
 		return err
@@ -115,7 +141,7 @@ type keyset map[string][]string
 
 func (k keyset) set(name, value string) { k[name] = []string{value} }
 
-// about asks for one action on a user or role; its tags and its boundary are keys. One that does not exist is asked for by
+// about asks for one action on a user, group or role; its tags and its boundary are keys. One that does not exist is asked for by
 // its name alone, so that only who may touch it learns that it is missing.
 func (s *Service) about(c *api.Call, v store.View, action, kind, name string) (api.Question, *party, error) {
 	q := api.Question{Action: action, Resource: s.arn(c.Account, kind+"/"+name), Keys: keyset{}}
@@ -145,7 +171,7 @@ func (s *Service) describe(v store.View, p *party, keys keyset) error {
 	return nil
 }
 
-// on makes the questions of an operation on one named user or role.
+// on makes the questions of an operation on one named user, group or role.
 func on[I any](s *Service, kind, action string, name func(*I) *string, more ...func(*I, keyset)) func(*api.Call, store.View, *I) ([]api.Question, error) {
 	return func(c *api.Call, v store.View, in *I) ([]api.Question, error) {
 		n, err := callee(c, kind, name(in))

@@ -7,7 +7,7 @@ import (
 	"cloister/internal/store"
 )
 
-// holder is what users and roles have in common: a name, and the policies that hang on it.
+// holder is what users, groups and roles have in common: a name, and the policies that hang on it.
 type holder struct {
 	Name, Path string
 	Created    time.Time
@@ -29,7 +29,13 @@ func (h *holder) terms() []store.Term {
 }
 
 // user lives in its account without region; the id is AIDA...
-type user struct{ holder }
+type user struct {
+	holder
+	Groups []string `json:",omitempty"` // AGPA...
+}
+
+// group lives in its account without region; the id is AGPA... It is no principal: policies can't name it.
+type group struct{ holder }
 
 // role lives in its account without region; the id is AROA...
 type role struct {
@@ -86,9 +92,16 @@ type version struct {
 }
 
 var (
-	users = store.Table[user]{Kind: "iam-user", Terms: func(u *user) []store.Term { return u.terms() }}
-	roles = store.Table[role]{Kind: "iam-role", Terms: func(r *role) []store.Term { return r.terms() }}
-	keys  = store.Table[accessKey]{Kind: "access-key", Terms: func(k *accessKey) []store.Term {
+	users = store.Table[user]{Kind: "iam-user", Terms: func(u *user) []store.Term {
+		t := u.terms()
+		for _, g := range u.Groups {
+			t = append(t, store.Term{Name: "group", Value: g})
+		}
+		return t
+	}}
+	groups = store.Table[group]{Kind: "iam-group", Terms: func(g *group) []store.Term { return g.terms() }}
+	roles  = store.Table[role]{Kind: "iam-role", Terms: func(r *role) []store.Term { return r.terms() }}
+	keys   = store.Table[accessKey]{Kind: "access-key", Terms: func(k *accessKey) []store.Term {
 		return []store.Term{{Name: "owner", Value: k.Account + "/" + k.User}}
 	}}
 	sessions = store.Table[session]{Kind: "iam-session"}

@@ -219,6 +219,9 @@ func (s *Service) deleteUser(c *api.Call, tx store.Tx, in *shape.DeleteUserReque
 	if len(held) > 0 {
 		return nil, inUse("delete access keys")
 	}
+	if len(p.user.Value.Groups) > 0 {
+		return nil, inUse("remove users from group")
+	}
 	c.Touch(p.arn)
 	return &shape.DeleteUserOutput{}, s.remove(tx, p)
 }
