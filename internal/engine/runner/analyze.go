@@ -69,7 +69,9 @@ func (w *walk) analyze(ctx context.Context) error {
 func (w *walk) judged(ctx context.Context, f *job.Failure) error {
 	w.noted(ctx, f.RequestID)
 	out := &failed{code: f.Code, message: f.Message}
-	out.because(job.Reason{Layer: "s3", Text: "The agent could not " + f.Stage + ": " + f.Detail})
+	if f.RequestID == "" { // else the request's own event says more
+		out.because(job.Reason{Layer: f.Cause, Text: "the agent could not " + f.Stage + ": " + f.Detail})
+	}
 	if (f.Cause == "unreachable" || f.Cause == "unresolved") && w.job.Network != nil {
 		var snap vpc.Snapshot
 		err := w.Store.View(ctx, func(v store.View) (err error) {

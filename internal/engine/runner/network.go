@@ -53,12 +53,12 @@ func call[O any](ctx context.Context, w *walk, op string, in any) (*O, error) {
 	if !errors.As(err, &f) || f.Kind == fault.Internal || f.Kind == fault.Unavailable {
 		return nil, err
 	}
-	w.noted(ctx, id)
-	switch {
-	case f.Kind == fault.AccessDenied:
-		return nil, fail("VPC_ACCESS_DENIED", "The provided data access role is not authorized to perform ec2:%s.", op)
-	case f.Kind == fault.DryRun:
+	if f.Kind == fault.DryRun { // as asked
 		return nil, err
+	}
+	w.noted(ctx, id)
+	if f.Kind == fault.AccessDenied {
+		return nil, fail("VPC_ACCESS_DENIED", "The provided data access role is not authorized to perform ec2:%s.", op)
 	}
 	return nil, fail("INVALID_VPC_CONFIG", "%s", f.Message)
 }
