@@ -46,6 +46,9 @@ func TestRuleChanges(t *testing.T) {
 	do[shape.UpdateSecurityGroupRuleDescriptionsEgressResult](h, &shape.UpdateSecurityGroupRuleDescriptionsEgressRequest{GroupId: &g, IpPermissions: everyone})
 	h.refuse("InvalidPermission.NotFound", &shape.UpdateSecurityGroupRuleDescriptionsIngressRequest{GroupId: &g, IpPermissions: everyone})
 	h.refuse("InvalidParameterCombination", &shape.UpdateSecurityGroupRuleDescriptionsIngressRequest{GroupId: &g})
+	// Terraform revokes the default IPv6 rule of every new group and expects this answer where there is none.
+	h.refuse("InvalidPermission.NotFound", &shape.RevokeSecurityGroupEgressRequest{GroupId: &g, IpPermissions: []shape.IpPermission{
+		{IpProtocol: new("-1"), FromPort: new(int64(0)), ToPort: new(int64(0)), Ipv6Ranges: []shape.Ipv6Range{{CidrIpv6: new("::/0")}}}}})
 }
 
 func TestInterfaceAttributes(t *testing.T) {
