@@ -116,7 +116,7 @@ func EncodeFault(w http.ResponseWriter, req *http.Request, s *Service, op *Opera
 			h.Set("Content-Type", "application/xml")
 		}
 		if s.Name == "s3" {
-			body = faultS3(a, f, requestID)
+			body = faultS3(h, a, f, requestID)
 		} else {
 			body = s.faultXML(h, a, x, f, requestID)
 		}
@@ -182,13 +182,19 @@ func faultEC2(a Answer, requestID string) []byte {
 	return w.Bytes()
 }
 
-func faultS3(a Answer, f *fault.Fault, requestID string) []byte {
+// faultS3 puts x-amz- fields into the header, where clients look for the bucket's region, HEAD's answer included; a 304 has
+// its ETag there and no body.
+func faultS3(h http.Header, a Answer, f *fault.Fault, requestID string) []byte {
 	var w xmlWriter
 	w.WriteString(xmlHead + "<Error>")
 	w.simple("Code", a.Code)
 	w.simple("Message", a.Message)
 	names := make([]string, 0, len(f.Fields))
 	for k := range f.Fields {
+		if strings.HasPrefix(k, "x-amz-") || k == "ETag" && a.Status == http.StatusNotModified {
+			h.Set(k, f.Fields[k])
+			continue
+		}
 		names = append(names, k)
 	}
 	sort.Strings(names)
