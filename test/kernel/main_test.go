@@ -93,3 +93,30 @@ func accept(l net.Listener, seen func(net.Conn)) {
 		c.Close()
 	}
 }
+
+// BenchmarkCell is the time until the first byte out of a cell arrives: launch, walls, and the program's own start.
+func BenchmarkCell(b *testing.B) {
+	f := open(b, linux.Config{Program: celltest.Program(b)})
+	set(b, f, newVPC("vpc-cell", "10.0.0.0/16").subnet("a", "10.0.1.0/24").group("sg-1").port("eni-1", "a", "10.0.1.10", "sg-1").draw())
+	c := cells(f)
+	for b.Loop() {
+		r, w, err := os.Pipe()
+		if err != nil {
+			b.Fatal(err)
+		}
+		p, err := c.Start(soon(b), cell.Spec{Port: "eni-1", Argv: []string{"celltest", "hang"}, Stdout: w, Stderr: os.Stderr})
+		w.Close()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := r.Read(make([]byte, 1)); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		if err := p.Wait(soon(b)); err != nil {
+			b.Fatal(err)
+		}
+		r.Close()
+		b.StartTimer()
+	}
+}

@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) {
 	ChildMain()
 	if len(os.Args) > 0 && os.Args[0] == "inside" {
-		os.Exit(inside())
+		os.Exit(insideMain())
 	}
 	if len(os.Args) > 1 && os.Args[0] == "probe" {
 		os.Exit(probe(os.Args[1:]))

@@ -130,50 +130,43 @@ func TestSpoof(t *testing.T) {
 	}
 }
 
-// inside runs as the fabric's child would, with its powers.
-func inside() int {
-	err := func() error {
-		c := &child{networks: map[string]*network{}, procs: map[int]*proc{}, spawner: make(chan func())}
-		if err := c.settle(); err != nil {
-			return err
-		}
-		d := small("vpc-1", 1)
-		all := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}
-		d.Groups[0].Ingress = []fabric.Allow{{Rule: "sgr-1", Proto: vpc.Any, Peers: all}}
-		if s := c.set(d); s.Err != "" {
-			return fmt.Errorf("%s", s.Err)
-		}
-		n := c.networks["vpc-1"]
-		from, to := n.ports["eni-vpc-1-0"], n.ports["eni-vpc-1-1"]
-		h, err := netlink.NewHandleAt(netns.NsHandle(from.ns), unix.NETLINK_ROUTE)
-		if err != nil {
-			return err
-		}
-		lo, err := h.LinkByName("lo")
-		if err != nil {
-			return err
-		}
-		other := netip.MustParseAddr("10.0.0.99")
-		if err := h.AddrAdd(lo, &netlink.Addr{IPNet: hostNet(other)}); err != nil {
-			return err
-		}
-		for _, try := range []struct {
-			name string
-			src  netip.Addr
-		}{{"real", from.Addrs[0]}, {"spoofed", other}} {
-			got, err := deliver(from.ns, to.ns, try.src, to.Addrs[0])
-			if err != nil {
-				return err
-			}
-			fmt.Println(try.name, got)
-		}
-		return nil
-	}()
-	if err != nil {
-		fmt.Println(err)
-		return 1
+// spoof runs as the fabric's child would, with its powers.
+func spoof() error {
+	c := &child{networks: map[string]*network{}, procs: map[int]*proc{}, spawner: make(chan func())}
+	if err := c.settle(); err != nil {
+		return err
 	}
-	return 0
+	d := small("vpc-1", 1)
+	all := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}
+	d.Groups[0].Ingress = []fabric.Allow{{Rule: "sgr-1", Proto: vpc.Any, Peers: all}}
+	if s := c.set(d); s.Err != "" {
+		return fmt.Errorf("%s", s.Err)
+	}
+	n := c.networks["vpc-1"]
+	from, to := n.ports["eni-vpc-1-0"], n.ports["eni-vpc-1-1"]
+	h, err := netlink.NewHandleAt(netns.NsHandle(from.ns), unix.NETLINK_ROUTE)
+	if err != nil {
+		return err
+	}
+	lo, err := h.LinkByName("lo")
+	if err != nil {
+		return err
+	}
+	other := netip.MustParseAddr("10.0.0.99")
+	if err := h.AddrAdd(lo, &netlink.Addr{IPNet: hostNet(other)}); err != nil {
+		return err
+	}
+	for _, try := range []struct {
+		name string
+		src  netip.Addr
+	}{{"real", from.Addrs[0]}, {"spoofed", other}} {
+		got, err := deliver(from.ns, to.ns, try.src, to.Addrs[0])
+		if err != nil {
+			return err
+		}
+		fmt.Println(try.name, got)
+	}
+	return nil
 }
 
 // deliver sends a datagram from one namespace to another and says whether it came.
