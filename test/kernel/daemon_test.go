@@ -169,8 +169,15 @@ func held(ns map[string]bool) []string {
 }
 
 func TestKilledDaemonLeavesNothing(t *testing.T) {
+	t.Run("as started", func(t *testing.T) { killDaemon(t) })
+	if os.Getuid() == 0 {
+		t.Run("root given up", func(t *testing.T) { killDaemon(t, "drop") })
+	}
+}
+
+func killDaemon(t *testing.T, args ...string) {
 	before, _ := os.ReadFile("/proc/self/mountinfo")
-	cmd, _ := startDaemon(t)
+	cmd, _ := startDaemon(t, args...)
 	ps := tree(t, cmd.Process.Pid)
 	if len(ps) < 8 { // the daemon, its fabric, six processes
 		t.Fatalf("only %d processes", len(ps))

@@ -2,6 +2,7 @@ package linux
 
 import (
 	"context"
+	"debug/elf"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -41,12 +42,31 @@ func Check() []Finding {
 	if _, err := f.call(ctx, opProbe, struct{}{}, &inner); err != nil {
 		return append(out, Finding{Name: "fabric", Required: true, Detail: err.Error(), Remedy: "look at the daemon's log"})
 	}
-	out = append(out, inner...)
+	out = append(append(out, inner...), staticFinding("/proc/self/exe"))
 	limits := Finding{Name: "cgroup limits", OK: f.caps.Memory == "cgroup", Detail: "memory: " + f.caps.Memory + ", processes: " + f.caps.Pids}
 	if !limits.OK {
 		limits.Remedy = "run the daemon as an ordinary user in a cgroup v2 subtree with memory and pids: systemd-run --user --scope -p Delegate=yes, or Delegate=yes in its unit"
 	}
 	return append(out, limits)
+}
+
+// staticFinding: a cell has no loader and no libraries.
+func staticFinding(path string) Finding {
+	f := Finding{Name: "static program", Required: true}
+	bin, err := elf.Open(path)
+	if err != nil {
+		f.Detail, f.Remedy = err.Error(), "build with CGO_ENABLED=0"
+		return f
+	}
+	defer bin.Close()
+	for _, p := range bin.Progs {
+		if p.Type == elf.PT_INTERP {
+			f.Detail, f.Remedy = "this binary needs a loader", "build with CGO_ENABLED=0"
+			return f
+		}
+	}
+	f.OK = true
+	return f
 }
 
 func hostUID(pid int) string {
@@ -136,7 +156,7 @@ func (c *child) probe() []Finding {
 		}
 		return nil
 	})
-	try("close_range", "a kernel since 5.9", func() error { return unix.CloseRange(1<<20, 1<<20, 0) })
+	try("close_range", "a kernel since 5.11", func() error { return unix.CloseRange(1<<20, 1<<20, unix.CLOSE_RANGE_CLOEXEC) })
 	return out
 }
 

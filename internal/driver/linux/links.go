@@ -109,20 +109,30 @@ func (p *port) inside() error {
 		Flags: int(netlink.FLAG_ONLINK), Src: p.Addrs[0].AsSlice()})
 }
 
-// removePort ends those who sit on the port, takes its link away, and only then has conntrack forget its addresses: no
-// new entry can arise in between. Its rules must be gone already.
-func (c *child) removePort(n *network, p *port) error {
-	c.killPort(p.ID)
-	if err := n.unlink(p); err != nil {
+// removePorts ends those who sit on the ports, takes their links away, and only then ends and forgets what was open with
+// their addresses: nothing new can arise in between. Their rules must be gone already.
+func (c *child) removePorts(n *network, all []*port) error {
+	var addrs []netip.Addr
+	for _, p := range all {
+		c.killPort(p.ID)
+		if err := n.unlink(p); err != nil {
+			return fmt.Errorf("cannot remove %s: %w", p.ID, err)
+		}
+		for _, a := range p.Addrs {
+			n.dirty[a] = true
+		}
+		delete(n.ports, p.ID)
+		c.seat(p.ID, nil)
+	}
+	for a := range n.dirty {
+		addrs = append(addrs, a)
+	}
+	if len(addrs) == 0 {
+		return nil
+	}
+	if err := n.abort(addrs); err != nil {
 		return err
 	}
-	for _, a := range p.Addrs {
-		n.dirty[a] = true
-	}
-	if err := n.abort(p.Addrs); err != nil {
-		return err
-	}
-	delete(n.ports, p.ID)
 	return n.forget()
 }
 
@@ -172,9 +182,6 @@ func (n *network) abort(addrs []netip.Addr) error {
 
 // forget flushes the flows of addresses that changed hands, so that the next owner's packets are asked about anew.
 func (n *network) forget() error {
-	if len(n.dirty) == 0 {
-		return nil
-	}
 	if _, err := n.rt.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, flowsOf(n.dirty)); err != nil {
 		return fmt.Errorf("cannot flush flows: %w", err)
 	}

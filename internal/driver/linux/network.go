@@ -81,14 +81,13 @@ func (c *child) apply(n *network, d fabric.Desired) error {
 	for _, p := range d.Ports {
 		want[p.ID] = p
 	}
+	var leave []*port
 	for id, p := range n.ports {
 		if w, ok := want[id]; !ok || !p.same(w, subnets[w.Subnet]) {
-			if err := c.removePort(n, p); err != nil {
-				return fmt.Errorf("cannot remove %s: %w", id, err)
-			}
+			leave = append(leave, p)
 		}
 	}
-	if err := n.forget(); err != nil {
+	if err := c.removePorts(n, leave); err != nil {
 		return err
 	}
 	if err := n.route(d); err != nil {
@@ -102,6 +101,7 @@ func (c *child) apply(n *network, d fabric.Desired) error {
 		}
 		p, err := n.addPort(w, subnets[w.Subnet])
 		n.ports[w.ID] = p
+		c.seat(w.ID, n)
 		if err != nil {
 			p.closed = err.Error()
 			failed = errors.Join(failed, fmt.Errorf("cannot open %s: %w", w.ID, err))
@@ -216,15 +216,19 @@ func (c *child) remove(id string) error {
 	if n.gone {
 		return nil
 	}
-	for _, p := range n.ports {
-		if err := c.removePort(n, p); err != nil {
-			return fmt.Errorf("cannot remove %s: %w", p.ID, err)
-		}
+	// Links, routes, rules and flows go with the namespace, once nobody sits in it.
+	for id := range n.ports {
+		c.killPort(id)
 	}
-	n.close()
 	c.mu.Lock()
 	delete(c.networks, id)
+	for id := range n.ports {
+		if c.seats[id] == n {
+			delete(c.seats, id)
+		}
+	}
 	c.mu.Unlock()
+	n.close()
 	return nil
 }
 
@@ -254,20 +258,33 @@ func (c *child) status() []fabric.Status {
 
 // sit runs f while the port stands; ns is its namespace. What sits on a port and its removal exclude each other.
 func (c *child) sit(id string, f func(ns int) error) error {
-	for _, n := range c.all() {
-		n.mu.Lock()
-		p := n.ports[id]
-		if p == nil {
-			n.mu.Unlock()
-			continue
-		}
-		defer n.mu.Unlock()
-		if p.closed != "" {
-			return fmt.Errorf("port %s is closed: %s", id, p.closed)
-		}
-		return f(p.ns)
+	c.mu.Lock()
+	n := c.seats[id]
+	c.mu.Unlock()
+	if n == nil {
+		return fmt.Errorf("no port %s", id)
 	}
-	return fmt.Errorf("no port %s", id)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	p := n.ports[id]
+	if p == nil {
+		return fmt.Errorf("no port %s", id)
+	}
+	if p.closed != "" {
+		return fmt.Errorf("port %s is closed: %s", id, p.closed)
+	}
+	return f(p.ns)
+}
+
+// seat notes in which network a port is; nil: in none.
+func (c *child) seat(id string, n *network) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n == nil {
+		delete(c.seats, id)
+		return
+	}
+	c.seats[id] = n
 }
 
 func (c *child) all() []*network {

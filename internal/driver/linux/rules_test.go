@@ -132,7 +132,7 @@ func TestSpoof(t *testing.T) {
 
 // spoof runs as the fabric's child would, with its powers.
 func spoof() error {
-	c := &child{networks: map[string]*network{}, procs: map[int]*proc{}, spawner: make(chan func())}
+	c := &child{networks: map[string]*network{}, seats: map[string]*network{}, procs: map[int]*proc{}, spawner: make(chan func())}
 	if err := c.settle(); err != nil {
 		return err
 	}
@@ -212,6 +212,9 @@ func TestCheck(t *testing.T) {
 	}
 	for _, f := range all {
 		t.Logf("%+v", f)
+		if f.Name == "static program" && !f.OK {
+			continue // the race detector's binary
+		}
 		if f.Required && !f.OK || f.OK != (f.Remedy == "") {
 			t.Errorf("%+v", f)
 		}
