@@ -19,6 +19,7 @@ import (
 func hostCommands() []command {
 	return []command{
 		{"serve", "", "run the daemon", serveMain},
+		{"demo", "[-docs DIR]", "run the main job on real documents in a VPC, and show the walls that stop it", demoMain},
 		{"env", "", "print the environment that AWS clients need: eval \"$(cloister env)\"", envMain},
 		{"account", "create ID [NAME]", "create an account and print its root's key pair, this once", accountMain},
 		{"explain", "REQUEST-ID | JOB-ARN", "say which statement, policy, hop or route table decided", explainMain},
@@ -59,8 +60,10 @@ func serveMain(args []string) int {
 		fmt.Fprintln(os.Stderr, "WARNING: -dev: whoever reaches the loopback listener is root of account", cfg.Account, "with any key. Nothing is protected from this host's users.")
 	}
 	h, t := d.Addrs()
-	fmt.Printf("ready http=%s https=%s account=%s region=%s data=%s\n", h, t, cfg.Account, cfg.Region, cfg.Data)
-	if err := d.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+	err = d.Run(ctx, func() {
+		fmt.Printf("ready http=%s https=%s account=%s region=%s data=%s\n", h, t, cfg.Account, cfg.Region, cfg.Data)
+	})
+	if err != nil && !errors.Is(err, context.Canceled) {
 		return complain(err)
 	}
 	return 0

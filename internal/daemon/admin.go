@@ -123,6 +123,14 @@ func (d *Daemon) serveAdmin() error {
 		reply(w, http.StatusOK, Operator{d.rootKey.AccessKey, d.rootKey.Secret, h, t, d.place.path("ca.pem"), d.cfg.Account, d.cfg.Region, d.place.dir})
 	})
 	mux.HandleFunc("POST /accounts", d.createAccount)
+	mux.HandleFunc("POST /probe", func(w http.ResponseWriter, r *http.Request) {
+		b, err := d.ProbeAnalyser(r.Context())
+		if err != nil {
+			reply(w, http.StatusInternalServerError, map[string]string{"message": err.Error()})
+			return
+		}
+		reply(w, http.StatusOK, json.RawMessage(b))
+	})
 	s := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	d.servers = append(d.servers, s)
 	go func() { _ = s.Serve(&operators{l}) }()

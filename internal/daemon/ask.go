@@ -27,9 +27,23 @@ func CreateAccount(data, id, name string) (accessKey, secret string, err error) 
 	return out.AccessKey, out.Secret, err
 }
 
+// Attempt is what a hostile program in an analyser's place tried, whether it got out, and what it met.
+type Attempt struct {
+	What string
+	Out  bool
+	Met  string
+}
+
+// Probe asks the daemon of a data directory to run that program.
+func Probe(data string) ([]Attempt, error) {
+	var out []Attempt
+	err := operator(data, http.MethodPost, "/probe", nil, &out)
+	return out, err
+}
+
 func operator(data, method, path string, in, out any) error {
 	sock := filepath.Join(data, adminName)
-	c := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	c := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", sock)
 	}}}
 	b, err := json.Marshal(in)

@@ -194,7 +194,7 @@ func (d *Daemon) build() error {
 	ec2s := ec2.New(ec2.Config{})
 	objects := s3.New(d.blobs, d.iam)
 	g, err := gate.New(gate.Config{
-		Registry: wire.Open(), Store: d.store, World: d.world, Directory: directory{d.iam}, Path: ec2s.Path,
+		Registry: wire.Open(), Store: d.store, World: d.world, Directory: d.iam, Path: ec2s.Path,
 		Rows: slices.Concat(ec2s.Rows(), d.iam.Rows(), sts.New(sts.Config{Roles: d.iam}).Rows(), objects.Operations(), comprehend.Rows(), cloister.Rows()),
 		Log:  d.log, Partition: Partition, Region: d.cfg.Region, Account: d.cfg.Account, Dev: d.cfg.Dev,
 	})
@@ -211,8 +211,9 @@ func (d *Daemon) build() error {
 // Addrs are the bound addresses of the two public listeners.
 func (d *Daemon) Addrs() (http, tls string) { return d.http.Addr().String(), d.tls.Addr().String() }
 
-// Run serves until ctx ends, the fabric dies or the lease is lost. It returns when every job's processes are gone.
-func (d *Daemon) Run(ctx context.Context) error {
+// Run serves until ctx ends, the fabric dies or the lease is lost; ready is called once everything answers. It returns when
+// every job's processes are gone.
+func (d *Daemon) Run(ctx context.Context, ready func()) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -228,6 +229,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 	run(func(ctx context.Context) { d.keepLease(ctx, cancel) })
 	if err := d.serve(cancel); err != nil {
 		cancel(err)
+	} else {
+		ready()
 	}
 	select {
 	case <-ctx.Done():

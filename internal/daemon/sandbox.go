@@ -80,7 +80,8 @@ func (s *sandbox) Start(ctx context.Context, c runner.Cell) (runner.Running, err
 	if c.Resolver != "" {
 		agent.Nameserver = netip.MustParseAddr(c.Resolver)
 	}
-	analyser := cell.Spec{Name: "analyser", Argv: []string{AnalyserArg, c.Kind}, Stderr: notesIn, Memory: jobMemory, Pids: jobPids}
+	analyser := analyserSpec(c.Kind)
+	analyser.Stderr = notesIn
 	pair, err := s.driver().Pair(ctx, agent, analyser)
 	if err != nil {
 		taskIn.Close()
@@ -97,6 +98,29 @@ func (s *sandbox) Start(ctx context.Context, c runner.Cell) (runner.Running, err
 	go s.note(c.Job, notes)
 	go r.await()
 	return r, nil
+}
+
+// analyserSpec is every analyser's cell: no port, so no network; no environment, no files, no room to write.
+func analyserSpec(kind string) cell.Spec {
+	return cell.Spec{Name: "analyser", Argv: []string{AnalyserArg, kind}, Memory: jobMemory, Pids: jobPids}
+}
+
+// ProbeAnalyser runs a hostile program in exactly an analyser's place and gives what it printed: a JSON list of attempts.
+func (d *Daemon) ProbeAnalyser(ctx context.Context) ([]byte, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	s := analyserSpec("probe")
+	s.Stdout = w
+	p, err := (&sandbox{d}).driver().Start(ctx, s)
+	w.Close()
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(r, 1<<20))
+	return b, errors.Join(err, p.Wait(ctx))
 }
 
 // scratch is a file without a name: it goes with its last descriptor, however the job ends.

@@ -213,7 +213,7 @@ func (p *passage) event(out any, f *fault.Fault, why *Explained) *trail.Event {
 		if p.service.Name == "ec2" {
 			e.ErrorCode = "Client." + a.Code
 		}
-	} else if out != nil && !e.ReadOnly {
+	} else if out != nil && p.row.View == nil { // CloudTrail calls AssumeRole read-only, and still records which session it opened
 		e.Response = p.op.Elements(out)
 	}
 	if why != nil {

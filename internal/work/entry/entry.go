@@ -4,6 +4,7 @@ package entry
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/signal"
@@ -12,6 +13,7 @@ import (
 	"cloister/internal/work/agent"
 	"cloister/internal/work/analyse"
 	"cloister/internal/work/language"
+	"cloister/internal/work/probe"
 	"cloister/internal/work/scratch"
 )
 
@@ -34,8 +36,14 @@ func Agent() int {
 	return status(err)
 }
 
+// Probe is the kind of analyser that tries to get out instead of reading documents.
+const Probe = "probe"
+
 // Analyser runs the analyser of a kind of job and gives its exit status.
 func Analyser(kind string) int {
+	if kind == Probe {
+		return status(json.NewEncoder(os.Stdout).Encode(probe.Run()))
+	}
 	if kind != "dominant-language-detection" {
 		return status(fmt.Errorf("no engine for %q", kind))
 	}
