@@ -107,7 +107,17 @@ type process struct {
 	start string
 }
 
-// tree gives a process and all that descend from it.
+// startOf is the time at which a process began, in ticks since boot; empty when there is none.
+func startOf(pid int) string {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	i := bytes.LastIndexByte(b, ')')
+	if err != nil || i < 0 {
+		return ""
+	}
+	return strings.Fields(string(b[i+1:]))[19]
+}
+
+// tree gives a process and all that descend from it; 0 gives all that this test can see.
 func tree(t *testing.T, root int) map[process]bool {
 	t.Helper()
 	children, starts := map[int][]int{}, map[int]string{}
@@ -121,6 +131,9 @@ func tree(t *testing.T, root int) map[process]bool {
 		pid, _ := strconv.Atoi(strings.Split(p, "/")[2])
 		f := strings.Fields(string(b[i+1:]))
 		parent, _ := strconv.Atoi(f[1])
+		if root == 0 {
+			parent = 0
+		}
 		children[parent] = append(children[parent], pid)
 		starts[pid] = f[19]
 	}
@@ -148,13 +161,15 @@ func namespaces(ps map[process]bool) map[string]bool {
 	return out
 }
 
-// held says who still holds one of the namespaces: as its member, by a descriptor or by a mount.
-func held(ns map[string]bool) []string {
+// held says who still holds one of the namespaces: as its member, by a descriptor or by a mount. Only those who ran before
+// are asked: the kernel gives a namespace's number to the next one.
+func held(ns map[string]bool, before map[process]bool) []string {
 	var out []string
 	for _, pat := range []string{"/proc/[0-9]*/ns/*", "/proc/[0-9]*/task/*/ns/*", "/proc/[0-9]*/fd/*"} {
 		links, _ := filepath.Glob(pat)
 		for _, l := range links {
-			if to, err := os.Readlink(l); err == nil && ns[to] {
+			pid, _ := strconv.Atoi(strings.Split(l, "/")[2])
+			if to, err := os.Readlink(l); err == nil && ns[to] && before[process{pid, startOf(pid)}] {
 				out = append(out, l+" -> "+to)
 			}
 		}
@@ -183,7 +198,8 @@ func killDaemon(t *testing.T, args ...string) {
 		t.Fatalf("only %d processes", len(ps))
 	}
 	ns := namespaces(ps)
-	if len(ns) < 7 || len(held(ns)) == 0 {
+	all := tree(t, 0)
+	if len(ns) < 7 || len(held(ns, all)) == 0 {
 		t.Fatalf("only %d namespaces of the daemon's are seen", len(ns))
 	}
 	if err := syscall.Kill(cmd.Process.Pid, syscall.SIGKILL); err != nil {
@@ -196,13 +212,12 @@ func killDaemon(t *testing.T, args ...string) {
 	for {
 		var left []string
 		for p := range ps {
-			now, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
-			if err == nil && strings.Contains(string(now), " "+p.start+" ") {
-				left = append(left, strings.TrimSpace(string(now)))
+			if startOf(p.pid) == p.start {
+				left = append(left, fmt.Sprintf("process %d", p.pid))
 			}
 		}
 		if len(left) == 0 {
-			left = held(ns)
+			left = held(ns, all)
 		}
 		if len(left) == 0 {
 			break

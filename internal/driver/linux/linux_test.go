@@ -137,3 +137,72 @@ func TestSetAndSpawn(t *testing.T) {
 		t.Fatalf("gateway: %q", out)
 	}
 }
+
+// What comes and goes leaves no descriptor, process or network behind, however much goes on at once.
+func TestComingAndGoing(t *testing.T) {
+	f := start(t)
+	open := func() int {
+		all, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", f.Pid()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	round := func(t *testing.T, id string) {
+		t.Helper()
+		d := small(id, 1)
+		set(t, f, d)
+		l, err := f.Listen(within10s(t), id, fabric.Listener{Name: "x", Net: "tcp", Addr: netip.IPv4Unspecified(), Port: 80, Transparent: true})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if out, err := run(t, f, d.Ports[0].ID, "hello"); out != "H" || err != nil {
+			t.Errorf("%q, %v", out, err)
+		}
+		d.Generation, d.Ports = 2, d.Ports[1:]
+		set(t, f, d)
+		if _, err := f.Spawn(within10s(t), Spec{Port: "eni-" + id + "-0", Argv: []string{"probe", "hello"}}); err == nil {
+			t.Error("a process on a port that left")
+		}
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer w.Close()
+		p, err := f.Spawn(within10s(t), Spec{Port: d.Ports[0].ID, Argv: []string{"probe", "hang"}, Stdin: r})
+		r.Close()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if err := f.Remove(within10s(t), id); err != nil {
+			t.Error(err)
+		}
+		if err := p.Wait(within10s(t)); err == nil {
+			t.Error("a process outlived its network")
+		}
+		if _, err := l.Accept(); err == nil {
+			t.Error("a listener outlived its network")
+		}
+	}
+	round(t, "vpc-0") // what is opened once is open now
+	before := open()
+	t.Run("at once", func(t *testing.T) {
+		for i := range 4 {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				t.Parallel()
+				for range 3 {
+					round(t, fmt.Sprintf("vpc-%d", i))
+				}
+			})
+		}
+	})
+	if after := open(); after > before {
+		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+	if s, err := f.Status(within10s(t)); err != nil || len(s) != 0 {
+		t.Errorf("status %v, %v", s, err)
+	}
+}

@@ -38,6 +38,8 @@ func Main() {
 	case "hang":
 		os.Stdout.Write([]byte("up\n"))
 		io.Copy(io.Discard, os.Stdin)
+	case "drain":
+		io.Copy(io.Discard, os.Stdin)
 	case "eat": // until a limit ends it
 		var all [][]byte
 		for i := 0; ; i++ {

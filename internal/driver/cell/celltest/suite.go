@@ -231,7 +231,7 @@ func pair(t *testing.T, h Harness) {
 	}
 	defer r.Close()
 	p, err := h.Sandbox.Pair(soon(t), cell.Spec{Name: "agent", Port: h.Port, Argv: []string{arg0, "report"}, Stdout: w},
-		cell.Spec{Name: "analyser", Argv: []string{arg0, "hang"}})
+		cell.Spec{Name: "analyser", Argv: []string{arg0, "drain"}})
 	w.Close()
 	if err != nil {
 		t.Fatal(err)
