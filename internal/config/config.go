@@ -63,7 +63,7 @@ func Flags(fs *flag.FlagSet, c *Config) {
 	fs.StringVar(&c.Account, "account", c.Account, "the default account, 12 digits")
 	fs.StringVar(&c.Region, "region", c.Region, "the default region")
 	fs.BoolVar(&c.Dev, "dev", false, "let keys that were not issued here be the root of the default account, unverified, on loopback")
-	fs.BoolVar(&c.RequireLimits, "require-limits", false, "refuse jobs when the host cannot limit their memory and processes")
+	fs.BoolVar(&c.RequireLimits, "require-limits", false, "refuse jobs unless cgroups limit their memory and processes")
 	fs.BoolVar(&c.Debug, "debug", false, "log more")
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"cloister/internal/api"
 	"cloister/internal/config"
+	"cloister/internal/core/job"
 	"cloister/internal/driver/authority"
 	"cloister/internal/driver/disk"
 	"cloister/internal/driver/keyfile"
@@ -204,7 +205,15 @@ func (d *Daemon) build() error {
 	d.gate = g
 	d.doors = newDoors(d)
 	d.loop = reconcile.New(d.store, d.fabric, d.doors, d.log)
-	d.runner = runner.New(runner.Config{Store: d.store, World: d.world, Calls: g, Network: d.loop, Sandbox: &sandbox{d}, Log: d.log, CA: string(d.authority.PEM())})
+	rc := runner.Config{Store: d.store, World: d.world, Calls: g, Network: d.loop, Sandbox: &sandbox{d}, Log: d.log, CA: string(d.authority.PEM())}
+	if c := d.fabric.Capabilities(); c.Memory != "cgroup" || c.Pids != "cgroup" {
+		rc.Notes = []job.Reason{{Layer: "limits", Text: "this host limits memory by " + c.Memory + " and processes by " + c.Pids + ": each process of the job alone, not the job as a whole",
+			Change: "cgroup v2 with memory and pids delegated to the daemon; see `cloister doctor`"}}
+		if d.cfg.RequireLimits {
+			rc.Refuse = "The host cannot limit the job's memory and processes by cgroup, and the daemon was started with -require-limits."
+		}
+	}
+	d.runner = runner.New(rc)
 	return nil
 }
 

@@ -63,6 +63,9 @@ type Config struct {
 	Log      *slog.Logger
 	CA       string // PEM, handed to the agents
 	Parallel int    // jobs at once; 0: 4
+	// Refuse fails every job with this sentence before it is begun; empty: jobs run. Notes are told with every job's explanation.
+	Refuse string
+	Notes  []job.Reason
 }
 
 // maxAttempts is how often a job is begun before a daemon that dies with it gives it up.
@@ -233,6 +236,9 @@ func (w *walk) begin(ctx context.Context) error {
 }
 
 func (w *walk) forward(ctx context.Context) error {
+	if w.Refuse != "" {
+		return fail("HOST_CANNOT_ENFORCE", "%s", w.Refuse)
+	}
 	if w.job.Attempt > maxAttempts {
 		return fail("INTERNAL_ERROR", "The job was interrupted %d times and is given up.", maxAttempts)
 	}
@@ -289,8 +295,9 @@ func (w *walk) end(ctx context.Context, err error) error {
 			return
 		}
 		j.State, j.Ended = state, w.World.Now()
+		j.Reasons = w.Notes
 		if f != nil {
-			j.Message, j.Reasons = f.Error(), f.reasons
+			j.Message, j.Reasons = f.Error(), append(f.reasons, w.Notes...)
 		}
 	})
 }
