@@ -73,4 +73,3 @@ func TestBlankLines(t *testing.T) {
 	}
 	t.Log("a blank line gives ", got[1])
 }
-
