@@ -39,8 +39,9 @@ func (k kind) list(c *api.Call, v store.View, f filter, token *string, max *int6
 	var js []job.Job
 	for _, it := range items {
 		j := it.Value
+		at := j.Submitted.Truncate(time.Millisecond) // as Describe told it
 		if f.name != nil && j.Name != *f.name || f.status != nil && string(j.State) != *f.status ||
-			f.before != nil && !j.Submitted.Before(*f.before) || f.after != nil && !j.Submitted.After(*f.after) {
+			f.before != nil && !at.Before(*f.before) || f.after != nil && !at.After(*f.after) {
 			continue
 		}
 		js = append(js, j)
