@@ -136,8 +136,8 @@ func randomRule(r *rand.Rand, base string, groups int) vpc.Rule {
 	rule := vpc.Rule{Proto: pick(r, vpc.Any, vpc.TCP, vpc.TCP, vpc.UDP, vpc.ICMP), From: -1, To: -1}
 	switch rule.Proto {
 	case vpc.TCP, vpc.UDP:
-		rule.From = int(pick(r, 0, 80, 443, 53, 5432, 8000))
-		rule.To = max(rule.From, int(pick(r, 80, 443, 5432, 8080, 65535)))
+		rule.From = pick(r, 0, 80, 443, 53, 5432, 8000)
+		rule.To = max(rule.From, pick(r, 80, 443, 5432, 8080, 65535))
 	case vpc.ICMP:
 		rule.From = pick(r, -1, 8, 0)
 	}
@@ -200,7 +200,7 @@ func echo(c net.PacketConn) {
 		if err != nil {
 			return
 		}
-		c.WriteTo(b[:n], a)
+		_, _ = c.WriteTo(b[:n], a)
 	}
 }
 

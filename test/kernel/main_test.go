@@ -89,7 +89,7 @@ func accept(l net.Listener, seen func(net.Conn)) {
 		if seen != nil {
 			seen(c)
 		}
-		c.Write([]byte(c.RemoteAddr().(*net.TCPAddr).IP.String() + ">" + c.LocalAddr().String()))
+		_, _ = c.Write([]byte(c.RemoteAddr().(*net.TCPAddr).IP.String() + ">" + c.LocalAddr().String()))
 		c.Close()
 	}
 }

@@ -74,7 +74,7 @@ func TestEqualAddressesNeverMeet(t *testing.T) {
 	served := sit(t, f, "vpc-2-2")
 	served.expect("ok", "tcp", ":8080")
 	b.expect("open 10.0.1.10>10.0.1.11:8080", "dial", "10.0.1.11:8080")
-	a.expect("refused", "dial", "10.0.1.11:8080") // its own neighbour, who serves nothing
+	a.expect("refused", "dial", "10.0.1.11:8080") // its own neighbor, who serves nothing
 	b.expect("refused", "dial", "10.0.1.12:1")
 	a.expect("dropped", "dial", "10.0.1.12:1") // only the other has this one
 
@@ -116,7 +116,7 @@ func TestGateway(t *testing.T) {
 				if err != nil {
 					return
 				}
-				c.WriteTo([]byte(a.String()), a)
+				_, _ = c.WriteTo([]byte(a.String()), a)
 			}
 		}()
 	}

@@ -63,7 +63,7 @@ func probe(verb string, args []string) string {
 				if err != nil {
 					return
 				}
-				c.WriteTo(b[:n], a)
+				_, _ = c.WriteTo(b[:n], a)
 			}
 		}()
 		return "ok"
@@ -88,7 +88,7 @@ func probe(verb string, args []string) string {
 			return outcome(nil, err)
 		}
 		defer c.Close()
-		c.SetDeadline(time.Now().Add(patience))
+		_ = c.SetDeadline(time.Now().Add(patience))
 		if _, err := c.Write([]byte("q")); err != nil {
 			return outcome(nil, err)
 		}
@@ -120,7 +120,7 @@ func outcome(c net.Conn, err error) string {
 	switch {
 	case err == nil:
 		defer c.Close()
-		c.SetDeadline(time.Now().Add(patience))
+		_ = c.SetDeadline(time.Now().Add(patience))
 		b := make([]byte, 256)
 		n, _ := c.Read(b)
 		return "open " + string(b[:n])
@@ -139,7 +139,7 @@ func ping(to string) string {
 	}
 	defer unix.Close(s)
 	tv := unix.NsecToTimeval(int64(patience))
-	unix.SetsockoptTimeval(s, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv)
+	_ = unix.SetsockoptTimeval(s, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv)
 	if err := unix.Sendto(s, []byte{8, 0, 0, 0, 0, 0, 0, 1}, 0, &unix.SockaddrInet4{Addr: netip.MustParseAddr(to).As4()}); err != nil {
 		return "error " + err.Error()
 	}
@@ -216,7 +216,7 @@ func (p *prober) send(words ...string) chan string {
 	id := fmt.Sprint(p.next)
 	p.wait[id] = ch
 	p.mu.Unlock()
-	fmt.Fprintln(p.in, id, strings.Join(words, " "))
+	_, _ = fmt.Fprintln(p.in, id, strings.Join(words, " "))
 	return ch
 }
 

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"runtime"
+	"slices"
 	"syscall"
 )
 
@@ -17,8 +19,8 @@ import (
 type Spec struct {
 	Name                  string     // host name inside
 	Port                  string     // eni-...; empty: no network, and no sockets
-	Argv                  []string   // Argv[0] is what main recognises
-	Env                   []string   // all of it; no secrets: they come by a pipe
+	Argv                  []string   // Argv[0] is what main recognizes
+	Env                   []string   // all of it, besides GOMEMLIMIT and GOMAXPROCS that follow from the limits; no secrets
 	Stdin, Stdout, Stderr *os.File   // nil: /dev/null
 	Files                 []*os.File // descriptors 3, 4, ...; nothing else is open
 	Tmp                   int64      // bytes of a tmpfs at /tmp, 0: none
@@ -30,7 +32,7 @@ type Spec struct {
 // DefaultPids is the limit of processes and threads of a cell that asks for none. A Go program needs some tens.
 const DefaultPids = 256
 
-// Launch is what a cell asks of its launcher: Argv[0] is recognised by Main, the descriptor after the last of Files is the
+// Launch is what a cell asks of its launcher: Argv[0] is recognized by Main, the descriptor after the last of Files is the
 // program itself. Its fields are those of linux.Spec, so that one converts to the other.
 type Launch struct {
 	Port                  string
@@ -73,12 +75,21 @@ func (d *Driver) Start(ctx context.Context, s Spec) (Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot start a cell: %w", err)
 	}
-	p, err := d.launch(ctx, Launch{Port: s.Port, Argv: []string{arg0, string(walls)}, Env: s.Env, Stdin: s.Stdin, Stdout: s.Stdout,
+	p, err := d.launch(ctx, Launch{Port: s.Port, Argv: []string{arg0, string(walls)}, Env: slices.Concat(s.Env, bounds(s)), Stdin: s.Stdin, Stdout: s.Stdout,
 		Stderr: s.Stderr, Files: s.Files, Memory: s.Memory, Pids: s.Pids})
 	if err != nil {
 		return nil, fmt.Errorf("cannot start a cell: %w", err)
 	}
 	return p, nil
+}
+
+// bounds tells a Go program its limits before it runs into them. What the spec's Env says comes first and wins.
+func bounds(s Spec) []string {
+	out := []string{fmt.Sprintf("GOMAXPROCS=%d", max(1, min(runtime.NumCPU(), s.Pids/8)))}
+	if s.Memory > 0 {
+		out = append(out, fmt.Sprintf("GOMEMLIMIT=%d", s.Memory/10*9))
+	}
+	return out
 }
 
 // Descriptors of the agent of a pair, before its own Files.

@@ -46,8 +46,8 @@ func TestFilter(t *testing.T) {
 	const (
 		allow  = uint32(unix.SECCOMP_RET_ALLOW)
 		kill   = uint32(unix.SECCOMP_RET_KILL_PROCESS)
-		eperm  = uint32(errno | uint32(unix.EPERM))
-		enosys = uint32(errno | uint32(unix.ENOSYS))
+		eperm  = errno | uint32(unix.EPERM)
+		enosys = errno | uint32(unix.ENOSYS)
 		thread = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SIGHAND | unix.CLONE_SYSVSEM | unix.CLONE_THREAD
 	)
 	other := uint32(unix.AUDIT_ARCH_AARCH64)

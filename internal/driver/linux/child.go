@@ -84,11 +84,13 @@ type child struct {
 // settle makes the child's own surroundings.
 func (c *child) settle() error {
 	var lim unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &lim) == nil {
-		lim.Cur = lim.Max
-		unix.Setrlimit(unix.RLIMIT_NOFILE, &lim)
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
+		return err
 	}
-	unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	lim.Cur = lim.Max // a descriptor for each port
+	if err := errors.Join(unix.Setrlimit(unix.RLIMIT_NOFILE, &lim), unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})); err != nil {
+		return fmt.Errorf("cannot set limits: %w", err)
+	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("cannot make mounts private: %w", err)
 	}
@@ -145,7 +147,7 @@ func (c *child) serve() {
 				r.Err = err.Error()
 			}
 			if e := c.w.send(r, send...); e != nil && !errors.Is(e, syscall.EPIPE) {
-				c.w.send(message{ID: m.ID, Err: e.Error()})
+				_ = c.w.send(message{ID: m.ID, Err: e.Error()}) // if that fails too, the daemon is gone
 			}
 			closeAll(send)
 		}()
@@ -163,7 +165,7 @@ func (c *child) handle(m message, fds []int) (out any, send []int, err error) {
 	case opSet:
 		return reply2(decode(m, func(in setRequest) (any, error) { return c.set(in.Desired), nil }))
 	case opRemove:
-		return reply2(decode(m, func(in networkRequest) (any, error) { return nil, c.remove(in.Network) }))
+		return reply2(decode(m, func(in networkRequest) (any, error) { c.remove(in.Network); return nil, nil }))
 	case opStatus:
 		return c.status(), nil, nil
 	case opListen:

@@ -128,6 +128,9 @@ func Drop(uid, gid int) error {
 	if syscall.Setresuid(-1, 0, -1) == nil || syscall.Setresgid(-1, 0, -1) == nil {
 		return errors.New("cannot drop privileges: root could be had back")
 	}
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("cannot turn core dumps off: %w", err)
+	}
 	if os.Geteuid() != uid || os.Getegid() != gid {
 		return errors.New("cannot drop privileges: the ids did not change")
 	}

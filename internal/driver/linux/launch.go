@@ -160,7 +160,7 @@ func (c *child) killPort(port string) {
 	var all []*proc
 	for _, p := range c.procs {
 		if p.port == port && !p.ended {
-			unix.Kill(p.pid, unix.SIGKILL)
+			_ = unix.Kill(p.pid, unix.SIGKILL) // it isn't reaped yet, so there it is
 			all = append(all, p)
 		}
 	}

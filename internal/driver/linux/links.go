@@ -21,7 +21,7 @@ const mtu = 9001
 func routerMAC() net.HardwareAddr { return net.HardwareAddr{0x0e, 0, 0, 0, 0, 1} }
 
 // addPort makes the namespace, the wire and the ways in both directions. Nobody asks for hardware addresses: all
-// neighbours are permanent. The port it gives is never nil; on an error nothing of it is left but its entry.
+// neighbors are permanent. The port it gives is never nil; on an error nothing of it is left but its entry.
 func (n *network) addPort(w fabric.Port, s fabric.Subnet) (*port, error) {
 	p := &port{Port: w, subnet: s, ns: -1}
 	if err := n.link(p); err != nil {
@@ -61,7 +61,7 @@ func (n *network) link(p *port) error {
 	for _, a := range p.Addrs {
 		err := n.rt.NeighSet(&netlink.Neigh{LinkIndex: ix, State: netlink.NUD_PERMANENT, IP: a.AsSlice(), HardwareAddr: mac, Family: unix.AF_INET})
 		if err != nil {
-			return fmt.Errorf("cannot set its neighbour: %w", err)
+			return fmt.Errorf("cannot set its neighbor: %w", err)
 		}
 		r := &netlink.Route{LinkIndex: ix, Table: fabric.LocalTable, Scope: netlink.SCOPE_LINK, Dst: hostNet(a),
 			Src: p.subnet.Router.AsSlice()} // whom the network's own connections come from

@@ -143,8 +143,8 @@ func (f *Fabric) spawnChild(cfg Config, attr *syscall.SysProcAttr) error {
 	f.pid = cmd.Process.Pid
 	go func() {
 		f.read()
-		w.c.Close() // the child ends when it reads the end of the socket
-		cmd.Wait()
+		w.c.Close()    // the child ends when it reads the end of the socket
+		_ = cmd.Wait() // how it ended says nothing: it never ends well
 		f.drop()
 		close(f.done)
 	}()

@@ -40,7 +40,7 @@ func probe(args []string) int {
 		return 3
 	case "hang":
 		fmt.Print("H")
-		io.Copy(io.Discard, os.Stdin)
+		_, _ = io.Copy(io.Discard, os.Stdin)
 		select {}
 	case "dial":
 		c, err := net.DialTimeout("tcp4", args[1], 700*time.Millisecond)

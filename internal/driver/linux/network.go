@@ -204,17 +204,17 @@ func (n *network) close() {
 }
 
 // remove takes a network down with all who sit in it. A network that isn't there is no error.
-func (c *child) remove(id string) error {
+func (c *child) remove(id string) {
 	c.mu.Lock()
 	n := c.networks[id]
 	c.mu.Unlock()
 	if n == nil {
-		return nil
+		return
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.gone {
-		return nil
+		return
 	}
 	// Links, routes, rules and flows go with the namespace, once nobody sits in it.
 	for id := range n.ports {
@@ -229,7 +229,6 @@ func (c *child) remove(id string) error {
 	}
 	c.mu.Unlock()
 	n.close()
-	return nil
 }
 
 func (n *network) status() fabric.Status {

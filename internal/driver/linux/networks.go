@@ -130,7 +130,9 @@ func (f *Fabric) DialPort(ctx context.Context, network string, to netip.AddrPort
 		return nil, err
 	}
 	defer file.Close()
-	unix.SetNonblock(int(file.Fd()), true)
+	if err := unix.SetNonblock(int(file.Fd()), true); err != nil {
+		return nil, err
+	}
 	c, err := net.FileConn(file)
 	if err != nil {
 		return nil, err
@@ -158,7 +160,7 @@ type holdings struct {
 	all     map[closer]bool
 }
 
-type closer interface{ shut() error }
+type closer interface{ shut() }
 
 func (f *Fabric) holdings(network string) *holdings {
 	f.mu.Lock()
@@ -257,18 +259,18 @@ func (l *listener) Accept() (net.Conn, error) {
 			continue
 		}
 		// One that waited in the queue while its port left is nobody's.
-		if out, ok := l.h.holdFlow(t); ok {
+		out, ok := l.h.holdFlow(t)
+		if ok {
 			return out, nil
-		} else {
-			out.shut()
 		}
+		out.shut()
 	}
 }
 
-func (l *listener) shut() error { return l.Listener.Close() }
+func (l *listener) shut() { _ = l.Listener.Close() }
 func (l *listener) Close() error {
 	l.h.release(l)
-	return l.shut()
+	return l.Listener.Close()
 }
 
 type packets struct {
@@ -276,10 +278,10 @@ type packets struct {
 	h *holdings
 }
 
-func (p *packets) shut() error { return p.PacketConn.Close() }
+func (p *packets) shut() { _ = p.PacketConn.Close() }
 func (p *packets) Close() error {
 	p.h.release(p)
-	return p.shut()
+	return p.PacketConn.Close()
 }
 
 // flow is a connection with something inside a network.
@@ -300,9 +302,9 @@ func (c *flow) peer() netip.Addr {
 }
 
 // shut resets: the other side is no longer there to hear a farewell.
-func (c *flow) shut() error {
-	c.SetLinger(0)
-	return c.TCPConn.Close()
+func (c *flow) shut() {
+	_ = c.SetLinger(0)
+	_ = c.TCPConn.Close()
 }
 
 func (c *flow) Close() error {

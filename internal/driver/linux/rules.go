@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -83,9 +84,7 @@ func (b *batch) do(messages, bytes int, cmd func(*nftables.Conn) error, done fun
 	if b.conn == nil {
 		// A connection for each transaction: answers of a failed one can't be taken for those of the next.
 		b.conn, b.err = nftables.New(nftables.WithNetNSFd(b.ns), nftables.WithSockOptions(func(c *netlink.Conn) error {
-			c.SetReadBuffer(1 << 20) // as far as the host lets it
-			c.SetWriteBuffer(1 << 20)
-			return nil
+			return errors.Join(c.SetReadBuffer(1<<20), c.SetWriteBuffer(1<<20)) // as far as the host lets it
 		}))
 		if b.err != nil {
 			return

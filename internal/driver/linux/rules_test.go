@@ -30,7 +30,7 @@ func serveGateway(t testing.TB, f *Fabric, network string) {
 			if err != nil {
 				return
 			}
-			fmt.Fprintf(c, "%s>%s", c.RemoteAddr().(*net.TCPAddr).IP, c.LocalAddr())
+			_, _ = fmt.Fprintf(c, "%s>%s", c.RemoteAddr().(*net.TCPAddr).IP, c.LocalAddr())
 			c.Close()
 		}
 	}()

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Spec is a process that the fabric starts. It runs this same program: Argv[0] is what main recognises, and the
+// Spec is a process that the fabric starts. It runs this same program: Argv[0] is what main recognizes, and the
 // descriptor after the last of Files is the program, for an exec without a path.
 type Spec struct {
 	Port                  string // eni-...; empty: an empty network namespace, its loopback down
@@ -84,8 +84,8 @@ func (f *Fabric) Spawn(ctx context.Context, s Spec) (*Process, error) {
 // fdOf doesn't turn the file blocking, as Fd would.
 func fdOf(f *os.File) int {
 	fd := -1
-	if rc, err := f.SyscallConn(); err == nil {
-		rc.Control(func(x uintptr) { fd = int(x) })
+	if rc, err := f.SyscallConn(); err == nil && rc.Control(func(x uintptr) { fd = int(x) }) != nil {
+		return -1
 	}
 	return fd
 }

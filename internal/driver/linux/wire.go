@@ -207,7 +207,7 @@ func program(path string) (int, error) {
 	}
 	const mfdExec = 0x10 // MFD_EXEC, since 6.3; older kernels make every memfd executable and refuse the flag
 	fd, err := unix.MemfdCreate("cloister", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|mfdExec)
-	if err == unix.EINVAL {
+	if errors.Is(err, unix.EINVAL) {
 		fd, err = unix.MemfdCreate("cloister", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	}
 	if err != nil {

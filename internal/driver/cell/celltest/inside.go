@@ -34,12 +34,14 @@ func Main() {
 	case "report":
 		r := look()
 		r.Descriptors = fds
-		json.NewEncoder(os.Stdout).Encode(r)
+		if json.NewEncoder(os.Stdout).Encode(r) != nil {
+			os.Exit(1)
+		}
 	case "hang":
-		os.Stdout.Write([]byte("up\n"))
-		io.Copy(io.Discard, os.Stdin)
+		fmt.Println("up")
+		_, _ = io.Copy(io.Discard, os.Stdin)
 	case "drain":
-		io.Copy(io.Discard, os.Stdin)
+		_, _ = io.Copy(io.Discard, os.Stdin)
 	case "eat": // until a limit ends it
 		var all [][]byte
 		for i := 0; ; i++ {
