@@ -27,12 +27,9 @@ import (
 	"cloister/internal/engine/runner"
 	"cloister/internal/front/gate"
 	"cloister/internal/front/wire"
-	"cloister/internal/service/cloister"
-	"cloister/internal/service/comprehend"
 	"cloister/internal/service/ec2"
 	"cloister/internal/service/iam"
 	"cloister/internal/service/s3"
-	"cloister/internal/service/sts"
 	"cloister/internal/store"
 	"cloister/internal/world"
 )
@@ -196,8 +193,7 @@ func (d *Daemon) build() error {
 	objects := s3.New(d.blobs, d.iam)
 	g, err := gate.New(gate.Config{
 		Registry: wire.Open(), Store: d.store, World: d.world, Directory: d.iam, Path: ec2s.Path,
-		Rows: slices.Concat(ec2s.Rows(), d.iam.Rows(), sts.New(sts.Config{Roles: d.iam}).Rows(), objects.Operations(), comprehend.Rows(), cloister.Rows()),
-		Log:  d.log, Partition: Partition, Region: d.cfg.Region, Account: d.cfg.Account, Dev: d.cfg.Dev,
+		Rows: rows(ec2s, d.iam, objects), Log: d.log, Partition: Partition, Region: d.cfg.Region, Account: d.cfg.Account, Dev: d.cfg.Dev,
 	})
 	if err != nil {
 		return err

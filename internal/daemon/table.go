@@ -1,0 +1,24 @@
+package daemon
+
+import (
+	"slices"
+
+	"cloister/internal/api"
+	"cloister/internal/service/cloister"
+	"cloister/internal/service/comprehend"
+	"cloister/internal/service/ec2"
+	"cloister/internal/service/iam"
+	"cloister/internal/service/s3"
+	"cloister/internal/service/sts"
+)
+
+// rows is the whole table of operations.
+func rows(networks *ec2.Service, who *iam.Service, objects *s3.Service) []api.Operation {
+	return slices.Concat(networks.Rows(), who.Rows(), sts.New(sts.Config{Roles: who}).Rows(), objects.Operations(), comprehend.Rows(), cloister.Rows())
+}
+
+// Rows is the table as a daemon serves it, for the tests of its laws. Its rows can be asked for their questions, not run.
+func Rows() []api.Operation {
+	who := iam.New(iam.Config{Partition: Partition})
+	return rows(ec2.New(ec2.Config{}), who, s3.New(nil, who))
+}
