@@ -38,6 +38,9 @@ func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 			if err != nil {
 				return err
 			}
+			if qs == nil { // a row that asks no more than its handler does says so by an empty list
+				return errors.New("cannot authorise a call: its row asks no question")
+			}
 			if refused, why, err = j.all(qs); err != nil || refused != nil {
 				return err
 			}
