@@ -39,6 +39,7 @@ var regions = regexp.MustCompile(`^[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}$`)
 func (p *passage) arrive(ctx context.Context) (*body, *fault.Fault) {
 	g, o := p.gate, p.call.Origin
 	if !g.limit.allowed(o.Peer.Addr(), p.call.Time) {
+		p.service, _ = g.Registry.Identify(p.req, scope(p.req)) // for the protocol's own form
 		return nil, fault.Of(fault.Throttled, "Too many requests could not be authenticated.")
 	}
 	b, f := p.authenticate(ctx)
@@ -162,6 +163,15 @@ func read(w http.ResponseWriter, req *http.Request) ([]byte, *fault.Fault) {
 		return nil, f
 	}
 	return b, nil
+}
+
+// scope is the signing name that a request claims, without believing it.
+func scope(req *http.Request) string {
+	a, f := sigv4.Parse(&sigv4.Request{RawQuery: req.URL.RawQuery, Header: req.Header})
+	if a == nil || f != nil {
+		return ""
+	}
+	return a.Service
 }
 
 // rawPath is the path as the client sent it, which is what it signed.

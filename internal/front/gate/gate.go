@@ -15,6 +15,7 @@ import (
 
 	"cloister/internal/api"
 	"cloister/internal/core/fault"
+	"cloister/internal/core/identity"
 	"cloister/internal/core/policy"
 	"cloister/internal/front/wire"
 	"cloister/internal/store"
@@ -132,15 +133,18 @@ func (p *passage) walk(ctx context.Context) *fault.Fault {
 		}
 	}
 	if p.op, p.labels, f = p.service.Find(p.req, form); f != nil {
+		if p.call.Caller.Kind == identity.Anonymous && !p.service.Streams() {
+			return fault.Of(fault.MissingAuth, "") // who is nobody is not told what exists
+		}
 		return f
 	}
 	p.call.Service, p.call.Name = p.service.Name, p.op.Name
 	p.row = p.gate.rows[p.service.Name+"."+p.op.Name]
-	if p.call.Caller.Kind == "anonymous" && (p.row == nil || !p.row.Anonymous) && !p.op.Unsigned() {
+	if p.call.Caller.Kind == identity.Anonymous && (p.row == nil || !p.row.Anonymous) && !p.op.Unsigned() {
 		return fault.Of(fault.MissingAuth, "")
 	}
 	if p.in, f = p.op.Decode(p.req, p.labels, form, body.reader()); f != nil {
-		if p.call.Caller.Kind != "anonymous" {
+		if p.call.Caller.Kind != identity.Anonymous {
 			p.known = true
 			return p.recorded(ctx, f, nil)
 		}

@@ -1,0 +1,384 @@
+package gate
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"cloister/internal/api"
+	"cloister/internal/core/fault"
+	"cloister/internal/core/identity"
+	"cloister/internal/core/sigv4"
+	"cloister/internal/core/trail"
+	"cloister/internal/driver/sqlite"
+	"cloister/internal/front/wire"
+	"cloister/internal/shape/ec2"
+	"cloister/internal/shape/s3"
+	"cloister/internal/store"
+	"cloister/internal/world"
+)
+
+const account = "111122223333"
+
+// people is a directory of one user.
+type people struct{ policy string }
+
+func (p *people) Credential(_ store.View, key, token string, _ time.Time) (api.Credential, error) {
+	if key != "AKIAALICE" || token != "" {
+		return api.Credential{}, fault.Of(fault.UnknownKey, "")
+	}
+	return api.Credential{Secret: "secret", Principal: identity.Principal{Kind: identity.User, Partition: "aws", Account: account,
+		ARN: "arn:aws:iam::" + account + ":user/alice", ID: "AIDAALICE", UniqueID: "AIDAALICE", Name: "alice", AccessKey: key}}, nil
+}
+
+func (p *people) Policies(_ store.View, who *identity.Principal) (api.PolicySets, error) {
+	if who.Kind != identity.User {
+		return api.PolicySets{}, nil
+	}
+	return api.PolicySets{Identity: []api.NamedPolicy{{Name: "inline policy P of user alice", Owner: account, Text: p.policy}}}, nil
+}
+
+type thing struct{ Name string }
+
+var things = store.Table[thing]{Kind: "thing"}
+
+type house struct {
+	t     *testing.T
+	gate  *Gate
+	store *sqlite.Store
+	who   *people
+	path  *api.Path
+	log   *strings.Builder
+	acted int
+}
+
+func open(t *testing.T, change func(*Config)) *house {
+	t.Helper()
+	st, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "l.db"), world.Real{}.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	h := &house{t: t, store: st, who: &people{`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`}, log: &strings.Builder{}}
+	c := Config{Registry: wire.Open(), Store: st, World: world.Real{}, Directory: h.who, Partition: "aws", Region: "us-east-1", Account: account,
+		Log: slog.New(slog.NewJSONHandler(h.log, nil)),
+		Path: func(_ store.View, _ *api.Origin, service string) (*api.Path, *fault.Fault) {
+			if h.path == nil {
+				return nil, fault.Of(fault.Unavailable, "no endpoint leads to %s", service)
+			}
+			return h.path, nil
+		},
+		Rows: append(api.Rows("ec2",
+			api.Op[ec2.CreateVpcRequest, ec2.CreateVpcResult]{Name: "CreateVpc", Honours: []string{"CidrBlock", "TagSpecifications.*"},
+				Questions: func(c *api.Call, _ store.View, _ *ec2.CreateVpcRequest) ([]api.Question, error) {
+					return []api.Question{{Action: "ec2:CreateVpc", Resource: c.ARN("ec2", "vpc/*")}}, nil
+				},
+				Act: func(c *api.Call, tx store.Tx, in *ec2.CreateVpcRequest) (*ec2.CreateVpcResult, error) {
+					h.acted++
+					id := "vpc-1"
+					c.Touch(c.ARN("ec2", "vpc/"+id))
+					if *in.CidrBlock == "10.9.0.0/16" {
+						panic("a row that breaks")
+					}
+					return &ec2.CreateVpcResult{Vpc: &ec2.Vpc{VpcId: &id}}, things.Create(tx, c.Scope(), id, &thing{id})
+				}},
+			api.Op[ec2.DescribeVpcsRequest, ec2.DescribeVpcsResult]{Name: "DescribeVpcs",
+				Questions: func(c *api.Call, _ store.View, _ *ec2.DescribeVpcsRequest) ([]api.Question, error) {
+					return []api.Question{{Action: "ec2:DescribeVpcs", Resource: "*"}}, nil
+				},
+				View: func(c *api.Call, v store.View, _ *ec2.DescribeVpcsRequest) (*ec2.DescribeVpcsResult, error) {
+					return &ec2.DescribeVpcsResult{Vpcs: []ec2.Vpc{}}, nil
+				}},
+		), api.Rows("s3", api.Op[s3.GetObjectRequest, s3.GetObjectOutput]{Name: "GetObject", Anonymous: true, ReadOnly: true, Honours: []string{"Bucket", "Key"},
+			Questions: func(c *api.Call, _ store.View, in *s3.GetObjectRequest) ([]api.Question, error) {
+				return []api.Question{{Action: "s3:GetObject", Resource: "arn:aws:s3:::" + *in.Bucket + "/" + *in.Key, Owner: account,
+					Policy: &api.ResourcePolicy{Kind: "bucket", Name: "bucket policy", Text: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::open/*"}]}`}}}, nil
+			},
+			Stream: func(_ context.Context, c *api.Call, in *s3.GetObjectRequest) (*s3.GetObjectOutput, error) {
+				return &s3.GetObjectOutput{Body: io.NopCloser(strings.NewReader("bytes of " + *in.Bucket))}, nil
+			}})...),
+	}
+	if change != nil {
+		change(&c)
+	}
+	if h.gate, err = New(c); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+var outside = api.Origin{Door: api.Public, Peer: netip.MustParseAddrPort("127.0.0.1:50000"), Loopback: true}
+var inside = api.Origin{Door: api.InVPC, Peer: netip.MustParseAddrPort("10.0.0.5:50000"), Account: account, Region: "us-east-1", VPC: "vpc-1", Interface: "eni-1"}
+
+func (h *house) send(o api.Origin, req *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.gate.ServeHTTP(w, req.WithContext(WithOrigin(req.Context(), &o)))
+	return w
+}
+
+func sign(req *http.Request, service, body, secret string) *http.Request {
+	r := &sigv4.Request{Method: req.Method, Path: req.URL.EscapedPath(), RawQuery: req.URL.RawQuery, Host: req.Host, Header: req.Header}
+	sigv4.Sign(r, sigv4.Credentials{AccessKey: "AKIAALICE", Secret: secret}, "us-east-1", service, sigv4.Hash([]byte(body)), time.Now())
+	return req
+}
+
+func form(action string, more url.Values) *http.Request {
+	v := url.Values{"Action": {action}, "Version": {"2016-11-15"}}
+	for k, x := range more {
+		v[k] = x
+	}
+	body := v.Encode()
+	req := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:4566/", strings.NewReader(body))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return sign(req, "ec2", body, "secret")
+}
+
+func get(host, path string, signed bool) *http.Request {
+	req := httptest.NewRequest(http.MethodGet, "http://"+host+path, nil)
+	if signed {
+		sign(req, "s3", "", "secret")
+	}
+	return req
+}
+
+func (h *house) events() []trail.Event {
+	h.t.Helper()
+	var out []trail.Event
+	if err := h.store.View(h.t.Context(), func(v store.View) (err error) { out, err = v.Trail(store.TrailQuery{}); return err }); err != nil {
+		h.t.Fatal(err)
+	}
+	return out
+}
+
+func TestActIsRecordedWithItsResult(t *testing.T) {
+	h := open(t, nil)
+	w := h.send(outside, form("CreateVpc", url.Values{"CidrBlock": {"10.0.0.0/16"}}))
+	if w.Code != 200 || !strings.Contains(w.Body.String(), "<vpcId>vpc-1</vpcId>") {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	ev := h.events()
+	if len(ev) != 1 || ev[0].Name != "CreateVpc" || ev[0].SourceIP != "127.0.0.1" || ev[0].RequestID != w.Header().Get("x-amzn-RequestId") ||
+		!strings.Contains(string(ev[0].Response), "vpc-1") || !strings.Contains(string(ev[0].Request), "10.0.0.0/16") || len(ev[0].Resources) != 1 {
+		t.Fatalf("%+v", ev)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for name, c := range map[string]struct {
+		policy string
+		req    *http.Request
+		status int
+		code   string
+		events int
+	}{
+		"no policy allows":        {`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`, form("CreateVpc", url.Values{"CidrBlock": {"10.0.0.0/16"}}), 403, "UnauthorizedOperation", 1},
+		"member not honoured":     {"", form("CreateVpc", url.Values{"CidrBlock": {"10.0.0.0/16"}, "InstanceTenancy": {"dedicated"}}), 400, "UnsupportedOperation", 1},
+		"dry run":                 {"", form("CreateVpc", url.Values{"CidrBlock": {"10.0.0.0/16"}, "DryRun": {"true"}}), 412, "DryRunOperation", 1},
+		"known but not built":     {"", form("DescribeSubnets", nil), 501, "NotImplemented", 1},
+		"unknown action":          {"", form("MakeCoffee", nil), 400, "InvalidAction", 0},
+		"wrong secret":            {"", sign(form("DescribeVpcs", nil), "ec2", "Action=DescribeVpcs&Version=2016-11-15", "other"), 401, "AuthFailure", 0},
+		"unsigned":                {"", unsigned(form("DescribeVpcs", nil)), 403, "MissingAuthenticationToken", 0},
+		"scope of another kind":   {"", sign(form("DescribeVpcs", nil), "iam", "Action=DescribeVpcs&Version=2016-11-15", "secret"), 0, "", -1},
+		"a row that panics":       {"", form("CreateVpc", url.Values{"CidrBlock": {"10.9.0.0/16"}}), 500, "InternalError", 0},
+		"policy does not compile": {`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*"`, form("DescribeVpcs", nil), 500, "InternalError", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t, nil)
+			if c.policy != "" {
+				h.who.policy = c.policy
+			}
+			w := h.send(outside, c.req)
+			if c.status == 0 { // any refusal will do
+				if w.Code < 400 {
+					t.Fatalf("%d %s", w.Code, w.Body)
+				}
+				return
+			}
+			if w.Code != c.status || !strings.Contains(w.Body.String(), "<Code>"+c.code+"</Code>") {
+				t.Fatalf("%d %s", w.Code, w.Body)
+			}
+			ev := h.events()
+			if len(ev) != c.events {
+				t.Fatalf("%d events, want %d: %+v", len(ev), c.events, ev)
+			}
+			if c.events == 1 && ev[0].ErrorCode != "Client."+c.code && c.status != 500 {
+				t.Errorf("the event says %q", ev[0].ErrorCode)
+			}
+			if err := h.store.View(t.Context(), func(v store.View) error {
+				_, err := things.Get(v, store.Scope{Partition: "aws", Account: account, Region: "us-east-1"}, "vpc-1")
+				return err
+			}); err == nil {
+				t.Error("a refused call left something behind")
+			}
+		})
+	}
+}
+
+func unsigned(r *http.Request) *http.Request { r.Header.Del("Authorization"); return r }
+
+func TestRefusalKeepsItsExplanation(t *testing.T) {
+	h := open(t, nil)
+	h.who.policy = `{"Version":"2012-10-17","Statement":[{"Sid":"OnlyThere","Effect":"Allow","Action":"ec2:*","Resource":"*","Condition":{"StringEquals":{"aws:RequestedRegion":"eu-west-1"}}}]}`
+	w := h.send(outside, form("DescribeVpcs", nil))
+	ev := h.events()
+	if w.Code != 403 || len(ev) != 1 {
+		t.Fatalf("%d %s %v", w.Code, w.Body, ev)
+	}
+	var ex Explained
+	if err := json.Unmarshal(ev[0].Explanation, &ex); err != nil {
+		t.Fatal(err)
+	}
+	if s := string(ex.Reasons); !strings.Contains(s, "OnlyThere") || !strings.Contains(s, "eu-west-1") || !strings.Contains(s, "us-east-1") {
+		t.Errorf("the explanation lacks the near miss: %s", s)
+	}
+}
+
+// The keys of a path through a VPC and of one from outside exclude each other (IAM User Guide, aws:SourceIp, aws:SourceVpce).
+func TestPathKeys(t *testing.T) {
+	cond := func(op, key, value string) string {
+		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"` + op + `":{"` + key + `":"` + value + `"}}}]}`
+	}
+	for _, c := range []struct {
+		policy string
+		origin api.Origin
+		path   *api.Path
+		want   int
+	}{
+		{cond("StringEquals", "aws:SourceVpce", "vpce-1"), inside, &api.Path{Endpoint: "vpce-1", Gateway: true}, 200},
+		{cond("StringEquals", "aws:SourceVpc", "vpc-1"), inside, &api.Path{Endpoint: "vpce-1", Gateway: true}, 200},
+		{cond("IpAddress", "aws:VpcSourceIp", "10.0.0.0/24"), inside, &api.Path{Endpoint: "vpce-1", Gateway: true}, 200},
+		{cond("Null", "aws:SourceIp", "true"), inside, &api.Path{Endpoint: "vpce-1", Gateway: true}, 200},
+		{cond("Null", "aws:SourceVpce", "true"), inside, &api.Path{Endpoint: "vpce-1", Gateway: true}, 403},
+		{cond("IpAddress", "aws:SourceIp", "127.0.0.0/8"), outside, nil, 200},
+		{cond("StringEquals", "aws:SourceVpce", "vpce-1"), outside, nil, 403},
+		{cond("Null", "aws:VpcSourceIp", "true"), outside, nil, 200},
+		// The endpoint's policy filters and never grants; a policy of nothing but Deny blocks everything.
+		{cond("Null", "aws:SourceIp", "true"), inside, &api.Path{Endpoint: "vpce-1", Gateway: true, PolicyText: `{"Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::other/*"}]}`}, 403},
+		{cond("Null", "aws:SourceIp", "true"), inside, nil, 503}, // no endpoint carries it any more
+	} {
+		h := open(t, nil)
+		h.who.policy, h.path = c.policy, c.path
+		if w := h.send(c.origin, get("closed.s3.us-east-1.amazonaws.com", "/k", true)); w.Code != c.want {
+			t.Errorf("%s from door %d: %d, want %d: %s", c.policy, c.origin.Door, w.Code, c.want, w.Body)
+		}
+	}
+}
+
+func TestDoorsInsideLeadToS3Alone(t *testing.T) {
+	h := open(t, nil)
+	h.path = &api.Path{Endpoint: "vpce-1", Gateway: true}
+	for _, d := range []api.Door{api.InVPC, api.Service} {
+		o := inside
+		o.Door = d
+		if w := h.send(o, form("DescribeVpcs", nil)); w.Code == 200 {
+			t.Errorf("door %d leads to EC2", d)
+		}
+	}
+}
+
+// The seeds' endpoint policies deny Amazon Linux's repositories, which are buckets reached by names of their own.
+func TestPackageRepositories(t *testing.T) {
+	h := open(t, nil)
+	h.path = &api.Path{Endpoint: "vpce-1", Gateway: true, PolicyText: `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"},
+	 {"Sid":"AmazonLinuxAMIRepositoryAccess","Principal":"*","Action":["s3:GetObject"],"Effect":"Deny","Resource":["arn:aws:s3:::packages.*.amazonaws.com/*","arn:aws:s3:::repo.*.amazonaws.com/*"]},
+	 {"Sid":"AmazonLinux2AMIRepositoryAccess","Principal":"*","Action":["s3:GetObject"],"Effect":"Deny","Resource":["arn:aws:s3:::amazonlinux.*.amazonaws.com/*"]}]}`}
+	for _, host := range []string{"packages.us-east-1.amazonaws.com", "repo.us-east-1.amazonaws.com", "amazonlinux.us-east-1.amazonaws.com"} {
+		w := h.send(inside, get(host, "/2/core/latest/x86_64/mirror.list", true))
+		ev := h.events()
+		if w.Code != 403 || len(ev) == 0 || !strings.Contains(string(ev[len(ev)-1].Explanation), "RepositoryAccess") {
+			t.Errorf("%s: %d %s", host, w.Code, w.Body)
+		}
+	}
+	if w := h.send(inside, get("mine.s3.us-east-1.amazonaws.com", "/k", true)); w.Code != 200 {
+		t.Errorf("another bucket: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestAnonymous(t *testing.T) {
+	h := open(t, nil)
+	if w := h.send(outside, get("127.0.0.1:4566", "/open/k", false)); w.Code != 200 || w.Body.String() != "bytes of open" {
+		t.Errorf("an open bucket: %d %s", w.Code, w.Body)
+	}
+	if n := len(h.events()); n != 1 {
+		t.Errorf("%d events for an allowed anonymous call, want 1", n)
+	}
+	if w := h.send(outside, get("127.0.0.1:4566", "/closed/k", false)); w.Code != 403 {
+		t.Errorf("a closed bucket: %d %s", w.Code, w.Body)
+	}
+	if n := len(h.events()); n != 1 {
+		t.Errorf("a refused stranger was recorded")
+	}
+}
+
+func TestDevTakesStrangersOnLoopbackAlone(t *testing.T) {
+	h := open(t, func(c *Config) { c.Dev = true })
+	req := func() *http.Request {
+		r := get("127.0.0.1:4566", "/closed/k", false)
+		s := &sigv4.Request{Method: r.Method, Path: r.URL.EscapedPath(), Host: r.Host, Header: r.Header}
+		sigv4.Sign(s, sigv4.Credentials{AccessKey: "test", Secret: "test"}, "us-east-1", "s3", sigv4.Hash(nil), time.Now())
+		return r
+	}
+	if w := h.send(outside, req()); w.Code != 200 {
+		t.Errorf("loopback: %d %s", w.Code, w.Body)
+	}
+	far := outside
+	far.Loopback = false
+	if w := h.send(far, req()); w.Code != 403 {
+		t.Errorf("elsewhere: %d", w.Code)
+	}
+	h.path = &api.Path{Endpoint: "vpce-1", Gateway: true}
+	if w := h.send(inside, req()); w.Code != 403 {
+		t.Errorf("inside a VPC: %d", w.Code)
+	}
+	if w := h.send(outside, sign(get("127.0.0.1:4566", "/closed/k", false), "s3", "", "wrong")); w.Code != 403 {
+		t.Errorf("an issued key with a wrong secret: %d", w.Code)
+	}
+}
+
+func TestFloodIsTurnedAway(t *testing.T) {
+	h := open(t, func(c *Config) { c.World = still{} })
+	var last *httptest.ResponseRecorder
+	for range maxFailures + 1 {
+		last = h.send(outside, sign(get("127.0.0.1:4566", "/closed/k", false), "s3", "", "wrong"))
+	}
+	if last.Code != 503 {
+		t.Errorf("failure %d of one second got %d %s", maxFailures+1, last.Code, last.Body)
+	}
+	other := outside
+	other.Peer = netip.MustParseAddrPort("192.0.2.1:1")
+	if w := h.send(other, get("127.0.0.1:4566", "/open/k", false)); w.Code != 200 {
+		t.Errorf("another address is turned away too: %d", w.Code)
+	}
+}
+
+// still is a world in which no time passes.
+type still struct{ world.Real }
+
+var moment = time.Now().UTC()
+
+func (still) Now() time.Time { return moment }
+
+func TestLogHoldsNoSecrets(t *testing.T) {
+	h := open(t, nil)
+	req := form("CreateVpc", url.Values{"CidrBlock": {"10.0.0.0/16"}})
+	auth := req.Header.Get("Authorization")
+	h.send(outside, req)
+	h.send(outside, get("127.0.0.1:4566", "/open/k?X-Amz-Signature=cafe", false))
+	for _, s := range []string{auth, auth[strings.Index(auth, "Signature="):], "X-Amz-Signature", "cafe"} {
+		if strings.Contains(h.log.String(), s) {
+			t.Errorf("the log holds %q", s)
+		}
+	}
+	if !strings.Contains(h.log.String(), `"operation":"CreateVpc"`) {
+		t.Error("the log lacks the call")
+	}
+}
