@@ -37,7 +37,13 @@ func (s *doors) Open(ctx context.Context, network string, l fabric.Listener, who
 			return nil, err
 		}
 		go func() {
-			err := dns.Zone{Region: s.d.cfg.Region, S3: vpc.S3Addr}.ServePacket(pc, func(a netip.Addr) bool { return who(a) != nil })
+			err := dns.ServePacket(pc, func(a netip.Addr) (dns.Zone, bool) {
+				o := who(a)
+				if o == nil {
+					return dns.Zone{}, false
+				}
+				return dns.Zone{Region: o.Region, S3: vpc.S3Addr}, true
+			})
 			if err != nil {
 				s.d.log.Error("a resolver ended", "network", network, "error", err)
 			}

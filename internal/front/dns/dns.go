@@ -97,8 +97,9 @@ func pack(h dnsmessage.Header, q *dnsmessage.Question, a *dnsmessage.AResource) 
 	return out
 }
 
-// ServePacket answers UDP until c is closed. known says whether anybody sits on an address; others get no answer.
-func (z Zone) ServePacket(c net.PacketConn, known func(netip.Addr) bool) error {
+// ServePacket answers UDP until c is closed. zone says what the asker's resolver knows; an address that nobody sits on gets
+// no answer.
+func ServePacket(c net.PacketConn, zone func(netip.Addr) (Zone, bool)) error {
 	buf := make([]byte, 4096)
 	for {
 		n, from, err := c.ReadFrom(buf)
@@ -108,7 +109,12 @@ func (z Zone) ServePacket(c net.PacketConn, known func(netip.Addr) bool) error {
 		if err != nil {
 			return err
 		}
-		if ap, perr := netip.ParseAddrPort(from.String()); perr != nil || !known(ap.Addr().Unmap()) {
+		ap, err := netip.ParseAddrPort(from.String())
+		if err != nil {
+			continue
+		}
+		z, ok := zone(ap.Addr().Unmap())
+		if !ok {
 			continue
 		}
 		if out := z.Answer(buf[:n]); out != nil {

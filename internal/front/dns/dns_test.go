@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"net"
 	"net/netip"
 	"testing"
 
@@ -74,4 +75,44 @@ func FuzzAnswer(f *testing.F) {
 			t.Fatalf("an answer that cannot be read: %x", out)
 		}
 	})
+}
+
+func TestServePacketAnswersByAsker(t *testing.T) {
+	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := make(chan bool, 1)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- ServePacket(pc, func(netip.Addr) (Zone, bool) { k := <-known; return zone, k })
+	}()
+	c, err := net.Dial("udp", pc.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	q := dnsmessage.Message{Header: dnsmessage.Header{ID: 1}, Questions: []dnsmessage.Question{{Name: dnsmessage.MustNewName("s3.eu-west-1.amazonaws.com."), Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET}}}
+	b, err := q.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []bool{false, true} { // nobody's question first: only the second is answered
+		known <- k
+		if _, err := c.Write(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	buf := make([]byte, 512)
+	n, err := c.Read(buf)
+	var m dnsmessage.Message
+	if err != nil || m.Unpack(buf[:n]) != nil || len(m.Answers) != 1 {
+		t.Fatalf("%v %v", m, err)
+	}
+	if err := pc.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("ended with %v", err)
+	}
 }
