@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -204,5 +205,33 @@ func TestComingAndGoing(t *testing.T) {
 	}
 	if s, err := f.Status(within10s(t)); err != nil || len(s) != 0 {
 		t.Errorf("status %v, %v", s, err)
+	}
+}
+
+// The program may lie where the fabric's user can't walk to.
+func TestProgramOutOfReach(t *testing.T) {
+	start(t).Close() // or skip
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "closed")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "program")
+	if err := os.WriteFile(path, self, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Start(Config{Program: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := os.Remove(path); err != nil { // nor need it stay
+		t.Fatal(err)
+	}
+	if out, err := run(t, f, "", "hello"); out != "H" || err != nil {
+		t.Fatalf("got %q, %v", out, err)
 	}
 }

@@ -207,6 +207,9 @@ func program(path string) (int, error) {
 	}
 	const mfdExec = 0x10 // MFD_EXEC, since 6.3; older kernels make every memfd executable and refuse the flag
 	fd, err := unix.MemfdCreate("cloister", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|mfdExec)
+	if errors.Is(err, unix.EACCES) { // vm.memfd_noexec=2: the file itself, if all on its way may read it
+		return unix.FcntlInt(src.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	}
 	if errors.Is(err, unix.EINVAL) {
 		fd, err = unix.MemfdCreate("cloister", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/signal"
 	"runtime"
 	"sort"
 	"strings"
@@ -40,6 +41,16 @@ func Main() {
 	case "hang":
 		fmt.Println("up")
 		_, _ = io.Copy(io.Discard, os.Stdin)
+	case "await": // a request to stop
+		told := make(chan os.Signal, 1)
+		signal.Notify(told, unix.SIGTERM)
+		fmt.Println("up")
+		<-told
+		fmt.Println("told")
+	case "surroundings":
+		host, _ := os.Hostname()
+		resolv, _ := os.ReadFile("/etc/resolv.conf")
+		fmt.Printf("%s\n%s\n%s\n", host, os.Getenv("COLOUR"), strings.SplitN(string(resolv), "\n", 2)[0])
 	case "drain":
 		_, _ = io.Copy(io.Discard, os.Stdin)
 	case "eat": // until a limit ends it
@@ -72,7 +83,7 @@ type Report struct {
 	Effective, Permitted, Inheritable uint64
 	Bounding                          uint64
 	NoNewPrivs, Seccomp, Securebits   int
-	Pid, Uid                          int
+	Pid, UID                          int
 	Descriptors                       []int
 	Calls                             map[string]string // system call -> error
 	Sockets                           map[string]string // kind -> error
@@ -127,7 +138,7 @@ func look() Report {
 	r.NoNewPrivs, _ = unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)
 	r.Seccomp, _ = unix.PrctlRetInt(unix.PR_GET_SECCOMP, 0, 0, 0, 0)
 	r.Securebits, _ = unix.PrctlRetInt(unix.PR_GET_SECUREBITS, 0, 0, 0, 0)
-	r.Pid, r.Uid = os.Getpid(), os.Getuid()
+	r.Pid, r.UID = os.Getpid(), os.Getuid()
 	r.calls()
 	r.sockets()
 	for _, p := range []string{"/x", "/etc/x", "/dev/x", "/etc/hosts", "/tmp/x"} {

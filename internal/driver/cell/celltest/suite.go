@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -98,6 +99,16 @@ func Run(t *testing.T, open func(*testing.T) Harness) {
 		}
 	})
 	t.Run("kill", func(t *testing.T) { kill(t, h) })
+	t.Run("stop", func(t *testing.T) { stop(t, h) })
+	t.Run("surroundings", func(t *testing.T) {
+		out := output(t, h, cell.Spec{Name: "box", Argv: []string{arg0, "surroundings"}, Env: []string{"COLOUR=red"}, Nameserver: h.Resolver})
+		if want := "box\nred\nnameserver " + h.Resolver.String() + "\n"; out != want {
+			t.Errorf("got %q, want %q", out, want)
+		}
+		if out := output(t, h, cell.Spec{Argv: []string{arg0, "surroundings"}}); strings.Contains(out, "red") || strings.Contains(out, "nameserver") {
+			t.Errorf("what wasn't given is there: %q", out)
+		}
+	})
 	t.Run("memory", func(t *testing.T) {
 		out, err := try(t, h, cell.Spec{Argv: []string{arg0, "eat"}, Memory: 128 << 20})
 		if err == nil {
@@ -189,6 +200,33 @@ func report(t *testing.T, h Harness, s cell.Spec) Report {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return r
+}
+
+// stop: a process that listens is told, though it is the first in its namespace.
+func stop(t *testing.T, h Harness) {
+	out, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	p, err := h.Sandbox.Start(soon(t), cell.Spec{Argv: []string{arg0, "await"}, Stdout: w})
+	w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(out, make([]byte, 3)); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(out)
+	if err != nil || string(b) != "told\n" {
+		t.Errorf("%q, %v", b, err)
+	}
+	if err := p.Wait(soon(t)); err != nil {
+		t.Error(err)
+	}
 }
 
 func kill(t *testing.T, h Harness) {
