@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -188,7 +189,7 @@ func (d *Daemon) server(origin func(net.Conn) *api.Origin) *http.Server {
 			_, o.TLS = c.(*tls.Conn)
 			return gate.WithOrigin(ctx, o)
 		},
-		ErrorLog: nil,
+		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug), // strangers' broken handshakes are no errors of ours
 	}
 }
 

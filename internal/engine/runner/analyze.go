@@ -70,7 +70,7 @@ func (w *walk) judged(ctx context.Context, f *job.Failure) error {
 	w.noted(ctx, f.RequestID)
 	out := &failed{code: f.Code, message: f.Message}
 	if f.RequestID == "" { // else the request's own event says more
-		out.because(job.Reason{Layer: f.Cause, Text: "the agent could not " + f.Stage + ": " + f.Detail})
+		out = out.because(job.Reason{Layer: f.Cause, Text: "the agent could not " + f.Stage + ": " + f.Detail})
 	}
 	if (f.Cause == "unreachable" || f.Cause == "unresolved") && w.job.Network != nil {
 		var snap vpc.Snapshot
@@ -81,7 +81,7 @@ func (w *walk) judged(ctx context.Context, f *job.Failure) error {
 		if err != nil {
 			return err
 		}
-		out.because(reach.Explain(snap, w.port, "s3")...)
+		out = out.because(reach.Explain(snap, w.port, "s3")...)
 	}
 	return out
 }

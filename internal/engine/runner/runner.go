@@ -155,6 +155,7 @@ func (r *Runner) take(ctx context.Context, cancel context.CancelFunc, it store.I
 		return
 	}
 	w := &walk{Runner: r, key: it, log: r.Log.With("job", it.Value.ARN)}
+	defer r.Network.CloseSegment("job-" + it.ID) // also when the ledger forgot the job (reset)
 	if err := w.run(ctx); err != nil && ctx.Err() == nil {
 		// The ledger itself failed: the job stays live and the next sweep takes it up.
 		w.log.Error("cannot carry on a job", "error", err)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"time"
 
 	"cloister/internal/api"
 	"cloister/internal/core/fault"
@@ -151,7 +152,14 @@ func (g *Gate) stranger(key string) api.Credential {
 		ARN: "arn:" + g.Partition + ":iam::" + account + ":root", ID: account, AccessKey: printable(key, 32), Unverified: true}}
 }
 
+// bodyLimit is how long a client may take to send a body that is buffered.
+const bodyLimit = 30 * time.Second
+
 func read(w http.ResponseWriter, req *http.Request) ([]byte, *fault.Fault) {
+	rc := http.NewResponseController(w)
+	if rc.SetReadDeadline(time.Now().Add(bodyLimit)) == nil { // a test's recorder has no connection
+		defer func() { _ = rc.SetReadDeadline(time.Time{}) }()
+	}
 	b, err := io.ReadAll(http.MaxBytesReader(w, req.Body, wire.MaxBody))
 	var long *http.MaxBytesError
 	switch {

@@ -116,6 +116,9 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		}
 	}()
 	if f := p.walk(req.Context()); f != nil {
+		if c := p.call.Caller; c == nil || c.Kind == identity.Anonymous {
+			g.limit.failed(whence(o), p.call.Time)
+		}
 		p.refuse(f)
 	}
 }
