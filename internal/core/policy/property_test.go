@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -170,7 +171,8 @@ func FuzzParse(f *testing.F) {
 		for k := Identity; k <= Endpoint; k++ {
 			d, err := Parse(b, k)
 			if err != nil {
-				if se, ok := err.(*SyntaxError); !ok || se.Code == "" || se.Message == "" || se.Offset < 0 || se.Offset > len(b) {
+				var se *SyntaxError
+				if !errors.As(err, &se) || se.Code == "" || se.Message == "" || se.Offset < 0 || se.Offset > len(b) {
 					t.Fatalf("%#v", err)
 				}
 				continue

@@ -108,7 +108,7 @@ func TestBody(t *testing.T) {
 				if !errors.As(err, &f) || code(f) != c.code {
 					t.Errorf("%v, want %q", err, c.code)
 				}
-				if _, again := b.Read(make([]byte, 1)); again != err {
+				if _, again := b.Read(make([]byte, 1)); !errors.Is(again, err) {
 					t.Errorf("a second read gives %v", again)
 				}
 			}

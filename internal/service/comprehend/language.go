@@ -50,7 +50,7 @@ func languageRows() []api.Rower {
 			View: func(c *api.Call, v store.View, in *shape.ListDominantLanguageDetectionJobsRequest) (*shape.ListDominantLanguageDetectionJobsResponse, error) {
 				var f filter
 				if x := in.Filter; x != nil {
-					f = filter{x.JobName, (*string)(x.JobStatus), x.SubmitTimeBefore, x.SubmitTimeAfter}
+					f = filter{x.JobName, x.JobStatus, x.SubmitTimeBefore, x.SubmitTimeAfter}
 				}
 				js, next, err := k.list(c, v, f, in.NextToken, in.MaxResults)
 				if err != nil {

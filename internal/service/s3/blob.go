@@ -229,10 +229,10 @@ func (r *stream) Read(p []byte) (int, error) {
 		}
 		n, err := r.cur.Read(p[:min(int64(len(p)), at.n)])
 		at.n -= int64(n)
-		if err == io.EOF && at.n > 0 {
+		if errors.Is(err, io.EOF) && at.n > 0 {
 			return n, io.ErrUnexpectedEOF // the blob is shorter than its row says
 		}
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return n, err
 		}
 		if at.n == 0 {

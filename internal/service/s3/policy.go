@@ -44,7 +44,7 @@ func refused(err error) error {
 	f := malformed(se.Message)
 	f.Cause = err
 	if se.Hint != "" {
-		f.Field("Detail", se.Hint+" (line "+strconv.Itoa(se.Line)+", column "+strconv.Itoa(se.Column)+")")
+		f = f.Field("Detail", se.Hint+" (line "+strconv.Itoa(se.Line)+", column "+strconv.Itoa(se.Column)+")")
 	}
 	return f
 }

@@ -1,7 +1,6 @@
 package language
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,7 +90,7 @@ func quality(t *testing.T, dir string) {
 	}
 	for i, b := range bins {
 		if b.n > 0 {
-			t.Log(fmt.Sprintf("score %.1f-%.1f: n %d, mean %.3f, right %.3f", float64(i)/10, float64(i+1)/10, b.n, b.sum/float64(b.n), float64(b.right)/float64(b.n)))
+			t.Logf("score %.1f-%.1f: n %d, mean %.3f, right %.3f", float64(i)/10, float64(i+1)/10, b.n, b.sum/float64(b.n), float64(b.right)/float64(b.n))
 		}
 	}
 }

@@ -258,7 +258,7 @@ func errorIn(b []byte, res *http.Response, only bool) error {
 	}
 	bad := xml.Unmarshal(b, &e)
 	if only && (bad != nil || e.XMLName.Local != "Error") {
-		return nil
+		return nil //nolint:nilerr // an answer that is no error document is an answer
 	}
 	out := &Error{Status: res.StatusCode, Code: e.Code, Message: e.Message, RequestID: e.RequestId}
 	if out.RequestID == "" {
