@@ -1,6 +1,7 @@
 package kernel_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -9,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"cloister/internal/core/fabric"
 	"cloister/internal/core/reach"
@@ -33,7 +36,7 @@ func TestModelIsKernel(t *testing.T) {
 	f := open(t, linux.Config{})
 	seen := map[string]int{}
 	for i := range networks {
-		g := &guess{Rand: rnd, drawing: randomVPC(rnd, fmt.Sprintf("vpc-%d", i))}
+		g := &guess{Rand: rnd, f: f, drawing: randomVPC(rnd, fmt.Sprintf("vpc-%d", i))}
 		for change := range 2 { // the second is a change of the first, under the eyes of the same processes
 			if change > 0 {
 				g.change()
@@ -70,6 +73,7 @@ func TestModelIsKernel(t *testing.T) {
 type guess struct {
 	*rand.Rand
 	*drawing
+	f       *linux.Fabric
 	probers map[string]*prober
 }
 
@@ -208,7 +212,9 @@ func (g *guess) flow(d fabric.Desired) reach.Flow {
 	self := pick(g.Rand, d.Ports...)
 	fl := reach.Flow{From: self.ID, Proto: pick(g.Rand, vpc.TCP, vpc.TCP, vpc.UDP, vpc.ICMP), Type: 8}
 	base := d.CIDRs[0].Addr().As4()
-	switch g.IntN(10) {
+	switch g.IntN(11) {
+	case 10: // the daemon, from inside the network
+		return reach.Flow{Dst: self.Addrs[0], Proto: vpc.TCP, Port: pick[uint16](g.Rand, 80, 5432, 8080, 9999)}
 	case 0:
 		fl.Dst = netip.AddrFrom4([4]byte{198, 51, 100, byte(pick(g.Rand, 10, 77, 200))})
 	case 1: // what a job asks for
@@ -233,6 +239,9 @@ func (g *guess) flow(d fabric.Desired) reach.Flow {
 
 func (g *guess) sendFlow(fl reach.Flow) chan string {
 	to, p := netip.AddrPortFrom(fl.Dst, fl.Port).String(), g.probers[fl.From]
+	if p == nil {
+		return g.dialIn(fl)
+	}
 	switch fl.Proto {
 	case vpc.TCP:
 		return p.send("dial", to)
@@ -240,6 +249,26 @@ func (g *guess) sendFlow(fl reach.Flow) chan string {
 		return p.send("ask", to)
 	}
 	return p.send("ping", fl.Dst.String())
+}
+
+// dialIn is a connection that the daemon makes.
+func (g *guess) dialIn(fl reach.Flow) chan string {
+	ch := make(chan string, 1)
+	go func() {
+		c, err := g.f.DialPort(context.Background(), g.s.VPC.ID, netip.AddrPortFrom(fl.Dst, fl.Port), patience)
+		switch {
+		case err == nil:
+			c.Close()
+			ch <- "open"
+		case strings.Contains(err.Error(), unix.ECONNREFUSED.Error()):
+			ch <- "refused"
+		case strings.Contains(err.Error(), unix.ETIMEDOUT.Error()):
+			ch <- "dropped"
+		default:
+			ch <- "error " + err.Error()
+		}
+	}()
+	return ch
 }
 
 // compare sends flows, all at once, and holds each outcome to the model's.

@@ -161,7 +161,7 @@ func (n *network) abort(addrs []netip.Addr) error {
 	return within(n.ns, func() error {
 		all, err := netlink.SocketDiagTCP(unix.AF_INET)
 		if err != nil {
-			if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP) {
+			if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EPROTONOSUPPORT) {
 				return nil
 			}
 			return fmt.Errorf("cannot list connections: %w", err)
