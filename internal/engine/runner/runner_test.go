@@ -1,0 +1,422 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"cloister/internal/api"
+	"cloister/internal/core/fault"
+	"cloister/internal/core/job"
+	"cloister/internal/core/vpc"
+	"cloister/internal/driver/sqlite"
+	"cloister/internal/shape/ec2"
+	"cloister/internal/shape/sts"
+	"cloister/internal/store"
+	"cloister/internal/store/rows"
+	"cloister/internal/world"
+)
+
+var scope = store.Scope{Partition: "aws", Account: "111122223333", Region: "us-east-1"}
+
+// cloud answers the calls of a job over the real tables, and refuses those that it is told to.
+type cloud struct {
+	t      *testing.T
+	store  store.Store
+	mu     sync.Mutex
+	refuse map[string]bool
+	asked  []string
+	free   int64
+	vpcOf  map[string]string // group -> VPC, subnet -> VPC
+	tenant string
+}
+
+func p[T any](v T) *T { return &v }
+
+func (c *cloud) Invoke(ctx context.Context, as api.As, service, op string, in any) (any, string, error) {
+	c.mu.Lock()
+	c.asked = append(c.asked, op)
+	no := c.refuse[op]
+	c.mu.Unlock()
+	if as.SourceARN == "" || op != "AssumeRole" && as.AccessKey == "" {
+		c.t.Errorf("%s is asked without saying for whom: %+v", op, as)
+	}
+	if no {
+		return nil, "req-" + op, fault.Of(fault.AccessDenied, "no")
+	}
+	switch x := in.(type) {
+	case *sts.AssumeRoleRequest:
+		return &sts.AssumeRoleResponse{Credentials: &sts.Credentials{AccessKeyId: p("ASIA1"), SecretAccessKey: p("s"), SessionToken: p("t")}}, "r", nil
+	case *ec2.DescribeSubnetsRequest:
+		out := &ec2.DescribeSubnetsResult{}
+		for _, id := range x.SubnetIds {
+			v, ok := c.vpcOf[id]
+			if !ok {
+				return nil, "r", fault.New("InvalidSubnetID.NotFound", "The subnet ID '%s' does not exist", id)
+			}
+			out.Subnets = append(out.Subnets, ec2.Subnet{SubnetId: p(id), VpcId: p(v), AvailableIpAddressCount: p(c.free)})
+		}
+		return out, "r", nil
+	case *ec2.DescribeSecurityGroupsRequest:
+		out := &ec2.DescribeSecurityGroupsResult{}
+		for _, id := range x.GroupIds {
+			out.SecurityGroups = append(out.SecurityGroups, ec2.SecurityGroup{GroupId: p(id), VpcId: p(c.vpcOf[id])})
+		}
+		return out, "r", nil
+	case *ec2.DescribeVpcsRequest:
+		return &ec2.DescribeVpcsResult{Vpcs: []ec2.Vpc{{VpcId: p(x.VpcIds[0]), InstanceTenancy: p(c.tenant), DhcpOptionsId: p("default")}}}, "r", nil
+	case *ec2.DescribeDhcpOptionsRequest:
+		return &ec2.DescribeDhcpOptionsResult{}, "r", nil
+	case *ec2.CreateNetworkInterfaceRequest:
+		id := vpc.InterfaceFor(as.Account, *x.ClientToken)
+		err := c.store.Update(ctx, func(tx store.Tx) error {
+			err := rows.Interfaces.Create(tx, scope, id, &vpc.Interface{ID: id, VPC: "vpc-1", Subnet: *x.SubnetId, Groups: x.Groups, Addrs: []netip.Addr{netip.MustParseAddr("10.0.1.9")},
+				Permissions: []vpc.Permission{{ID: "eni-perm-1"}}})
+			if errors.Is(err, store.ErrConflict) { // idempotent, as EC2 is
+				return nil
+			}
+			return err
+		})
+		return &ec2.CreateNetworkInterfaceResult{NetworkInterface: &ec2.NetworkInterface{NetworkInterfaceId: p(id)}}, "r", err
+	case *ec2.CreateNetworkInterfacePermissionRequest:
+		return &ec2.CreateNetworkInterfacePermissionResult{InterfacePermission: &ec2.NetworkInterfacePermission{NetworkInterfacePermissionId: p("eni-perm-1")}}, "r", nil
+	case *ec2.DescribeNetworkInterfacesRequest:
+		return &ec2.DescribeNetworkInterfacesResult{}, "r", nil
+	case *ec2.DeleteNetworkInterfacePermissionRequest:
+		if x.DryRun != nil {
+			return nil, "r", fault.Of(fault.DryRun, "")
+		}
+		return &ec2.DeleteNetworkInterfacePermissionResult{}, "r", nil
+	case *ec2.DeleteNetworkInterfaceRequest:
+		if x.DryRun != nil {
+			return nil, "r", fault.Of(fault.DryRun, "")
+		}
+		return nil, "r", c.store.Update(ctx, func(tx store.Tx) error { return rows.Interfaces.Delete(tx, scope, *x.NetworkInterfaceId) })
+	}
+	c.t.Errorf("unexpected call %s.%s", service, op)
+	return nil, "", errors.New("unexpected")
+}
+
+type wires struct{ opened, closed []string }
+
+func (w *wires) WaitOpen(context.Context, string) error { return nil }
+func (w *wires) OpenSegment(_ context.Context, id, _, _, _, _ string) error {
+	w.opened = append(w.opened, id)
+	return nil
+}
+func (w *wires) CloseSegment(id string) { w.closed = append(w.closed, id) }
+func (w *wires) Kick()                  {}
+
+// box is a sandbox whose agent says what it is told, once it may.
+type box struct {
+	report job.Report
+	hold   chan struct{} // nil: report at once
+	mu     sync.Mutex
+	tasks  []Cell
+	stop   chan struct{}
+	killed bool
+}
+
+func (b *box) Start(_ context.Context, c Cell) (Running, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tasks = append(b.tasks, c)
+	r := &process{b: b, out: make(chan job.Report, 1), dead: make(chan struct{})}
+	b.stop = make(chan struct{})
+	stop := b.stop
+	go func() {
+		defer close(r.out)
+		rep := b.report
+		if b.hold != nil {
+			select {
+			case <-b.hold:
+			case <-stop:
+				rep.Stopped = true
+			case <-r.dead:
+				return
+			}
+		}
+		r.out <- rep
+	}()
+	return r, nil
+}
+
+type process struct {
+	b    *box
+	out  chan job.Report
+	dead chan struct{}
+	once sync.Once
+}
+
+func (p *process) Reports() <-chan job.Report { return p.out }
+func (p *process) Stop()                      { p.once.Do(func() { close(p.b.stop) }) }
+func (p *process) Kill() {
+	p.b.mu.Lock()
+	p.b.killed = true
+	p.b.mu.Unlock()
+	close(p.dead)
+}
+func (p *process) Wait() error { return nil }
+
+type stage struct {
+	t     *testing.T
+	store *sqlite.Store
+	cloud *cloud
+	wires *wires
+	box   *box
+	cfg   Config
+}
+
+func set(t *testing.T) *stage {
+	t.Helper()
+	st, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "l.db"), world.Real{}.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	s := &stage{t: t, store: st, wires: &wires{}, box: &box{report: job.Report{Final: true, Documents: 3}},
+		cloud: &cloud{t: t, store: st, refuse: map[string]bool{}, free: 9, tenant: "default",
+			vpcOf: map[string]string{"subnet-1": "vpc-1", "subnet-2": "vpc-2", "sg-1": "vpc-1", "sg-2": "vpc-2"}}}
+	s.cfg = Config{Store: st, World: world.Real{}, Calls: s.cloud, Network: s.wires, Sandbox: s.box, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	s.update(func(tx store.Tx) error {
+		return errors.Join(rows.VPCs.Create(tx, scope, "vpc-1", &vpc.VPC{ID: "vpc-1", Account: scope.Account, Region: scope.Region, CIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, DNSSupport: true}),
+			rows.Subnets.Create(tx, scope, "subnet-1", &vpc.Subnet{ID: "subnet-1", VPC: "vpc-1", CIDR: netip.MustParsePrefix("10.0.1.0/24")}))
+	})
+	return s
+}
+
+func (s *stage) update(f func(store.Tx) error) {
+	s.t.Helper()
+	if err := s.store.Update(s.t.Context(), f); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *stage) submit(change func(*job.Job)) {
+	s.t.Helper()
+	j := &job.Job{ID: "j1", ARN: "arn:aws:comprehend:us-east-1:111122223333:dominant-language-detection-job/j1", Kind: "dominant-language-detection", Partition: "aws",
+		Account: scope.Account, Region: scope.Region, Service: "comprehend.amazonaws.com", RoleARN: "arn:aws:iam::111122223333:role/R", State: job.Submitted,
+		Network: &job.Network{Subnets: []string{"subnet-1"}, Groups: []string{"sg-1"}}}
+	if change != nil {
+		change(j)
+	}
+	s.update(func(tx store.Tx) error { return rows.Jobs.Create(tx, scope, j.ID, j) })
+}
+
+func (s *stage) job() job.Job {
+	s.t.Helper()
+	var out job.Job
+	if err := s.store.View(s.t.Context(), func(v store.View) error {
+		it, err := rows.Jobs.Get(v, scope, "j1")
+		out = it.Value
+		return err
+	}); err != nil {
+		s.t.Fatal(err)
+	}
+	return out
+}
+
+// run runs a runner until f holds of the job.
+func (s *stage) run(f func(job.Job) bool) job.Job {
+	s.t.Helper()
+	ctx, cancel := context.WithCancel(s.t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); New(s.cfg).Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	watch := s.store.Watch(ctx, rows.Jobs.Kind)
+	limit := time.After(20 * time.Second)
+	for {
+		if j := s.job(); f(j) {
+			return j
+		}
+		select {
+		case <-watch:
+		case <-limit:
+			s.t.Fatalf("the job is still %+v", s.job())
+		}
+	}
+}
+
+func over(j job.Job) bool { return j.State.Ended() && j.Cleaned }
+
+func (s *stage) interfaces() int {
+	s.t.Helper()
+	n := 0
+	if err := s.store.View(s.t.Context(), func(v store.View) error {
+		l, err := rows.Interfaces.List(v, store.Query{AnyScope: true})
+		n = len(l)
+		return err
+	}); err != nil {
+		s.t.Fatal(err)
+	}
+	return n
+}
+
+// nine are the calls that the Comprehend guide's role policy allows.
+var nine = []string{"CreateNetworkInterface", "CreateNetworkInterfacePermission", "DeleteNetworkInterface", "DeleteNetworkInterfacePermission",
+	"DescribeNetworkInterfaces", "DescribeVpcs", "DescribeDhcpOptions", "DescribeSubnets", "DescribeSecurityGroups"}
+
+func TestWalk(t *testing.T) {
+	s := set(t)
+	s.submit(nil)
+	j := s.run(over)
+	if j.State != job.Completed || j.Documents != 3 || j.Ended.IsZero() || len(j.Steps) != 5 || s.interfaces() != 0 {
+		t.Fatalf("%+v, %d interfaces", j, s.interfaces())
+	}
+	for _, op := range nine {
+		if !slices.Contains(s.cloud.asked, op) {
+			t.Errorf("ec2:%s was not asked", op)
+		}
+	}
+	c := s.box.tasks[0]
+	if c.Port != vpc.InterfaceFor(scope.Account, "comprehend-j1") || c.Network != "vpc-1" || c.Resolver != "10.0.0.2" || c.Task.Creds.Token != "t" {
+		t.Errorf("the cell was told %+v", c)
+	}
+}
+
+func TestEachMissingPermissionFailsByName(t *testing.T) {
+	for _, op := range nine {
+		s := set(t)
+		s.cloud.refuse[op] = true
+		s.submit(nil)
+		j := s.run(over)
+		if j.State != job.Failed || !strings.HasPrefix(j.Message, "VPC_ACCESS_DENIED: ") || !strings.Contains(j.Message, "ec2:"+op+".") {
+			t.Errorf("%s: %s %q", op, j.State, j.Message)
+		}
+		if last := j.Steps[len(j.Steps)-1]; !slices.Contains(last.RequestIDs, "req-"+op) {
+			t.Errorf("%s: the refused request is not noted: %v", op, last.RequestIDs)
+		}
+		if n := s.interfaces(); n != 0 || len(s.box.tasks) != 0 {
+			t.Errorf("%s: %d interfaces left, %d cells started", op, n, len(s.box.tasks))
+		}
+	}
+}
+
+func TestNetworksThatCannotCarryAJob(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*stage)
+		job    func(*job.Job)
+		code   string
+	}{
+		"unknown subnet":          {nil, func(j *job.Job) { j.Network.Subnets = []string{"subnet-9"} }, "INVALID_VPC_CONFIG"},
+		"subnets of two VPCs":     {nil, func(j *job.Job) { j.Network.Subnets = []string{"subnet-1", "subnet-2"} }, "INVALID_VPC_CONFIG"},
+		"a group of another VPC":  {nil, func(j *job.Job) { j.Network.Groups = []string{"sg-2"} }, "INVALID_VPC_CONFIG"},
+		"one free address":        {func(s *stage) { s.cloud.free = 1 }, nil, "INSUFFICIENT_FREE_ADDRESSES"},
+		"dedicated tenancy":       {func(s *stage) { s.cloud.tenant = "dedicated" }, nil, "INVALID_VPC_CONFIG"},
+		"role not assumable":      {func(s *stage) { s.cloud.refuse["AssumeRole"] = true }, nil, "INVALID_DATA_ACCESS_ROLE"},
+		"no limits, but required": {func(s *stage) { s.cfg.Refuse = "This host cannot." }, nil, "HOST_CANNOT_ENFORCE"},
+		"interrupted too often":   {nil, func(j *job.Job) { j.Attempt, j.State = maxAttempts, job.InProgress }, "INTERNAL_ERROR"},
+		"the agent failed": {func(s *stage) {
+			s.box.report.Err = &job.Failure{Code: "NO_READ_ACCESS_TO_INPUT", Message: "m", Cause: "denied", RequestID: "req-s3"}
+		}, nil, "NO_READ_ACCESS_TO_INPUT"},
+		"the agent vanished": {func(s *stage) { s.box.report.Final = false }, nil, "INTERNAL_ERROR"},
+	} {
+		s := set(t)
+		if c.change != nil {
+			c.change(s)
+		}
+		s.submit(c.job)
+		if j := s.run(over); j.State != job.Failed || !strings.HasPrefix(j.Message, c.code+": ") || s.interfaces() != 0 {
+			t.Errorf("%s: %s %q, %d interfaces", name, j.State, j.Message, s.interfaces())
+		}
+	}
+}
+
+func TestServiceNetwork(t *testing.T) {
+	s := set(t)
+	s.submit(func(j *job.Job) { j.Network = nil })
+	if j := s.run(over); j.State != job.Completed || len(s.cloud.asked) != 1 {
+		t.Fatalf("%s, asked %v", j.State, s.cloud.asked)
+	}
+	if !slices.Contains(s.wires.opened, "job-j1") || !slices.Contains(s.wires.closed, "job-j1") {
+		t.Errorf("segments opened %v, closed %v", s.wires.opened, s.wires.closed)
+	}
+}
+
+func TestStop(t *testing.T) {
+	s := set(t)
+	s.box.hold = make(chan struct{})
+	s.submit(nil)
+	asked := false
+	j := s.run(func(j job.Job) bool {
+		s.box.mu.Lock()
+		begun := len(s.box.tasks) > 0
+		s.box.mu.Unlock()
+		if begun && !asked {
+			asked = true
+			s.update(func(tx store.Tx) error {
+				it, err := rows.Jobs.Get(tx, scope, "j1")
+				if err != nil {
+					return err
+				}
+				it.Value.State, it.Value.StopAsked = job.StopRequested, true
+				return rows.Jobs.Save(tx, &it)
+			})
+		}
+		return over(j)
+	})
+	if j.State != job.Stopped || s.interfaces() != 0 {
+		t.Errorf("%s, %d interfaces", j.State, s.interfaces())
+	}
+}
+
+// A daemon that ends in the middle leaves the job as it is; the next one takes away what was made and begins anew.
+func TestResume(t *testing.T) {
+	s := set(t)
+	s.box.hold = make(chan struct{})
+	s.submit(nil)
+	j := s.run(func(job.Job) bool { s.box.mu.Lock(); defer s.box.mu.Unlock(); return len(s.box.tasks) > 0 })
+	if j.State != job.InProgress || s.interfaces() != 1 || !s.box.killed {
+		t.Fatalf("after the first daemon: %s, %d interfaces, killed %v", j.State, s.interfaces(), s.box.killed)
+	}
+	close(s.box.hold)
+	j = s.run(over)
+	if j.State != job.Completed || j.Attempt != 2 || len(s.box.tasks) != 2 || s.interfaces() != 0 {
+		t.Errorf("after the second: %s, attempt %d, %d cells, %d interfaces", j.State, j.Attempt, len(s.box.tasks), s.interfaces())
+	}
+}
+
+// A role that lost its rights while the job ran cannot keep the interface from going.
+func TestInterfaceGoesWithoutTheRole(t *testing.T) {
+	s := set(t)
+	s.box.hold = make(chan struct{})
+	s.submit(nil)
+	once := false
+	s.run(func(j job.Job) bool {
+		s.box.mu.Lock()
+		begun := len(s.box.tasks) > 0
+		s.box.mu.Unlock()
+		if begun && !once {
+			once = true
+			s.cloud.mu.Lock()
+			s.cloud.refuse["DeleteNetworkInterface"] = true
+			s.cloud.mu.Unlock()
+			close(s.box.hold)
+		}
+		return over(j)
+	})
+	if s.interfaces() != 0 {
+		t.Fatal("the interface stayed")
+	}
+	if err := s.store.View(t.Context(), func(v store.View) error {
+		sub, err := rows.Subnets.Get(v, scope, "subnet-1")
+		if err == nil && sub.Value.Held[netip.MustParseAddr("10.0.1.9")].IsZero() {
+			t.Error("its address is not held back")
+		}
+		evs, terr := v.Trail(store.TrailQuery{Name: "DeleteNetworkInterface"})
+		if len(evs) != 1 || evs[0].Caller.InvokedBy != "comprehend.amazonaws.com" {
+			t.Errorf("its deletion is not recorded: %+v", evs)
+		}
+		return errors.Join(err, terr)
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
