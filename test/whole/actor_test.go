@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -123,6 +124,17 @@ type request struct {
 	at                    time.Time     // zero: now
 	expires               time.Duration // over 0: presigned
 	unsigned              bool
+	from                  string // own address; empty: any
+	host                  string // empty: the endpoint's
+}
+
+// client dials from the request's own address: the limiter of failures counts by it.
+func (r request) client() *http.Client {
+	if r.from == "" {
+		return http.DefaultClient
+	}
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(r.from)}}).DialContext}}
 }
 
 func (r request) send(t testing.TB, endpoint string) (*http.Response, []byte) {
@@ -140,13 +152,16 @@ func (r request) send(t testing.TB, endpoint string) (*http.Response, []byte) {
 	if r.sent == nil {
 		r.sent = r.body
 	}
+	if r.host == "" {
+		r.host = base.Host
+	}
 	escaped := sigv4.EscapePath(r.path)
 	raw := sigv4.EncodeQuery(r.query)
 	h := r.header.Clone()
 	if h == nil {
 		h = http.Header{}
 	}
-	s := &sigv4.Request{Method: r.method, Path: escaped, RawQuery: raw, Host: base.Host, Header: h}
+	s := &sigv4.Request{Method: r.method, Path: escaped, RawQuery: raw, Host: r.host, Header: h}
 	switch {
 	case r.unsigned:
 	case r.expires > 0:
@@ -159,8 +174,8 @@ func (r request) send(t testing.TB, endpoint string) (*http.Response, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header = h
-	res, err := http.DefaultClient.Do(req)
+	req.Header, req.Host = h, r.host
+	res, err := r.client().Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
