@@ -38,16 +38,11 @@ var regions = regexp.MustCompile(`^[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}$`)
 // arrive identifies the service from the headers, verifies the signature and gives the body. No parser has seen the body
 // when it returns.
 func (p *passage) arrive(ctx context.Context) (*body, *fault.Fault) {
-	g, o := p.gate, p.call.Origin
-	if !g.limit.allowed(o.Peer.Addr(), p.call.Time) {
+	if g := p.gate; !g.limit.allowed(whence(p.call.Origin), p.call.Time) {
 		p.service, _ = g.Registry.Identify(p.req, scope(p.req)) // for the protocol's own form
 		return nil, fault.Of(fault.Throttled, "Too many requests could not be authenticated.")
 	}
-	b, f := p.authenticate(ctx)
-	if f != nil && p.call.Caller == nil {
-		g.limit.failed(o.Peer.Addr(), p.call.Time)
-	}
-	return b, f
+	return p.authenticate(ctx)
 }
 
 func (p *passage) authenticate(ctx context.Context) (*body, *fault.Fault) {
