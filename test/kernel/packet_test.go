@@ -209,6 +209,25 @@ func TestPortLeaves(t *testing.T) {
 	next.expect("ok", "udp", ":9001")
 }
 
+// A connection that nobody accepted in time is not taken for its address's next owner's.
+func TestQueueLeaves(t *testing.T) {
+	f := open(t, linux.Config{})
+	v := two("vpc-1").gateway("vpc-1-a").port("eni-1", "vpc-1-a", "10.0.1.10", "sg-app")
+	set(t, f, v.draw())
+	l, err := f.Listen(soon(t), "vpc-1", fabric.Listener{Name: "s3-https", Net: "tcp", Addr: netip.IPv4Unspecified(), Port: 443, Transparent: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sit(t, f, "eni-1").expect("open", "dial", "198.51.100.10:443") // the kernel's answer: it waits in the queue
+	set(t, f, v.without("eni-1").port("eni-2", "vpc-1-a", "10.0.1.10", "sg-app").draw())
+	owners := make(chan string, 8)
+	go accept(l, func(c net.Conn) { owners <- c.(interface{ Port() string }).Port() })
+	sit(t, f, "eni-2").expect("open 10.0.1.10", "dial", "198.51.100.10:443")
+	if got := <-owners; got != "eni-2" || len(owners) > 0 {
+		t.Errorf("the first to be accepted is %s's, %d more waited", got, len(owners))
+	}
+}
+
 // What can't be drawn leaves what stood.
 func TestBadDrawing(t *testing.T) {
 	f := open(t, linux.Config{})

@@ -260,9 +260,10 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		// One that waited in the queue while its port left is nobody's.
 		out, ok := l.h.holdFlow(t)
-		if ok {
+		if ok && !out.ended() {
 			return out, nil
 		}
+		l.h.release(out)
 		out.shut()
 	}
 }
@@ -299,6 +300,21 @@ func (c *flow) peer() netip.Addr {
 		return a.AddrPort().Addr().Unmap()
 	}
 	return netip.Addr{}
+}
+
+// ended: the fabric has aborted it. What its client had sent could still be read, and its address may be another's by now.
+func (c *flow) ended() bool {
+	const tcpClose = 7 // include/net/tcp_states.h
+	gone := true
+	rc, err := c.SyscallConn()
+	if err != nil {
+		return true
+	}
+	err = rc.Control(func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.SOL_TCP, unix.TCP_INFO)
+		gone = err != nil || info.State == tcpClose
+	})
+	return gone || err != nil
 }
 
 // shut resets: the other side is no longer there to hear a farewell.
