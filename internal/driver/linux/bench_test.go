@@ -117,6 +117,9 @@ func (n *network) unwalled(d fabric.Desired) (err error) {
 		if n.ports[p.ID], err = n.addPort(p, d.Subnets[0]); err != nil {
 			return err
 		}
+		if err = n.awake(n.ports[p.ID]); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -72,6 +73,24 @@ func (n *network) link(p *port) error {
 	return p.inside()
 }
 
+// awake waits until a port's link passes packets: a kernel worker sees to that after it was set up, and on a busy host
+// takes its time. Until then the link swallows what is sent. The job's end wakes before this one: it
+// was set up last, and the kernel tells it first.
+func (n *network) awake(p *port) error {
+	for t0 := time.Now(); ; time.Sleep(time.Millisecond) {
+		l, err := n.rt.LinkByName(p.Alias)
+		if err != nil {
+			return err
+		}
+		if l.Attrs().OperState == netlink.OperUp {
+			return nil
+		}
+		if time.Since(t0) > 5*time.Second {
+			return fmt.Errorf("its link stays %s", l.Attrs().OperState)
+		}
+	}
+}
+
 // inside sets up the end that a job sees.
 func (p *port) inside() error {
 	h, err := netlink.NewHandleAt(netns.NsHandle(p.ns), unix.NETLINK_ROUTE)
@@ -105,8 +124,12 @@ func (p *port) inside() error {
 	if err != nil {
 		return fmt.Errorf("cannot set its router: %w", err)
 	}
-	return h.RouteReplace(&netlink.Route{LinkIndex: ix, Dst: prefixNet(netip.MustParsePrefix("0.0.0.0/0")), Gw: router,
+	err = h.RouteReplace(&netlink.Route{LinkIndex: ix, Dst: prefixNet(netip.MustParsePrefix("0.0.0.0/0")), Gw: router,
 		Flags: int(netlink.FLAG_ONLINK), Src: p.Addrs[0].AsSlice()})
+	if err != nil {
+		return fmt.Errorf("cannot set its default route: %w", err)
+	}
+	return nil
 }
 
 // removePorts ends those who sit on the ports, takes their links away, and only then ends and forgets what was open with

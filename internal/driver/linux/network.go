@@ -94,6 +94,7 @@ func (c *child) apply(n *network, d fabric.Desired) error {
 		return fmt.Errorf("cannot route %s: %w", n.id, err)
 	}
 	var failed error
+	var made []*port
 	for _, w := range d.Ports {
 		if p := n.ports[w.ID]; p != nil && p.closed == "" {
 			p.Port = w
@@ -105,6 +106,14 @@ func (c *child) apply(n *network, d fabric.Desired) error {
 		if err != nil {
 			p.closed = err.Error()
 			failed = errors.Join(failed, fmt.Errorf("cannot open %s: %w", w.ID, err))
+			continue
+		}
+		made = append(made, p)
+	}
+	for _, p := range made {
+		if err := n.awake(p); err != nil {
+			p.closed = err.Error()
+			failed = errors.Join(failed, fmt.Errorf("cannot open %s: %w", p.ID, err))
 		}
 	}
 	return failed
