@@ -139,9 +139,29 @@ func (r request) client() *http.Client {
 
 func (r request) send(t testing.TB, endpoint string) (*http.Response, []byte) {
 	t.Helper()
-	base, err := url.Parse(endpoint)
+	res, b, err := r.try(endpoint)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return res, b
+}
+
+// answered sends to a daemon that may be gone; the id is that of a call which was answered well.
+func (r request) answered(endpoint string) (id string, ok bool) {
+	res, _, err := r.try(endpoint)
+	if err != nil || res.StatusCode != 200 {
+		return "", false
+	}
+	if id = res.Header.Get("X-Amzn-Requestid"); id == "" {
+		id = res.Header.Get("X-Amz-Request-Id")
+	}
+	return id, true
+}
+
+func (r request) try(endpoint string) (*http.Response, []byte, error) {
+	base, err := url.Parse(endpoint)
+	if err != nil {
+		return nil, nil, err
 	}
 	if r.at.IsZero() {
 		r.at = time.Now()
@@ -172,19 +192,16 @@ func (r request) send(t testing.TB, endpoint string) (*http.Response, []byte) {
 	u := url.URL{Scheme: base.Scheme, Host: base.Host, Path: r.path, RawPath: escaped, RawQuery: raw}
 	req, err := http.NewRequest(r.method, u.String(), bytes.NewReader(r.sent))
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	req.Header, req.Host = h, r.host
 	res, err := r.client().Do(req)
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res, b
+	return res, b, err
 }
 
 // multipart uploads an object in equal parts.

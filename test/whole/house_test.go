@@ -97,6 +97,14 @@ func (h *house) serve(args ...string) error {
 	h.cmd = exec.Command(bin, append([]string{"serve", "-data", h.data, "-root-key", h.key, "-listen", "127.0.0.1:0", "-debug"}, args...)...)
 	h.cmd.Stderr = log
 	h.cmd.Dir = h.dir
+	tmp := filepath.Join(h.dir, "tmp") // of its own, so that what is left there can be seen
+	if err := os.MkdirAll(tmp, 0o777); err != nil {
+		return err
+	}
+	if err := os.Chmod(tmp, 0o1777); err != nil {
+		return err
+	}
+	h.cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
 	out, err := h.cmd.StdoutPipe()
 	if err != nil {
 		return err
