@@ -70,9 +70,10 @@ type Daemon struct {
 // Open builds a daemon; nothing is served until Run. Started by root, the process is an unprivileged user afterwards.
 func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (d *Daemon, err error) {
 	d = &Daemon{cfg: cfg, log: log, world: world.Real{}}
+	begun := d // a return of nil sets d before the deferred function sees it
 	defer func() {
 		if err != nil {
-			d.Close()
+			begun.Close()
 			d = nil
 		}
 	}()
