@@ -92,10 +92,14 @@ func (b *Body) frame(a *Auth, r *Request, payload, secret string) *fault.Fault {
 		b.digests = append(b.digests, digest{name: n, h: h})
 	}
 	b.frames = newChunked(b.src, names)
-	if payload != StreamUnsignedTrailer {
+	b.frames.trailer = payload != StreamSigned
+	switch {
+	case payload == StreamUnsignedTrailer:
+	case a.Unproved:
+		b.frames.unproved = true
+	default:
 		b.frames.sign(a, secret)
 	}
-	b.frames.trailer = payload != StreamSigned
 	b.src = b.frames
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"cloister/internal/core/fault"
 )
@@ -163,4 +164,29 @@ func FuzzStream(f *testing.F) {
 			t.Fatal("a body passes that its trailer does not fit")
 		}
 	})
+}
+
+// Where nobody verifies the request, the signatures of its frames are passed over, and everything else still holds.
+func TestUnprovedFrames(t *testing.T) {
+	const sig = ";chunk-signature=0000000000000000000000000000000000000000000000000000000000000000"
+	for payload, body := range map[string]string{
+		StreamSigned:        "5" + sig + "\r\nhello\r\n0" + sig + "\r\n\r\n",
+		StreamSignedTrailer: "5" + sig + "\r\nhello\r\n0" + sig + "\r\nx-amz-checksum-crc32:NhCmhg==\r\nx-amz-trailer-signature:00\r\n\r\n",
+	} {
+		h := map[string][]string{"X-Amz-Decoded-Content-Length": {"5"}}
+		if payload == StreamSignedTrailer {
+			h["X-Amz-Trailer"] = []string{"x-amz-checksum-crc32"}
+		}
+		for _, unproved := range []bool{true, false} {
+			a := &Auth{Payload: payload, Unproved: unproved, Time: time.Now()}
+			b, f := a.Stream(&Request{Header: h}, strings.NewReader(body), "", true)
+			if f != nil {
+				t.Fatal(f)
+			}
+			got, err := io.ReadAll(b)
+			if ok := err == nil && string(got) == "hello"; ok != unproved {
+				t.Errorf("%s, unproved %v: %q %v", payload, unproved, got, err)
+			}
+		}
+	}
 }

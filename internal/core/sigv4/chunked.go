@@ -32,6 +32,7 @@ type chunked struct {
 	names   map[string]bool // announced
 	got     map[string]string
 
+	unproved          bool   // frames are signed, and nobody checks it
 	key               []byte // nil: frames are unsigned
 	date, scope, prev string
 }
@@ -172,6 +173,9 @@ func (c *chunked) end() error {
 		}
 		k, v, ok := strings.Cut(l, ":")
 		k, v = strings.ToLower(strings.TrimSpace(k)), strings.TrimSpace(v)
+		if k == "x-amz-trailer-signature" && c.unproved {
+			continue
+		}
 		if k == "x-amz-trailer-signature" && !signed {
 			want := hex.EncodeToString(mac(c.key, "AWS4-HMAC-SHA256-TRAILER\n"+c.date+"\n"+c.scope+"\n"+c.prev+"\n"+Hash([]byte(canon.String()))))
 			if subtle.ConstantTimeCompare([]byte(v), []byte(want)) != 1 {

@@ -22,6 +22,7 @@ type Auth struct {
 	Presigned     bool
 	Expires       time.Duration // presigned
 	Payload       string        // x-amz-content-sha256 as sent; empty when it is not
+	Unproved      bool          // set by who does without Verify: the signatures of frames are not checked either
 }
 
 // Parse reads the Authorization header or the presigned query; nil, nil for a request that has neither. Faults: MalformedAuth

@@ -74,17 +74,15 @@ func (p *passage) authenticate(ctx context.Context) (*body, *fault.Fault) {
 	}
 	var cred api.Credential
 	err := g.Store.View(ctx, func(v store.View) (err error) {
-		cred, err = g.Directory.Credential(v, auth.AccessKey, auth.Token, p.call.Time)
+		if cred, err = g.Directory.Credential(v, auth.AccessKey, auth.Token, p.call.Time); err != nil {
+			cred, err = p.stranger(v, auth.AccessKey, err)
+		}
 		return err
 	})
-	unverified := false
 	if err != nil {
-		f := faultOf(err)
-		if f.Kind != fault.UnknownKey || !g.Dev || o.Door != api.Public || !o.Loopback {
-			return nil, f
-		}
-		cred, unverified = g.stranger(auth.AccessKey), true
+		return nil, faultOf(err)
 	}
+	auth.Unproved = cred.Principal.Unverified
 	check := sigv4.Check{Secret: cred.Secret, Service: p.service.SigningName, Now: p.call.Time}
 	if o.Door == api.InVPC {
 		check.Region = o.Region
@@ -96,7 +94,7 @@ func (p *passage) authenticate(ctx context.Context) (*body, *fault.Fault) {
 		}
 		check.Body = sigv4.Hash(b.bytes)
 	}
-	if !unverified {
+	if !auth.Unproved {
 		if f := auth.Verify(signed, check); f != nil {
 			return nil, f
 		}
@@ -134,17 +132,6 @@ func (p *passage) anonymous(signed *sigv4.Request) (*body, *fault.Fault) {
 	}
 	p.call.Caller = &identity.Principal{Kind: identity.Anonymous, Partition: p.gate.Partition, ID: "anonymous"}
 	return b, nil
-}
-
-// stranger is --dev's reading of a key that was not issued here: the root of the default account, or of the account that
-// the key id names.
-func (g *Gate) stranger(key string) api.Credential {
-	account := g.Account
-	if len(key) == 12 && strings.Trim(key, "0123456789") == "" {
-		account = key
-	}
-	return api.Credential{Principal: identity.Principal{Kind: identity.Root, Partition: g.Partition, Account: account,
-		ARN: "arn:" + g.Partition + ":iam::" + account + ":root", ID: account, AccessKey: printable(key, 32), Unverified: true}}
 }
 
 // bodyLimit is how long a client may take to send a body that is buffered.

@@ -40,6 +40,10 @@ func (p *people) Credential(_ store.View, key, token string, _ time.Time) (api.C
 		ARN: "arn:aws:iam::" + account + ":user/alice", ID: "AIDAALICE", UniqueID: "AIDAALICE", Name: "alice", AccessKey: key}}, nil
 }
 
+func (p *people) Issued(_ store.View, key string) (bool, error) {
+	return key == "AKIAALICE" || key == "AKIAGONE", nil
+}
+
 func (p *people) Policies(_ store.View, who *identity.Principal) (api.PolicySets, error) {
 	if who.Kind != identity.User {
 		return api.PolicySets{}, nil
@@ -341,6 +345,42 @@ func TestDevTakesStrangersOnLoopbackAlone(t *testing.T) {
 	}
 	if w := h.send(outside, sign(get("127.0.0.1:4566", "/closed/k", false), "s3", "", "wrong")); w.Code != 403 {
 		t.Errorf("an issued key with a wrong secret: %d", w.Code)
+	}
+}
+
+// A web page in a browser on this host can send presigned requests, and by a name that leads here any request.
+func TestDevTakesNoWebPage(t *testing.T) {
+	h := open(t, func(c *Config) { c.Dev = true })
+	for _, c := range []struct {
+		key, host, origin, site string
+		want                    int
+	}{
+		{"test", "127.0.0.1:4566", "", "", 200},
+		{"test", "localhost", "", "", 200},
+		{"test", "cloister:4566", "", "", 200},
+		{"test", "[::1]:4566", "", "", 200},
+		{"test", "closed.s3.us-east-1.amazonaws.com", "", "", 200},
+		{"test", "127.0.0.1:4566", "http://127.0.0.1:4566", "same-origin", 200},
+		{"test", "127.0.0.1:4566", "", "none", 200},
+		{"test", "evil.example.com:4566", "", "", 403},
+		{"test", "127.0.0.1:4566", "http://evil.example.com", "", 403},
+		{"test", "127.0.0.1:4566", "null", "", 403},
+		{"test", "127.0.0.1:4566", "", "cross-site", 403},
+		{"AKIAGONE", "127.0.0.1:4566", "", "", 403}, // it was issued here once
+	} {
+		r := get(c.host, "/closed/k", false)
+		s := &sigv4.Request{Method: r.Method, Path: r.URL.EscapedPath(), Host: r.Host}
+		r.URL.RawQuery = sigv4.Presign(s, sigv4.Credentials{AccessKey: c.key, Secret: "test"}, "us-east-1", "s3", sigv4.Unsigned, time.Now(), time.Minute)
+		r.RequestURI = ""
+		if c.origin != "" {
+			r.Header.Set("Origin", c.origin)
+		}
+		if c.site != "" {
+			r.Header.Set("Sec-Fetch-Site", c.site)
+		}
+		if w := h.send(outside, r); w.Code != c.want {
+			t.Errorf("%+v: %d %s", c, w.Code, w.Body)
+		}
 	}
 }
 

@@ -18,6 +18,8 @@ import (
 type Directory interface {
 	// Credential resolves an access key id and, for temporary ones, its token. Faults: UnknownKey, BadToken, ExpiredToken.
 	Credential(v store.View, accessKey, token string, now time.Time) (api.Credential, error)
+	// Issued reports whether the key id was given out here, whatever became of it: --dev never takes it for a stranger's.
+	Issued(v store.View, accessKey string) (bool, error)
 	Policies(v store.View, p *identity.Principal) (api.PolicySets, error)
 }
 

@@ -43,6 +43,18 @@ func (s *Service) Credential(v store.View, accessKeyID, sessionToken string, now
 	return Credential{Principal: p, Secret: secret}, err
 }
 
+// Issued reports whether a key id was given out here, even if nothing can be done with it any more: it is inactive or deleted,
+// or its user or role is gone. A session's is forgotten a day after its end.
+func (s *Service) Issued(v store.View, accessKeyID string) (bool, error) {
+	for _, kind := range []string{keys.Kind, retirees.Kind, sessions.Kind} {
+		_, err := v.Get(store.Key{Scope: s.everywhere(), Kind: kind, ID: accessKeyID})
+		if !errors.Is(err, store.ErrNotFound) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
 func unknownKey() error { return fault.Of(fault.UnknownKey, badToken) }
 
 // holderOf is the principal behind a long-term key.

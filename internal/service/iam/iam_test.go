@@ -128,6 +128,17 @@ func TestKeys(t *testing.T) {
 		})
 		return p, secret, err
 	}
+	issued := func(id string, want bool) {
+		t.Helper()
+		h.view(func(v store.View) error {
+			if got, err := h.iam.Issued(v, id); got != want || err != nil {
+				t.Errorf("issued %s: %v %v", id, got, err)
+			}
+			return nil
+		})
+	}
+	issued(*k.AccessKeyId, true)
+	issued("AKIAQQQQQQQQQQQQQQQQ", false)
 	p, secret, err := cred(*k.AccessKeyId, "")
 	if err != nil || secret != *k.SecretAccessKey || p.Kind != identity.User || p.ARN != "arn:aws:iam::111122223333:user/ada" || p.ID != p.UniqueID || p.Account != home {
 		t.Errorf("the key gives %+v %v", p, err)
@@ -146,6 +157,7 @@ func TestKeys(t *testing.T) {
 	do[shape.DeleteAccessKeyOutput](h, home, "DeleteAccessKey", &shape.DeleteAccessKeyRequest{UserName: ptr("ada"), AccessKeyId: k.AccessKeyId})
 	_, _, err = cred(*k.AccessKeyId, "")
 	h.kind(err, fault.UnknownKey)
+	issued(*k.AccessKeyId, true) // once: --dev does not make it a stranger's
 
 	var id string
 	h.update(func(tx store.Tx) (err error) {

@@ -165,7 +165,10 @@ func (s *Service) deleteKey(c *api.Call, tx store.Tx, in *shape.DeleteAccessKeyR
 	if _, err := s.keyOf(tx, c.Account, user, *in.AccessKeyId); err != nil {
 		return nil, err
 	}
-	return &shape.DeleteAccessKeyOutput{}, keys.Delete(tx, s.everywhere(), *in.AccessKeyId)
+	if err := keys.Delete(tx, s.everywhere(), *in.AccessKeyId); err != nil {
+		return nil, err
+	}
+	return &shape.DeleteAccessKeyOutput{}, retirees.Create(tx, s.everywhere(), *in.AccessKeyId, &retired{c.Account})
 }
 
 func showKey(it *store.Item[accessKey], user string) shape.AccessKeyMetadata {

@@ -54,6 +54,10 @@ type accessKey struct {
 	Secret  []byte // sealed with access-key/<id>
 }
 
+// retired remembers the id of a key that was deleted: it was issued here, so it is never a stranger's. It lives where access
+// keys do.
+type retired struct{ Account string }
+
 // session is what temporary credentials stand for; it lives where access keys do; the id is ASIA...
 type session struct {
 	Account    string
@@ -104,6 +108,7 @@ var (
 	keys   = store.Table[accessKey]{Kind: "access-key", Terms: func(k *accessKey) []store.Term {
 		return []store.Term{{Name: "owner", Value: k.Account + "/" + k.User}}
 	}}
+	retirees = store.Table[retired]{Kind: "access-key-retired"}
 	sessions = store.Table[session]{Kind: "iam-session"}
 	expiries = store.Table[expiry]{Kind: "iam-session-end"}
 	owners   = store.Table[owner]{Kind: "iam-principal"}
