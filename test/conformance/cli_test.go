@@ -169,9 +169,9 @@ func (a cli) walls(name, role string) {
 		return cli{a.T, a.endpoint, append(append([]string{}, a.env...), "AWS_ACCESS_KEY_ID="+id, "AWS_SECRET_ACCESS_KEY="+secret)}
 	}
 	analyst := as(key.AccessKey.AccessKeyId, key.AccessKey.SecretAccessKey)
-	analyst.refused("An error occurred (AccessDeniedException) when calling the StartDominantLanguageDetectionJob operation: User: ", analyst.start(name, role)...)
-	analyst.refused("An error occurred (UnauthorizedOperation) when calling the DescribeVpcs operation", "ec2", "describe-vpcs")
-	analyst.refused("An error occurred (AccessDenied) when calling the ListObjectsV2 operation", "s3", "ls", "s3://"+name)
+	analyst.refused("(AccessDeniedException) when calling the StartDominantLanguageDetectionJob operation", analyst.start(name, role)...)
+	analyst.refused("(UnauthorizedOperation) when calling the DescribeVpcs operation", "ec2", "describe-vpcs")
+	analyst.refused("(AccessDenied) when calling the ListObjectsV2 operation", "s3", "ls", "s3://"+name)
 
 	thief := as(os.Getenv("AWS_ACCESS_KEY_ID"), strings.Repeat("x", 40))
 	thief.refused("(AuthFailure)", "ec2", "describe-vpcs")
