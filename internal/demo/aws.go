@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -332,9 +333,5 @@ func (d *demo) locked(_ context.Context) error {
 }
 
 func asError(err error, e **client.Error) bool {
-	x, ok := err.(*client.Error)
-	if ok {
-		*e = x
-	}
-	return ok
+	return errors.As(err, e)
 }

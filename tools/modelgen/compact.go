@@ -8,11 +8,6 @@ import (
 )
 
 // The compact form: what the codec reads at run time. Its fields are those of internal/shape/model; empty ones are left out.
-type cModel struct {
-	Operations []cOp    `json:"ops"`
-	Shapes     []cShape `json:"shapes"`
-}
-
 type cOp struct {
 	Name   string   `json:"n"`
 	Method string   `json:"m,omitempty"`
