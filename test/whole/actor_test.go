@@ -159,9 +159,24 @@ func (r request) answered(endpoint string) (id string, ok bool) {
 }
 
 func (r request) try(endpoint string) (*http.Response, []byte, error) {
-	base, err := url.Parse(endpoint)
+	req, err := r.build(endpoint)
 	if err != nil {
 		return nil, nil, err
+	}
+	res, err := r.client().Do(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return res, b, err
+}
+
+// build makes the request and signs it.
+func (r request) build(endpoint string) (*http.Request, error) {
+	base, err := url.Parse(endpoint)
+	if err != nil {
+		return nil, err
 	}
 	if r.at.IsZero() {
 		r.at = time.Now()
@@ -192,16 +207,10 @@ func (r request) try(endpoint string) (*http.Response, []byte, error) {
 	u := url.URL{Scheme: base.Scheme, Host: base.Host, Path: r.path, RawPath: escaped, RawQuery: raw}
 	req, err := http.NewRequest(r.method, u.String(), bytes.NewReader(r.sent))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	req.Header, req.Host = h, r.host
-	res, err := r.client().Do(req)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	return res, b, err
+	return req, nil
 }
 
 // multipart uploads an object in equal parts.
