@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -168,6 +167,9 @@ func (p *passage) walk(ctx context.Context) *fault.Fault {
 	return nil
 }
 
+// restLimit is how long a refused client may take to send the rest of its body before it gets its answer and is cut off.
+const restLimit = 2 * time.Second
+
 func (p *passage) refuse(f *fault.Fault) {
 	a := wire.Explain(p.service, p.op, f)
 	p.line = append(p.line, slog.Int("status", a.Status), slog.String("code", a.Code))
@@ -177,8 +179,9 @@ func (p *passage) refuse(f *fault.Fault) {
 	if f.Kind == fault.Internal {
 		p.gate.Log.Error("a call failed for a reason of ours", "request_id", p.call.RequestID, "service", p.call.Service, "operation", p.call.Name, "error", f.Cause)
 	}
-	// What was not read of the body would be taken for the next request.
-	_, _ = io.CopyN(io.Discard, p.req.Body, 256<<10)
+	// The server reads on for the rest of a small body, so that it is not taken for the next request. It must not wait long for
+	// one that does not come, nor ask for one that waits to be asked for (Expect: 100-continue), so we do not read ourselves.
+	_ = http.NewResponseController(p.w).SetReadDeadline(time.Now().Add(restLimit))
 	wire.EncodeFault(p.w, p.req, p.service, p.op, f, p.call.RequestID)
 }
 

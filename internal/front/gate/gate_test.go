@@ -1,10 +1,12 @@
 package gate
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -380,6 +382,32 @@ func TestDevTakesNoWebPage(t *testing.T) {
 		}
 		if w := h.send(outside, r); w.Code != c.want {
 			t.Errorf("%+v: %d %s", c, w.Code, w.Body)
+		}
+	}
+}
+
+// A refused upload is answered before its body: whoever waits to be asked for it is not asked, and nobody can make us wait.
+func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
+	h := open(t, nil)
+	srv := httptest.NewUnstartedServer(h.gate)
+	srv.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context { return WithOrigin(ctx, &outside) }
+	srv.Start()
+	defer srv.Close()
+	for _, more := range []string{"Expect: 100-continue\r\n", ""} {
+		c, err := net.Dial("tcp", srv.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(c, "PUT /closed/k HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"+more+"\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		line, err := bufio.NewReader(c).ReadString('\n')
+		if !strings.HasPrefix(line, "HTTP/1.1 403 ") {
+			t.Errorf("%q is answered %q, %v", more, line, err)
 		}
 	}
 }
