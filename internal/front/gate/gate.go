@@ -85,6 +85,7 @@ type passage struct {
 	row     *api.Operation
 	in      any
 	path    *api.Path // of a request through a VPC endpoint
+	owner   string    // account of the resource that was asked about first
 	known   bool      // the caller is authenticated, or anonymous and allowed
 	begun   time.Time
 	line    []slog.Attr

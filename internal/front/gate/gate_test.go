@@ -229,6 +229,16 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+func TestHonoured(t *testing.T) {
+	list := []string{"Filter.JobName", "Tags.*", "Body"}
+	for member, want := range map[string]bool{"Filter.JobName": true, "Filter": true, "Filter.JobStatus": false, "Filt": false, "Tags": true, "Tags.Key": true,
+		"TagsOfMine": false, "Body": true, "Body.Part": false, "DryRun": true, "VpcConfig": false} {
+		if honoured(list, member) != want {
+			t.Errorf("%s: want %v", member, want)
+		}
+	}
+}
+
 func unsigned(r *http.Request) *http.Request { r.Header.Del("Authorization"); return r }
 
 func TestRefusalKeepsItsExplanation(t *testing.T) {
@@ -314,8 +324,8 @@ func TestAnonymous(t *testing.T) {
 	if w := h.send(outside, get("127.0.0.1:4566", "/open/k", false)); w.Code != 200 || w.Body.String() != "bytes of open" {
 		t.Errorf("an open bucket: %d %s", w.Code, w.Body)
 	}
-	if n := len(h.events()); n != 1 {
-		t.Errorf("%d events for an allowed anonymous call, want 1", n)
+	if ev := h.events(); len(ev) != 1 || ev[0].Recipient != account {
+		t.Errorf("an allowed anonymous call is recorded as %+v, want one event for the bucket's owner", ev)
 	}
 	if w := h.send(outside, get("127.0.0.1:4566", "/closed/k", false)); w.Code != 403 {
 		t.Errorf("a closed bucket: %d %s", w.Code, w.Body)

@@ -44,6 +44,9 @@ func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 			if refused, why, err = j.all(qs); err != nil || refused != nil {
 				return err
 			}
+			if len(qs) > 0 {
+				p.owner = qs[0].Owner
+			}
 		}
 		p.known = true
 		if f := p.valid(); f != nil {
@@ -163,7 +166,8 @@ func (p *passage) valid() *fault.Fault {
 	return nil
 }
 
-// honoured says whether a row obeys a member. DryRun is the gate's own.
+// honoured says whether a row obeys a member. DryRun is the gate's own. A structure or list that is named as a whole is empty:
+// it is honoured when anything in it is.
 func honoured(list []string, member string) bool {
 	if member == "DryRun" {
 		return true
@@ -172,7 +176,7 @@ func honoured(list []string, member string) bool {
 		if base, ok := strings.CutSuffix(h, ".*"); ok {
 			return member == base || strings.HasPrefix(member, base+".")
 		}
-		return h == member
+		return h == member || strings.HasPrefix(h, member+".")
 	})
 }
 
@@ -203,6 +207,9 @@ func (p *passage) event(out any, f *fault.Fault, why *Explained) *trail.Event {
 		}
 	case o.Peer.IsValid():
 		e.SourceIP = o.Peer.Addr().Unmap().String()
+	}
+	if e.Recipient == "" { // nobody's call: the owner of what it touched is to see it
+		e.Recipient = p.owner
 	}
 	if p.path != nil {
 		e.Endpoint = p.path.Endpoint
