@@ -135,6 +135,8 @@ func TestDecodeRefuses(t *testing.T) {
 		{"ec2 unknown below", "ec2", "POST", "/", nil, "Action=DescribeVpcs&Filter.1.Named=x", "NotHonoured", "Filter.Named"},
 		{"ec2 list index", "ec2", "POST", "/", nil, "Action=DescribeVpcs&VpcId.x=1", "NotHonoured", "VpcId.x"},
 		{"ec2 not a number", "ec2", "POST", "/", nil, "Action=DescribeVpcs&MaxResults=x", "Malformed", ""},
+		{"ec2 list with a value", "ec2", "POST", "/", nil, "Action=DescribeVpcs&VpcId=vpc-1", "Malformed", ""},
+		{"query structure with a value", "sts", "POST", "/", nil, "Action=AssumeRole&Tags=x&Tags.member.1.Key=k", "Malformed", ""},
 		{"ec2 value with children", "ec2", "POST", "/", nil, "Action=CreateVpc&CidrBlock.1=x", "NotHonoured", "CidrBlock.1"},
 		{"form twice", "ec2", "POST", "/", nil, "Action=CreateVpc&CidrBlock=a&CidrBlock=b", "Malformed", ""},
 		{"form deep", "ec2", "POST", "/", nil, "Action=CreateVpc&" + strings.Repeat("a.", 100) + "b=c", "Malformed", ""},

@@ -95,6 +95,9 @@ func (q form) name(f *model.Ref) string {
 }
 
 func (q form) value(r *model.Ref, n *node, path string) (any, *fault.Fault) {
+	if t := r.Shape.Type; n.value != "" && (t == "structure" || t == "list" || t == "map") {
+		return nil, malformed("The parameter %s is a %s and takes no value of its own", printable(path), t)
+	}
 	switch r.Shape.Type {
 	case "structure":
 		return q.structure(r, n, path)

@@ -113,7 +113,8 @@ func (r *Registry) Identify(req *http.Request, signingName string) (*Service, *f
 		return nil, fault.Of(fault.UnknownAction, "The service %.100q is not served here.", signingName)
 	}
 	q := req.URL.Query()
-	form := isForm(req) || q.Has("Action")
+	// The query services stand at the root; below it a form is an object (curl calls all data a form).
+	form := (isForm(req) || q.Has("Action")) && strings.TrimPrefix(req.URL.Path, "/") == ""
 	if form {
 		for _, s := range r.all {
 			if s.Form() && q.Get("Version") == s.Version {

@@ -77,6 +77,7 @@ func TestRoute(t *testing.T) {
 		{"GET", "h", "/b?a=%zz", "s3", "", "", "!Malformed"},
 		{"GET", "000000000000.localhost", "/v20180820/tags/arn%3Aaws%3As3%3A%3A%3Ab", "s3", "X-Amz-Account-Id: 000000000000", "", "s3control.ListTagsForResource resourceArn=arn:aws:s3:::b"},
 		{"GET", "h", "/v20180820/tags", "s3", "", "", "s3.GetObject Bucket=v20180820 Key=tags"},
+		{"PUT", "h", "/b/k", "", "Content-Type: " + form, "x", "s3.PutObject Bucket=b Key=k"},
 		{"PUT", "h", "/b/k", "s3", "X-Amz-Target: TrentService.CreateKey", "", "s3.PutObject Bucket=b Key=k"},
 	} {
 		req := httptest.NewRequest(c.method, "http://"+c.host+strings.ReplaceAll(c.path, "%zz", "%25zz"), strings.NewReader(c.body))
