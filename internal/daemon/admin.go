@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"cloister/internal/core/fault"
+	"cloister/internal/front/wire"
 	"cloister/internal/store"
 )
 
@@ -26,13 +27,16 @@ func (d *Daemon) public() http.Handler {
 	mux.HandleFunc("GET /_localstack/health", d.health) // wait-for-it scripts of users ask here
 	mux.HandleFunc("POST /_cloister/reset", d.reset)
 	// ServeMux would redirect paths such as //key or /a/../b, which S3 keys may hold: only our own prefixes go through it.
+	// On a bucket's host they are keys like any other.
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/_cloister/health", "/_localstack/health", "/_cloister/reset":
-			mux.ServeHTTP(w, r)
-		default:
-			d.gate.ServeHTTP(w, r)
+			if wire.VirtualBucket(r.Host) == "" {
+				mux.ServeHTTP(w, r)
+				return
+			}
 		}
+		d.gate.ServeHTTP(w, r)
 	})
 }
 
