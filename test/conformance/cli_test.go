@@ -150,6 +150,10 @@ func (a cli) parts(bucket, dir string) {
 		a.Errorf("the ETag is %s", etag)
 	}
 	a.aws("", "s3", "sync", "s3://"+bucket+"/sync", to, "--only-show-errors")
+	a.aws("", "s3", "rm", "--recursive", "s3://"+bucket+"/sync", "--only-show-errors")
+	if keys := a.aws("Contents[].Key", "s3api", "list-objects-v2", "--bucket", bucket); strings.Contains(keys, "sync/") || !strings.Contains(keys, "in/docs.txt") {
+		a.Errorf("after the removal there are %s", keys)
+	}
 	if got, err := os.ReadFile(filepath.Join(to, "big")); err != nil || !bytes.Equal(got, big) {
 		a.Errorf("the file came back with %d bytes, %v", len(got), err)
 	}

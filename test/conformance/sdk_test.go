@@ -130,7 +130,12 @@ func (w *walker) objects() {
 	if body, err := io.ReadAll(whole.Body); err != nil || !bytes.Equal(body, big) {
 		w.Errorf("downloaded in parts: %d bytes that differ, %v", len(body), err)
 	}
-	list, err := client.ListObjectsV2(w.ctx, &s3.ListObjectsV2Input{Bucket: &w.bucket, Prefix: aws.String("in/")})
+	gone, err := client.DeleteObjects(w.ctx, &s3.DeleteObjectsInput{Bucket: &w.bucket, Delete: &s3types.Delete{Objects: []s3types.ObjectIdentifier{{Key: aws.String("big")}}}})
+	w.must(err)
+	if len(gone.Deleted) != 1 || len(gone.Errors) != 0 {
+		w.Errorf("deleted: %+v", gone)
+	}
+	list, err := client.ListObjectsV2(w.ctx, &s3.ListObjectsV2Input{Bucket: &w.bucket})
 	w.must(err)
 	if len(list.Contents) != 1 || *list.Contents[0].Key != "in/docs.txt" || *list.Contents[0].Size != int64(len(text())) {
 		w.Errorf("listed: %+v", list.Contents)

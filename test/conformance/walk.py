@@ -128,6 +128,9 @@ def documents(session, s3, bucket):
     equal("an upload in parts comes back whole", out.getvalue() == big, True)
     equal("its ETag counts its parts", s3.head_object(Bucket=bucket, Key="big")["ETag"].strip('"')[-2:], "-2")
     equal("the listing has both", [o["Key"] for o in s3.list_objects_v2(Bucket=bucket)["Contents"]], ["big", "in/docs.txt"])
+    gone = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "big"}, {"Key": "none"}]})
+    equal("several objects are deleted at once", [d["Key"] for d in gone["Deleted"]], ["big", "none"])
+    equal("the listing has the other", [o["Key"] for o in s3.list_objects_v2(Bucket=bucket)["Contents"]], ["in/docs.txt"])
 
 
 def job(comprehend, s3, bucket, role_arn, vpc_config):
