@@ -14,10 +14,9 @@ import (
 
 const maxKey = 1024 // bytes of UTF-8
 
-// checkKey refuses NUL besides what S3 refuses: it parts the ids of rows, and no XML can name it.
 func checkKey(key string) error {
 	switch {
-	case key == "" || !utf8.ValidString(key) || strings.Contains(key, "\x00"):
+	case key == "" || !utf8.ValidString(key):
 		return fault.New("InvalidURI", "Couldn't parse the specified URI.").With(400)
 	case len(key) > maxKey:
 		return fault.New("KeyTooLongError", "Your key is too long").With(400).Field("MaxSizeAllowed", "1024")

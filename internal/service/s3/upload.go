@@ -27,7 +27,7 @@ func badPartNumber() error {
 func inProgress(v store.View, sc store.Scope, bucket, key, id string) (store.Item[Upload], error) {
 	var u store.Item[Upload]
 	err := error(store.ErrNotFound)
-	if !strings.Contains(key+id, "\x00") { // else key and id could be cut elsewhere
+	if !strings.Contains(id, "\x00") { // none has it; else key and id could spell another key's upload
 		u, err = uploads.Get(v, sc, uploadID(bucket, key, id))
 	}
 	if errors.Is(err, store.ErrNotFound) {
