@@ -112,7 +112,8 @@ func (h *house) serve(args ...string) error {
 	if err := h.cmd.Start(); err != nil {
 		return err
 	}
-	h.ended = make(chan error, 1)
+	cmd, ended := h.cmd, make(chan error, 1)
+	h.ended = ended
 	ready := make(chan string, 1)
 	go func() {
 		in := bufio.NewScanner(out)
@@ -122,15 +123,15 @@ func (h *house) serve(args ...string) error {
 			default:
 			}
 		}
-		h.ended <- h.cmd.Wait()
-		close(h.ended)
+		ended <- cmd.Wait()
+		close(ended)
 	}()
 	select {
 	case l := <-ready:
 		if !strings.HasPrefix(l, "ready http=") {
 			return fmt.Errorf("the daemon said %q", l)
 		}
-	case err := <-h.ended:
+	case err := <-ended:
 		return fmt.Errorf("the daemon ended: %w: %s", err, h.tail())
 	case <-time.After(30 * time.Second):
 		_ = h.cmd.Process.Kill()
