@@ -197,6 +197,7 @@ func TestBucketPolicy(t *testing.T) {
 		{"no json", "hello", "Policies must be valid JSON and the first byte must be '{'"},
 		{"trailing comma", `{"Statement":[],}`, "This policy contains invalid Json"},
 		{"no statement", `{"Version":"2012-10-17"}`, "Missing required field Statement"},
+		{"unknown id", statement(`{"AWS":"AROAQQQQQQQQQQQQQQQQQ"}`, "s3:GetObject", "arn:aws:s3:::docs/*"), "Invalid principal in policy"},
 		{"unknown role", statement(`{"AWS":"arn:aws:iam::111122223333:role/nobody"}`, "s3:GetObject", "arn:aws:s3:::docs/*"), "Invalid principal in policy"},
 		{"other bucket", statement(`"*"`, "s3:GetObject", "arn:aws:s3:::dreams/*"), "Policy has invalid resource"},
 		{"longer name", statement(`"*"`, "s3:GetObject", "arn:aws:s3:::docs2/*"), "Policy has invalid resource"},

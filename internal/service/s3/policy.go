@@ -23,6 +23,11 @@ func (s *Service) compile(c *api.Call, v store.View, bucket, text string) (strin
 			return "", malformed("Policy has invalid resource")
 		}
 	}
+	for _, id := range d.UniqueIDs() { // of who is gone, or of nobody
+		if _, ok := s.principals.RenderPrincipal(v, id); !ok {
+			return "", malformed("Invalid principal in policy")
+		}
+	}
 	bound, err := d.Bind(func(arn string) (string, bool) { return s.principals.ResolvePrincipal(v, arn) })
 	if err != nil {
 		return "", refused(err)
