@@ -68,13 +68,11 @@ type Daemon struct {
 }
 
 // Open builds a daemon; nothing is served until Run. Started by root, the process is an unprivileged user afterwards.
-func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (d *Daemon, err error) {
-	d = &Daemon{cfg: cfg, log: log, world: world.Real{}}
-	begun := d // a return of nil sets d before the deferred function sees it
+func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Daemon, err error) {
+	d := &Daemon{cfg: cfg, log: log, world: world.Real{}} // no result has its name: a return of nil would take it from the closers
 	defer func() {
 		if err != nil {
-			begun.Close()
-			d = nil
+			d.Close()
 		}
 	}()
 	// The root key and the data directory first: both may need the starter's rights.
@@ -158,7 +156,10 @@ func (d *Daemon) raise() (err error) {
 	}
 	d.later(func() { d.fabric.Close() })
 	if uid >= 0 {
-		return linux.Drop(uid, uid)
+		if err := linux.Drop(uid, uid); err != nil {
+			return err
+		}
+		return d.place.reach(uid)
 	}
 	return nil
 }

@@ -18,7 +18,11 @@ type place struct {
 
 // hold makes the directory when it is missing and locks it; a second daemon on this host is told so at once.
 func hold(dir string) (*place, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	// Its parents let others pass, since root becomes one of them.
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return nil, fmt.Errorf("cannot make the data directory: %w", err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("cannot make the data directory: %w", err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
@@ -47,6 +51,14 @@ func (p *place) giveTo(uid, gid int) error {
 		}
 		return os.Lchown(path, uid, gid)
 	})
+}
+
+// reach says whether the user that root became can walk to the directory: its parents are not the daemon's to change.
+func (p *place) reach(uid int) error {
+	if _, err := os.Stat(p.path("lock")); err != nil {
+		return fmt.Errorf("cannot enter the data directory as user %d, which a daemon started by root becomes: let others pass its parents (chmod o+x) or choose another with -data: %w", uid, err)
+	}
+	return nil
 }
 
 // write puts a small file into the directory: whole or not at all.
