@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"cloister/internal/api"
+	"cloister/internal/core/arn"
 	"cloister/internal/core/fault"
 	"cloister/internal/core/job"
 	"cloister/internal/core/policy"
@@ -109,7 +110,8 @@ type kept struct {
 	Reasons                           []policy.Reason
 }
 
-// findings are an event's reasons. What a policy of another account says stays hidden: that it decided is told, not how.
+// findings are an event's reasons. What a policy of another account says stays hidden: that it decided is told, not how. It is
+// told once and always, so that neither how many of its statements come near, nor whether a role exists, can be counted.
 func findings(account, step string, e *trail.Event) []shape.Finding {
 	base := shape.Finding{RequestId: opt(e.RequestID), Step: opt(step), Call: ptr(e.Service + ":" + e.Name)}
 	if e.ErrorCode == "" {
@@ -128,15 +130,27 @@ func findings(account, step string, e *trail.Event) []shape.Finding {
 		via.Text = ptr(fmt.Sprintf("the request came through %s, to which the route table %s led it", k.Endpoint, k.RouteTable))
 		out = append(out, via)
 	}
+	theirs := ""
+	if a, err := arn.Parse(k.Resource); err == nil && a.Account != account {
+		theirs = a.Account
+	}
 	for _, r := range k.Reasons {
+		if r.Owner != "" && r.Owner != account {
+			theirs = r.Owner
+			continue
+		}
 		f := base
 		f.Call = ptr(k.Action + " on " + k.Resource)
 		f.Layer, f.Rule, f.Text = opt(r.Layer), opt(rule(r)), ptr(r.Text)
-		if r.Owner != "" && r.Owner != account {
-			f.Rule, f.Text = nil, ptr("a policy of the account "+r.Owner+" bears on this; what it says is for that account to see")
-		} else if r.Kind == "change" {
+		if r.Kind == "change" {
 			f.Text, f.Change = nil, ptr(r.Text)
 		}
+		out = append(out, f)
+	}
+	if theirs != "" {
+		f := base
+		f.Layer = ptr("another account")
+		f.Call, f.Text = ptr(k.Action+" on "+k.Resource), ptr("a policy of the account "+theirs+" bears on this; what it says is for that account to see")
 		out = append(out, f)
 	}
 	return out
