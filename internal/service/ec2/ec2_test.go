@@ -299,6 +299,7 @@ func TestEndpointAndPath(t *testing.T) {
 	h.refuse("InvalidRouteTableId.NotFound", &shape.CreateVpcEndpointRequest{VpcId: &id, ServiceName: &s3, RouteTableIds: []string{"rtb-0"}})
 	e := do[shape.CreateVpcEndpointResult](h, &shape.CreateVpcEndpointRequest{VpcId: &id, ServiceName: &s3, ClientToken: new("t")}).VpcEndpoint
 	again := do[shape.CreateVpcEndpointResult](h, &shape.CreateVpcEndpointRequest{VpcId: &id, ServiceName: &s3, ClientToken: new("t")}).VpcEndpoint
+	h.refuse("IdempotentParameterMismatch", &shape.CreateVpcEndpointRequest{VpcId: &id, ServiceName: &s3, ClientToken: new("t"), PolicyDocument: new(`{"Statement":[{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}]}`)})
 	if *again.VpcEndpointId != *e.VpcEndpointId || !strings.Contains(*e.PolicyDocument, `"Principal":"*"`) {
 		t.Errorf("%+v %+v", e, again)
 	}

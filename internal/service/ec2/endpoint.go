@@ -78,8 +78,8 @@ func createEndpoint(c *api.Call, tx store.Tx, in *shape.CreateVpcEndpointRequest
 	if e.Token != "" {
 		was, err := rows.Endpoints.Find(tx, c.Scope(), "token", e.Token)
 		switch {
-		case err == nil && (was.Value.VPC != e.VPC || was.Value.Service != e.Service):
-			return nil, mismatch()
+		case err == nil && (was.Value.VPC != e.VPC || was.Value.Service != e.Service || was.Value.Policy != e.Policy || !sameSet(was.Value.RouteTables, in.RouteTableIds)):
+			return nil, mismatch() // also when it was modified since: an answer would pass for the policy that this call asks for
 		case err == nil:
 			out, err := endpointShape(c, tx, &was.Value)
 			return &shape.CreateVpcEndpointResult{VpcEndpoint: out, ClientToken: in.ClientToken}, err
@@ -100,6 +100,10 @@ func createEndpoint(c *api.Call, tx store.Tx, in *shape.CreateVpcEndpointRequest
 	c.Touch(anEndpoint.arn(c, e.ID))
 	out, err := endpointShape(c, tx, &e)
 	return &shape.CreateVpcEndpointResult{VpcEndpoint: out, ClientToken: in.ClientToken}, err
+}
+
+func sameSet(a, b []string) bool {
+	return slices.Equal(slices.Compact(slices.Sorted(slices.Values(a))), slices.Compact(slices.Sorted(slices.Values(b))))
 }
 
 // checkPolicy holds a text to the grammar of endpoint policies. Empty is the default.

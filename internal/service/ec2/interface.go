@@ -115,6 +115,18 @@ func alias(service string) string {
 }
 
 func sameInterface(was, now *vpc.Interface, in *shape.CreateNetworkInterfaceRequest) bool {
+	n := 0
+	for _, p := range in.PrivateIpAddresses {
+		if !slices.ContainsFunc(was.Addrs, func(a netip.Addr) bool { return a.String() == deref(p.PrivateIpAddress) }) {
+			return false
+		}
+		if !deref(p.Primary) && deref(p.PrivateIpAddress) != deref(in.PrivateIpAddress) {
+			n++
+		}
+	}
+	if len(was.Addrs) != 1+max(n, int(deref(in.SecondaryPrivateIpAddressCount))) {
+		return false
+	}
 	return was.Token == now.Token && was.Subnet == now.Subnet && was.Description == now.Description && slices.Equal(was.Groups, now.Groups) &&
 		(in.PrivateIpAddress == nil || *in.PrivateIpAddress == was.Addrs[0].String())
 }

@@ -27,6 +27,9 @@ func TestInterface(t *testing.T) {
 		t.Errorf("not idempotent: %+v", again)
 	}
 	h.refuse("IdempotentParameterMismatch", &shape.CreateNetworkInterfaceRequest{SubnetId: &sub, Groups: []string{g}, ClientToken: new("job-1")})
+	more := *in
+	more.SecondaryPrivateIpAddressCount = new(int64(1))
+	h.refuse("IdempotentParameterMismatch", &more)
 	h.refuse("InvalidParameter", &shape.CreateNetworkInterfaceRequest{SubnetId: &sub, Groups: []string{foreign}})
 	h.refuse("InvalidSubnetID.NotFound", &shape.CreateNetworkInterfaceRequest{SubnetId: new("subnet-0")})
 	h.refuse("InvalidGroup.NotFound", &shape.CreateNetworkInterfaceRequest{SubnetId: &sub, Groups: []string{"sg-0"}})
