@@ -23,10 +23,10 @@ var ground = sync.OnceValues(func() (string, error) {
 	return dir, os.Chmod(dir, 0o711)
 })
 
-// binary builds the program once; cells need it static, whatever these tests were built as. CLOISTER_PROGRAM names one that was
+// binary builds the program once; cells need it static, whatever these tests were built as. CLOISTER_BINARY names one that was
 // built already.
 var binary = sync.OnceValues(func() (string, error) {
-	if p := os.Getenv("CLOISTER_PROGRAM"); p != "" {
+	if p := os.Getenv("CLOISTER_BINARY"); p != "" {
 		return p, nil
 	}
 	dir, err := ground()
