@@ -21,6 +21,7 @@ func demoMain(args []string) int {
 	if err != nil {
 		return complain(err)
 	}
+	signal.Ignore(syscall.SIGPIPE) // `cloister demo | head` must still end the daemon that it started
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer cancel()
 	if err := demo.Run(ctx, demo.Options{Docs: *docs, Out: os.Stdout, Self: self, Keep: *keep}); err != nil {

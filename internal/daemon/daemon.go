@@ -138,6 +138,9 @@ func (d *Daemon) later(f func()) { d.closers = append(d.closers, f) }
 
 // raise starts the fabric. Root gives it a range of ids without power on the host and becomes a user outside that range.
 func (d *Daemon) raise() (err error) {
+	if err := linux.Static(); err != nil {
+		return fmt.Errorf("cannot start: %w", err)
+	}
 	var c linux.Config
 	uid := -1
 	if os.Geteuid() == 0 {

@@ -50,6 +50,14 @@ func Check() []Finding {
 	return append(out, limits)
 }
 
+// Static says why this program cannot run in a cell, or nil.
+func Static() error {
+	if f := staticFinding("/proc/self/exe"); !f.OK {
+		return fmt.Errorf("no job could run: %s; %s", f.Detail, f.Remedy)
+	}
+	return nil
+}
+
 // staticFinding: a cell has no loader and no libraries.
 func staticFinding(path string) Finding {
 	f := Finding{Name: "static program", Required: true}
