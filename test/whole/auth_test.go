@@ -216,7 +216,8 @@ func TestDev(t *testing.T) {
 		n, err := (&actor{TB: t, Client: h.client(sigv4.Credentials{AccessKey: key, Secret: secret})}).ask("sts", "GetCallerIdentity")
 		return n.text("Arn"), err
 	}
-	for key, want := range map[string]string{"test": "arn:aws:iam::123456789012:root", "AKIAAAAAAAAAAAAAAAAA": "arn:aws:iam::123456789012:root", "222222222222": "arn:aws:iam::222222222222:root"} {
+	for key, want := range map[string]string{"test": "arn:aws:iam::123456789012:root", "AKIAAAAAAAAAAAAAAAAA": "arn:aws:iam::123456789012:root", "222222222222": "arn:aws:iam::222222222222:root",
+		"000000000000": "arn:aws:iam::123456789012:root"} {
 		if got, err := who(key, "anything"); got != want {
 			t.Errorf("%s is %q, %v", key, got, err)
 		}

@@ -100,6 +100,17 @@ func TestServiceNetwork(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	s.nothingLeft()
+	// It comes through no endpoint of anybody: a bucket that demands one refuses it.
+	s.bucketPolicy(dict{"Sid": "OnlyMine", "Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::" + s.bucket + "/*",
+		"Condition": dict{"StringNotEquals": dict{"aws:SourceVpce": s.endpoint}}})
+	holds(t, s.failed(dict{"VpcConfig": nil}, "NO_READ_ACCESS_TO_INPUT"), "OnlyMine", "bucket policy of "+s.bucket)
+	// Its address is always the same one, which a policy may name.
+	s.bucketPolicy(dict{"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::" + s.bucket + "/*",
+		"Condition": dict{"NotIpAddress": dict{"aws:SourceIp": "198.18.0.4/32"}}})
+	s.finish(s.start(dict{"VpcConfig": nil}))
+	if out, err := s.call("ListDominantLanguageDetectionJobs", dict{"Filter": dict{"JobStatus": "COMPLETED"}}); err != nil || len(out["DominantLanguageDetectionJobPropertiesList"].([]any)) != 2 {
+		t.Errorf("completed: %v, %v", out, err)
+	}
 }
 
 // TestDescribe compares all that Describe tells of a job with what was asked.
