@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"cloister/internal/core/fault"
+	"cloister/internal/core/vpc"
 	"cloister/internal/front/wire"
 	"cloister/internal/store"
 )
@@ -181,6 +182,10 @@ func (d *Daemon) createAccount(w http.ResponseWriter, r *http.Request) {
 	var in struct{ ID, Name string }
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4096)).Decode(&in); err != nil {
 		reply(w, http.StatusBadRequest, map[string]string{"message": "the account cannot be read"})
+		return
+	}
+	if in.ID == vpc.ServiceAccount {
+		reply(w, http.StatusBadRequest, map[string]string{"message": "the account " + in.ID + " is reserved: it owns the networks of jobs without a VPC"})
 		return
 	}
 	var c credentials

@@ -9,6 +9,7 @@ import (
 	"cloister/internal/api"
 	"cloister/internal/core/fault"
 	"cloister/internal/core/identity"
+	"cloister/internal/core/vpc"
 	"cloister/internal/store"
 )
 
@@ -29,7 +30,7 @@ func (p *passage) stranger(v store.View, key string, why error) (api.Credential,
 		return api.Credential{}, fault.Of(fault.AccessDenied, "A web page cannot use a key that was not issued here.")
 	}
 	account := g.Account
-	if len(key) == 12 && strings.Trim(key, "0123456789") == "" {
+	if len(key) == 12 && strings.Trim(key, "0123456789") == "" && key != vpc.ServiceAccount { // nobody is root of the service networks
 		account = key
 	}
 	return api.Credential{Principal: identity.Principal{Kind: identity.Root, Partition: g.Partition, Account: account,
