@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -38,15 +39,20 @@ func (s *doors) Open(ctx context.Context, network string, l fabric.Listener, who
 			return nil, err
 		}
 		go func() {
-			err := dns.ServePacket(pc, func(a netip.Addr) (dns.Zone, bool) {
+			zone := func(a netip.Addr) (dns.Zone, bool) {
 				o := who(a)
 				if o == nil {
 					return dns.Zone{}, false
 				}
 				return dns.Zone{Region: o.Region, S3: vpc.S3Addr}, true
-			})
-			if err != nil {
-				s.d.log.Error("a resolver ended", "network", network, "error", err)
+			}
+			for {
+				err := dns.ServePacket(pc, zone)
+				if err == nil { // closed
+					return
+				}
+				s.d.log.Error("a resolver was interrupted", "network", network, "error", err)
+				time.Sleep(acceptPause)
 			}
 		}()
 		return pc, nil
@@ -60,8 +66,13 @@ func (s *doors) Open(ctx context.Context, network string, l fabric.Listener, who
 		go func() {
 			for {
 				c, err := bound.Accept()
-				if err != nil {
+				if errors.Is(err, net.ErrClosed) {
 					return
+				}
+				if err != nil { // out of descriptors or memory: it passes
+					s.d.log.Error("a resolver was interrupted", "network", network, "error", err)
+					time.Sleep(acceptPause)
+					continue
 				}
 				o := c.(*boundConn).origin
 				go dns.Zone{Region: o.Region, S3: vpc.S3Addr}.ServeStream(c)
@@ -81,6 +92,13 @@ func (s *doors) Open(ctx context.Context, network string, l fabric.Listener, who
 type closer func() error
 
 func (c closer) Close() error { return c() }
+
+// acceptPause lets what an accept lacked come back.
+const acceptPause = 100 * time.Millisecond
+
+// perInterface is how many connections one interface may hold at once, so that none takes the daemon's descriptors from
+// the others. A job's agent keeps 16.
+const perInterface = 256
 
 // Cut satisfies reconcile.Doors.
 func (s *doors) Cut(eni string) {
@@ -127,6 +145,11 @@ func (l *boundListener) Accept() (net.Conn, error) {
 		own.Peer, own.Dest = netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port()), netip.AddrPortFrom(dest.Addr().Unmap(), dest.Port())
 		b := &boundConn{c, &own, l.doors}
 		l.doors.mu.Lock()
+		if len(l.doors.conns[own.Interface]) >= perInterface {
+			l.doors.mu.Unlock()
+			_ = c.Close()
+			continue
+		}
 		if l.doors.conns[own.Interface] == nil {
 			l.doors.conns[own.Interface] = map[*boundConn]struct{}{}
 		}

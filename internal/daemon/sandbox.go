@@ -31,10 +31,12 @@ const (
 // ScratchFile is the agent's descriptor of its scratch, after the two pipes of the pair.
 const ScratchFile = 5
 
-// Limits of a job's processes. Memory in bytes.
+// Limits of a job's processes. Memory and scratch in bytes.
 const (
 	jobMemory = 1 << 30
 	jobPids   = 128
+	// A million documents at 4 KiB each, sealed: the disk is everyone's.
+	jobScratch = 4 << 30
 )
 
 // sandbox starts a job as a pair of cells in the fabric.
@@ -76,7 +78,7 @@ func (s *sandbox) Start(ctx context.Context, c runner.Cell) (runner.Running, err
 	}
 	defer notesIn.Close()
 	agent := cell.Spec{Name: "agent", Port: c.Port, Argv: []string{AgentArg}, Stdin: task, Stdout: reportsIn, Stderr: notesIn, Files: []*os.File{scratch},
-		Memory: jobMemory, Pids: jobPids}
+		Memory: jobMemory, Pids: jobPids, FileSize: jobScratch}
 	if c.Resolver != "" {
 		agent.Nameserver = netip.MustParseAddr(c.Resolver)
 	}
@@ -174,18 +176,37 @@ func (r *running) Kill() {
 	_ = r.pair.Analyser.Kill()
 }
 
-func (r *running) listen(f *os.File) {
+// A report's longest line, in bytes, and how often one is taken: an agent may be anything.
+const (
+	reportMax  = 64 << 10
+	reportPace = 100 * time.Millisecond
+)
+
+func (r *running) listen(f io.ReadCloser) {
 	defer close(r.reports)
 	defer f.Close()
-	d := json.NewDecoder(f)
-	for {
+	in := bufio.NewScanner(f)
+	in.Buffer(make([]byte, 4096), reportMax)
+	var last time.Time
+	for in.Scan() {
 		var rep job.Report
-		if err := d.Decode(&rep); err != nil {
+		if err := json.Unmarshal(in.Bytes(), &rep); err != nil {
 			return
 		}
+		if wait := reportPace - time.Since(last); wait > 0 && !rep.Final {
+			select {
+			case <-time.After(wait):
+			case <-r.killed:
+				return
+			}
+		}
+		last = time.Now()
 		select {
 		case r.reports <- rep:
 		case <-r.killed:
+			return
+		}
+		if rep.Final {
 			return
 		}
 	}

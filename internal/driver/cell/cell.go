@@ -27,6 +27,7 @@ type Spec struct {
 	Nameserver            netip.Addr // in /etc/resolv.conf; invalid: no such file
 	Memory                int64      // bytes, 0: no limit
 	Pids                  int        // processes and threads, 0: DefaultPids
+	FileSize              int64      // bytes to which a file may grow by its writes, 0: no limit
 }
 
 // DefaultPids is the limit of processes and threads of a cell that asks for none. A Go program needs some tens.
@@ -70,7 +71,7 @@ func (d *Driver) Start(ctx context.Context, s Spec) (Process, error) {
 		s.Pids = DefaultPids
 	}
 	walls, err := json.Marshal(confinement{
-		Name: s.Name, Network: s.Port != "", Argv: s.Argv, Files: len(s.Files), Tmp: s.Tmp, Nameserver: s.Nameserver, Memory: s.Memory, Pids: s.Pids,
+		Name: s.Name, Network: s.Port != "", Argv: s.Argv, Files: len(s.Files), Tmp: s.Tmp, Nameserver: s.Nameserver, Memory: s.Memory, Pids: s.Pids, FileSize: s.FileSize,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot start a cell: %w", err)

@@ -26,6 +26,7 @@ type confinement struct {
 	Nameserver netip.Addr
 	Memory     int64
 	Pids       int
+	FileSize   int64
 }
 
 // Main is called first in main, after the fabric's. In a process that is to become a cell it raises the walls and
@@ -145,6 +146,11 @@ func (c confinement) limit() error {
 	}
 	for _, l := range all {
 		if err := lower(l.what, l.to); err != nil {
+			return err
+		}
+	}
+	if c.FileSize > 0 {
+		if err := lower(unix.RLIMIT_FSIZE, uint64(c.FileSize)); err != nil {
 			return err
 		}
 	}

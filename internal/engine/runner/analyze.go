@@ -1,8 +1,11 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"sync"
+	"time"
 
 	"cloister/internal/core/job"
 	"cloister/internal/core/reach"
@@ -10,6 +13,20 @@ import (
 	"cloister/internal/store"
 	"cloister/internal/store/rows"
 )
+
+// Limits bound a job's processes, which may do anything but what they should.
+type Limits struct {
+	Run  time.Duration // from their start; 0: an hour, after which the role's session could do nothing more
+	Stop time.Duration // from the request to stop, for delivering what is done; 0: two minutes
+	Exit time.Duration // from the last report; 0: ten seconds
+}
+
+func (l Limits) orDefault() Limits {
+	return Limits{cmp.Or(l.Run, session), cmp.Or(l.Stop, 2*time.Minute), cmp.Or(l.Exit, 10*time.Second)}
+}
+
+// progressEvery is how often progress is written down at most.
+const progressEvery = 500 * time.Millisecond
 
 // analyze runs the two processes and waits for the agent's last word.
 func (w *walk) analyze(ctx context.Context) error {
@@ -19,8 +36,11 @@ func (w *walk) analyze(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	asked := make(chan struct{})
+	tell := sync.OnceFunc(func() { close(asked) })
+	stop := func() { run.Stop(); tell() }
 	w.mu.Lock()
-	w.stops[w.key.ID] = run.Stop
+	w.stops[w.key.ID] = stop
 	w.mu.Unlock()
 	defer func() {
 		w.mu.Lock()
@@ -29,20 +49,40 @@ func (w *walk) analyze(ctx context.Context) error {
 	}()
 	// A stop that was asked before the processes could be told is told now.
 	if err := w.edit(ctx, func(*job.Job) {}); err == nil && w.job.StopAsked {
-		run.Stop()
+		stop()
 	}
-	var last job.Report
-	for open := true; open; {
+	over := time.NewTimer(w.Limits.Run)
+	defer over.Stop()
+	var (
+		last     job.Report
+		noted    time.Time
+		stopping bool
+	)
+	for open := true; open && !last.Final; {
 		select {
 		case <-ctx.Done():
 			run.Kill()
 			_ = run.Wait()
 			return ctx.Err()
+		case <-asked:
+			asked, stopping = nil, true
+			over.Reset(w.Limits.Stop)
+		case <-over.C:
+			run.Kill()
+			_ = run.Wait()
+			if stopping {
+				return errStopped
+			}
+			return fail("INTERNAL_ERROR", "The job did not end within %s.", w.Limits.Run)
 		case r, ok := <-run.Reports():
 			if open = ok; !ok {
 				break
 			}
 			last = r
+			if !r.Final && time.Since(noted) < progressEvery {
+				break
+			}
+			noted = time.Now()
 			if err := w.edit(ctx, func(j *job.Job) { j.Documents = r.Documents }); err != nil {
 				run.Kill()
 				_ = run.Wait()
@@ -50,8 +90,17 @@ func (w *walk) analyze(ctx context.Context) error {
 			}
 		}
 	}
-	werr := run.Wait()
+	werr := await(ctx, run, w.Limits.Exit)
+	select {
+	case <-asked:
+		stopping = true
+	default:
+	}
 	switch {
+	case !last.Final && ctx.Err() != nil:
+		return ctx.Err()
+	case !last.Final && stopping: // it ended before it could listen
+		return errStopped
 	case !last.Final:
 		if werr == nil {
 			werr = errors.New("the agent ended without a report")
@@ -63,6 +112,14 @@ func (w *walk) analyze(ctx context.Context) error {
 		return errStopped
 	}
 	return nil
+}
+
+// await gives processes that have said their last word, or can say none any more, a moment to end, and ends them then.
+func await(ctx context.Context, run Running, patience time.Duration) error {
+	late := time.AfterFunc(patience, run.Kill)
+	defer late.Stop()
+	defer context.AfterFunc(ctx, run.Kill)()
+	return run.Wait()
 }
 
 // judged turns the agent's failure into the job's, with the walls that explain it.

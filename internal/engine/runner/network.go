@@ -24,9 +24,12 @@ const addressesPerInstance = 2
 // quarantine keeps a deleted interface's address from its next owner until no old packet can be on its way.
 const quarantine = 60 * time.Second
 
+// session is how long the role's credentials live.
+const session = time.Hour
+
 func (w *walk) assume(ctx context.Context) error {
 	name := "comprehend-" + w.job.ID
-	secs := int64(3600)
+	secs := int64(session / time.Second)
 	as := w.as()
 	as.AccessKey, as.Token = "", ""
 	out, id, err := w.Calls.Invoke(ctx, as, "sts", "AssumeRole", &sts.AssumeRoleRequest{RoleArn: &w.job.RoleARN, RoleSessionName: &name, DurationSeconds: &secs})

@@ -49,8 +49,8 @@ type Cell struct {
 type Running interface {
 	Reports() <-chan job.Report // closed at the end
 	Stop()                      // deliver what is done, then end
-	Kill()
-	Wait() error // after Reports is closed; says how the processes ended, unless well
+	Kill()                      // may be called again, and after the end
+	Wait() error                // after Reports is closed; says how the processes ended, unless well
 }
 
 // Config is what a runner needs.
@@ -66,6 +66,7 @@ type Config struct {
 	// Refuse fails every job with this sentence before it is begun; empty: jobs run. Notes are told with every job's explanation.
 	Refuse string
 	Notes  []job.Reason
+	Limits Limits
 }
 
 // maxAttempts is how often a job is begun before a daemon that dies with it gives it up.
@@ -89,6 +90,7 @@ func New(c Config) *Runner {
 	if c.Parallel == 0 {
 		c.Parallel = 4
 	}
+	c.Limits = c.Limits.orDefault()
 	return &Runner{Config: c, active: map[string]context.CancelFunc{}, stops: map[string]func(){}, slots: make(chan struct{}, c.Parallel)}
 }
 

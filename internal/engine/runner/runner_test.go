@@ -123,6 +123,9 @@ type box struct {
 	tasks  []Cell
 	stop   chan struct{}
 	killed bool
+	mute   bool // the agent reports nothing, not even its end
+	deaf   bool // it does not hear a stop
+	stays  bool // it does not end when it has reported, or can't any more
 }
 
 func (b *box) Start(_ context.Context, c Cell) (Running, error) {
@@ -134,6 +137,9 @@ func (b *box) Start(_ context.Context, c Cell) (Running, error) {
 	stop := b.stop
 	go func() {
 		defer close(r.out)
+		if b.mute {
+			return
+		}
 		rep := b.report
 		if b.hold != nil {
 			select {
@@ -154,17 +160,27 @@ type process struct {
 	out  chan job.Report
 	dead chan struct{}
 	once sync.Once
+	kill sync.Once
 }
 
 func (p *process) Reports() <-chan job.Report { return p.out }
-func (p *process) Stop()                      { p.once.Do(func() { close(p.b.stop) }) }
+func (p *process) Stop() {
+	if !p.b.deaf {
+		p.once.Do(func() { close(p.b.stop) })
+	}
+}
 func (p *process) Kill() {
 	p.b.mu.Lock()
 	p.b.killed = true
 	p.b.mu.Unlock()
-	close(p.dead)
+	p.kill.Do(func() { close(p.dead) })
 }
-func (p *process) Wait() error { return nil }
+func (p *process) Wait() error {
+	if p.b.stays {
+		<-p.dead
+	}
+	return nil
+}
 
 type stage struct {
 	t     *testing.T
@@ -345,8 +361,16 @@ func TestStop(t *testing.T) {
 	s := set(t)
 	s.box.hold = make(chan struct{})
 	s.submit(nil)
+	j := s.run(s.stopThen(over))
+	if j.State != job.Stopped || s.interfaces() != 0 {
+		t.Errorf("%s, %d interfaces", j.State, s.interfaces())
+	}
+}
+
+// stopThen asks for a stop once the processes run.
+func (s *stage) stopThen(f func(job.Job) bool) func(job.Job) bool {
 	asked := false
-	j := s.run(func(j job.Job) bool {
+	return func(j job.Job) bool {
 		s.box.mu.Lock()
 		begun := len(s.box.tasks) > 0
 		s.box.mu.Unlock()
@@ -361,11 +385,56 @@ func TestStop(t *testing.T) {
 				return rows.Jobs.Save(tx, &it)
 			})
 		}
-		return over(j)
-	})
-	if j.State != job.Stopped || s.interfaces() != 0 {
-		t.Errorf("%s, %d interfaces", j.State, s.interfaces())
+		return f(j)
 	}
+}
+
+// Processes that do not do what they should end all the same, and hold neither a slot nor the daemon's end.
+func TestBounds(t *testing.T) {
+	const never, soon = time.Hour, 50 * time.Millisecond
+	for name, c := range map[string]struct {
+		box    func(*box)
+		limits Limits
+		stop   bool
+		state  job.State
+		says   string
+	}{
+		"never ends":             {func(b *box) { b.hold, b.deaf, b.stays = make(chan struct{}), true, true }, Limits{soon, never, never}, false, job.Failed, "did not end within"},
+		"deaf to a stop":         {func(b *box) { b.hold, b.deaf, b.stays = make(chan struct{}), true, true }, Limits{never, soon, never}, true, job.Stopped, ""},
+		"closes its reports":     {func(b *box) { b.mute, b.stays = true, true }, Limits{never, never, soon}, false, job.Failed, "INTERNAL_ERROR"},
+		"stays after its report": {func(b *box) { b.stays = true }, Limits{never, never, soon}, false, job.Completed, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := set(t)
+			c.box(s.box)
+			s.cfg.Limits = c.limits
+			s.submit(nil)
+			done := over
+			if c.stop {
+				done = s.stopThen(over)
+			}
+			j := s.run(done)
+			s.box.mu.Lock()
+			defer s.box.mu.Unlock()
+			if j.State != c.state || !strings.Contains(j.Message, c.says) || !s.box.killed {
+				t.Errorf("%s %q, killed: %v", j.State, j.Message, s.box.killed)
+			}
+		})
+	}
+	t.Run("the daemon ends", func(t *testing.T) {
+		s := set(t)
+		s.box.mute, s.box.stays = true, true
+		s.cfg.Limits = Limits{never, never, never}
+		s.submit(nil)
+		s.run(func(job.Job) bool { // run returns when the runner has
+			s.box.mu.Lock()
+			defer s.box.mu.Unlock()
+			return len(s.box.tasks) > 0
+		})
+		if j := s.job(); j.State.Ended() {
+			t.Errorf("an interrupted job is %s", j.State)
+		}
+	})
 }
 
 // A daemon that ends in the middle leaves the job as it is; the next one takes away what was made and begins anew.

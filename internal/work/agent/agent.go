@@ -197,10 +197,7 @@ func (a *agent) collect(queue <-chan document) error {
 	var buf []byte
 	last := time.Now()
 	for d := range queue {
-		res := map[string]any{"File": d.file}
-		if d.line >= 0 {
-			res["Line"] = d.line
-		}
+		res := map[string]any{}
 		switch {
 		case d.bad:
 			res["ErrorCode"], res["ErrorMessage"] = "UNSUPPORTED_ENCODING", "Document is not in UTF-8 format and all subsequent lines are ignored."
@@ -214,6 +211,9 @@ func (a *agent) collect(queue <-chan document) error {
 				return fmt.Errorf("cannot take a result: %w", err)
 			}
 			buf = b
+			if k != frame.Result && k != frame.Refusal {
+				return fmt.Errorf("cannot take a result: frame of kind %q", k)
+			}
 			var m map[string]json.RawMessage
 			if err := json.Unmarshal(b, &m); err != nil {
 				return fmt.Errorf("cannot read a result: %w", err)
@@ -224,6 +224,11 @@ func (a *agent) collect(queue <-chan document) error {
 			if k == frame.Refusal {
 				a.failed.Add(1)
 			}
+		}
+		res["File"] = d.file // last: an analyser that read one document must not speak for another
+		delete(res, "Line")
+		if d.line >= 0 {
+			res["Line"] = d.line
 		}
 		j, err := json.Marshal(res)
 		if err != nil {

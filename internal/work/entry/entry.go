@@ -28,6 +28,7 @@ const (
 func Agent() int {
 	stop, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
+	signal.Ignore(syscall.SIGXFSZ) // a scratch at its limit is an error of a write
 	sc, err := scratch.New(os.NewFile(scratchFile, "scratch"))
 	if err == nil {
 		err = agent.Run(context.Background(), stop, agent.Ports{Task: os.Stdin, Reports: os.Stdout,

@@ -51,6 +51,15 @@ func Main() {
 		host, _ := os.Hostname()
 		resolv, _ := os.ReadFile("/etc/resolv.conf")
 		fmt.Printf("%s\n%s\n%s\n", host, os.Getenv("COLOUR"), strings.SplitN(string(resolv), "\n", 2)[0])
+	case "fill": // descriptor 3, a MiB at a time, then by a hole
+		signal.Ignore(unix.SIGXFSZ)
+		n, err := 0, error(nil)
+		for b := make([]byte, 1<<20); err == nil && n < 16<<20; {
+			var k int
+			k, err = unix.Write(3, b)
+			n += max(k, 0)
+		}
+		fmt.Println(n, word(err), word(unix.Ftruncate(3, 16<<20)))
 	case "drain":
 		_, _ = io.Copy(io.Discard, os.Stdin)
 	case "eat": // until a limit ends it

@@ -6,6 +6,7 @@ import (
 	"context"
 	"debug/elf"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/netip"
 	"os"
@@ -113,6 +114,17 @@ func Run(t *testing.T, open func(*testing.T) Harness) {
 		out, err := try(t, h, cell.Spec{Argv: []string{arg0, "eat"}, Memory: 128 << 20})
 		if err == nil {
 			t.Errorf("2 GiB fitted into 128 MiB: %s", out)
+		}
+	})
+	t.Run("file size", func(t *testing.T) {
+		f, err := os.Create(filepath.Join(t.TempDir(), "scratch"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		out := output(t, h, cell.Spec{Argv: []string{arg0, "fill"}, Files: []*os.File{f}, FileSize: 3 << 20})
+		if want := fmt.Sprintln(3<<20, word(syscall.EFBIG), word(syscall.EFBIG)); out != want {
+			t.Errorf("got %q, want %q", out, want)
 		}
 	})
 	t.Run("pair", func(t *testing.T) { pair(t, h) })

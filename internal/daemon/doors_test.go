@@ -1,0 +1,71 @@
+package daemon
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"cloister/internal/api"
+)
+
+// One interface's connections are counted, however many it opens; what it gives back it may have again.
+func TestConnectionsOfAnInterfaceAreBounded(t *testing.T) {
+	raw, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newDoors(nil)
+	l := &boundListener{Listener: raw, doors: s, who: func(netip.Addr) *api.Origin { return &api.Origin{Interface: "eni-1"} }}
+	defer l.Close()
+	in := make(chan net.Conn, 2*perInterface)
+	go func() {
+		defer close(in)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			in <- c
+		}
+	}()
+	dial := func() net.Conn {
+		c, err := net.Dial("tcp", raw.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	for range perInterface {
+		dial()
+	}
+	var first net.Conn
+	for range perInterface {
+		first = <-in
+	}
+	over := dial()
+	_ = over.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := over.Read(make([]byte, 1)); err == nil || isTimeout(err) {
+		t.Errorf("connection %d is held: %v", perInterface+1, err)
+	}
+	first.Close()
+	again := dial()
+	if _, err := io.WriteString(again, "x"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case c := <-in:
+		if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("a place that was given back is not given again")
+	}
+}
+
+func isTimeout(err error) bool {
+	n, ok := err.(net.Error)
+	return ok && n.Timeout()
+}
