@@ -81,6 +81,20 @@ func (tr traces) left() string {
 	return ""
 }
 
+// gone waits until nothing is left.
+func (tr traces) gone(t testing.TB) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; <-time.After(5 * time.Millisecond) {
+		l := tr.left()
+		if l == "" {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("after 10 s there is still %s", l)
+		}
+	}
+}
+
 // strays are the files of a house that stand outside its data directory, its key and its log; and mounts below it.
 func (h *house) strays(t testing.TB) []string {
 	t.Helper()
@@ -158,7 +172,7 @@ func TestKillInJob(t *testing.T) {
 				h.kill()
 			}
 			begun := time.Now()
-			until(t, 10*time.Second, "everything to go", func() bool { return tr.left() == "" })
+			tr.gone(t)
 			t.Logf("%d processes and %d namespaces were gone after %v", len(tr.processes), len(tr.namespaces), time.Since(begun).Round(time.Millisecond))
 			if l := h.strays(t); len(l) > 0 {
 				t.Errorf("left outside the data: %v", l)
@@ -334,7 +348,7 @@ func TestKillFabric(t *testing.T) {
 	case <-time.After(15 * time.Second):
 		t.Fatal("the daemon lives on")
 	}
-	until(t, 10*time.Second, "everything to go", func() bool { return tr.left() == "" })
+	tr.gone(t)
 	if !strings.Contains(h.tail(), "the fabric has ended") {
 		t.Error("the daemon does not say why")
 	}
