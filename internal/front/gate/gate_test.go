@@ -460,3 +460,38 @@ func TestLogHoldsNoSecrets(t *testing.T) {
 		t.Error("the log lacks the call")
 	}
 }
+
+func TestAllowedCallsSayByWhat(t *testing.T) {
+	h := open(t, nil)
+	h.send(outside, form("DescribeVpcs", nil))
+	var a Allowance
+	ev := h.events()
+	if len(ev) != 1 || json.Unmarshal(ev[0].Explanation, &a) != nil || len(a.Allowed) != 1 {
+		t.Fatalf("%+v", ev)
+	}
+	if x := a.Allowed[0]; x.Action != "ec2:DescribeVpcs" || x.Source != "inline policy P of user alice" || x.Index != 0 || x.Decision != "Allowed" {
+		t.Errorf("%+v", x)
+	}
+}
+
+// Between the question and the act a name may come to mean something else: the act's own transaction asks again.
+func TestAsksAgainWhereItActs(t *testing.T) {
+	asked, acted := 0, false
+	h := open(t, func(c *Config) {
+		c.Rows = append(c.Rows, api.Op[ec2.DeleteVpcRequest, struct{}]{Name: "DeleteVpc", Honours: []string{"VpcId"},
+			Questions: func(c *api.Call, _ store.View, in *ec2.DeleteVpcRequest) ([]api.Question, error) {
+				asked++
+				owner := account
+				if asked > 1 { // deleted and made anew by somebody else
+					owner = "999999999999"
+				}
+				return []api.Question{{Action: "ec2:DeleteVpc", Resource: "arn:aws:ec2:us-east-1:" + owner + ":vpc/" + *in.VpcId, Owner: owner}}, nil
+			},
+			Act: func(*api.Call, store.Tx, *ec2.DeleteVpcRequest) (*struct{}, error) { acted = true; return nil, nil },
+		}.Row("ec2"))
+	})
+	w := h.send(outside, form("DeleteVpc", url.Values{"VpcId": {"vpc-1"}}))
+	if w.Code != 403 || acted || asked != 2 {
+		t.Errorf("%d, asked %d times, acted %v: %s", w.Code, asked, acted, w.Body)
+	}
+}

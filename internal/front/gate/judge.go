@@ -200,47 +200,66 @@ func (j *judge) request(q *api.Question) (*policy.Request, *policy.Sets, error) 
 	return r, &s, nil
 }
 
-// Explained is what is kept with a refusal's event for explain.
+// Explained is what is kept with an event for explain: of a refusal all reasons, of an allowed question the statement.
 type Explained struct {
 	Action   string          `json:"action"`
 	Resource string          `json:"resource"`
 	Decision string          `json:"decision"`
-	Layer    string          `json:"layer"`
+	Layer    string          `json:"layer,omitempty"`
+	Source   string          `json:"source,omitempty"` // allowed: the policy, its owner and statement
+	Owner    string          `json:"owner,omitempty"`
+	Index    int             `json:"statement"`
+	Sid      string          `json:"sid,omitempty"`
 	Endpoint string          `json:"endpoint,omitempty"`
 	Table    string          `json:"routeTable,omitempty"`
-	Reasons  json.RawMessage `json:"reasons"`
+	Reasons  json.RawMessage `json:"reasons,omitempty"`
 }
 
-// ask decides one question: nil when allowed, else a fault with AWS's sentence, and the explanation beside it.
+// Allowance is what is kept with an event that succeeded.
+type Allowance struct {
+	Allowed []Explained `json:"allowed"`
+}
+
+// ask decides one question. The fault is nil when it is allowed, else it has AWS's sentence.
 func (j *judge) ask(q api.Question) (*fault.Fault, *Explained, error) {
 	r, s, err := j.request(&q)
 	if err != nil {
 		return nil, nil, err
 	}
 	v := policy.Decide(r, s)
-	if v.Decision == policy.Allowed {
-		return nil, nil, nil
+	ex := &Explained{Action: q.Action, Resource: q.Resource, Decision: v.Decision.String(), Layer: v.Layer.String(), Index: v.Statement, Sid: v.Sid}
+	if v.Source != nil {
+		ex.Source, ex.Owner = v.Source.Name, v.Source.Owner
 	}
-	v, reasons := policy.Explain(r, s)
-	b, err := json.Marshal(reasons)
-	if err != nil {
-		return nil, nil, fmt.Errorf("cannot encode an explanation: %w", err)
-	}
-	ex := &Explained{Action: q.Action, Resource: q.Resource, Decision: v.Decision.String(), Layer: v.Layer.String(), Reasons: b}
 	if j.path != nil {
 		ex.Endpoint, ex.Table = j.path.Endpoint, j.path.RouteTable
+	}
+	if v.Decision == policy.Allowed {
+		return nil, ex, nil
+	}
+	v, reasons := policy.Explain(r, s)
+	if ex.Reasons, err = json.Marshal(reasons); err != nil {
+		return nil, nil, fmt.Errorf("cannot encode an explanation: %w", err)
 	}
 	// The wire puts EC2's own first sentence before the message.
 	text := strings.TrimPrefix(policy.Message(r, v), "You are not authorized to perform this operation. ")
 	return fault.Of(fault.AccessDenied, "%s", text), ex, nil
 }
 
-// all decides the questions in order and stops at the first refusal.
-func (j *judge) all(qs []api.Question) (*fault.Fault, *Explained, error) {
+// maxKept is how many allowed questions an event keeps; a call that asks more asks the same of many things.
+const maxKept = 8
+
+// all decides the questions in order and stops at the first refusal, which it explains.
+func (j *judge) all(qs []api.Question) (*fault.Fault, *Explained, []Explained, error) {
+	var allowed []Explained
 	for _, q := range qs {
-		if f, ex, err := j.ask(q); err != nil || f != nil {
-			return f, ex, err
+		f, ex, err := j.ask(q)
+		if err != nil || f != nil {
+			return f, ex, nil, err
+		}
+		if len(allowed) < maxKept {
+			allowed = append(allowed, *ex)
 		}
 	}
-	return nil, nil, nil
+	return nil, nil, allowed, nil
 }

@@ -33,20 +33,8 @@ func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 			return err
 		}
 		p.path = j.path
-		if !p.row.Free {
-			qs, err := p.row.Questions(p.call, v, p.in)
-			if err != nil {
-				return err
-			}
-			if qs == nil { // a row that asks no more than its handler does says so by an empty list
-				return errors.New("cannot authorise a call: its row asks no question")
-			}
-			if refused, why, err = j.all(qs); err != nil || refused != nil {
-				return err
-			}
-			if len(qs) > 0 {
-				p.owner = qs[0].Owner
-			}
+		if refused, why, err = p.authorised(v, j); err != nil || refused != nil {
+			return err
 		}
 		p.known = true
 		if f := p.valid(); f != nil {
@@ -91,12 +79,49 @@ func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 	return out, nil
 }
 
-func (p *passage) act(tx store.Tx, why **Explained) (any, error) {
+// authorised decides the row's questions on what v shows, and keeps what allowed them for the event.
+func (p *passage) authorised(v store.View, j *judge) (*fault.Fault, *Explained, error) {
+	if p.row.Free {
+		return nil, nil, nil
+	}
+	qs, err := p.row.Questions(p.call, v, p.in)
+	if err != nil {
+		return nil, nil, err
+	}
+	if qs == nil { // a row that asks no more than its handler does says so by an empty list
+		return nil, nil, errors.New("cannot authorise a call: its row asks no question")
+	}
+	f, why, allowed, err := j.all(qs)
+	p.allowed = allowed
+	if len(qs) > 0 {
+		p.owner = qs[0].Owner
+	}
+	return f, why, err
+}
+
+// within authorises again inside the transaction that acts: a name may have come to mean something else since, and a
+// policy may have changed.
+func (p *passage) within(tx store.Tx, why **Explained) error {
 	j, err := p.gate.newJudge(tx, p.call)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	f, ex, err := p.authorised(tx, j)
+	if err != nil {
+		return err
+	}
+	if f != nil {
+		*why = ex
+		return f
 	}
 	p.call.May = j.may(why)
+	return nil
+}
+
+func (p *passage) act(tx store.Tx, why **Explained) (any, error) {
+	if err := p.within(tx, why); err != nil {
+		return nil, err
+	}
 	return p.row.Act(p.call, tx, p.in)
 }
 
@@ -115,11 +140,10 @@ func (p *passage) stream(ctx context.Context, why **Explained, committed *bool) 
 	p.call.Commit = func(ctx context.Context, f func(store.Tx) (any, error)) (any, error) {
 		var out any
 		err := g.Store.Update(ctx, func(tx store.Tx) error {
-			j, err := g.newJudge(tx, p.call)
+			err := p.within(tx, why)
 			if err != nil {
 				return err
 			}
-			p.call.May = j.may(why)
 			if out, err = f(tx); err != nil {
 				return err
 			}
@@ -226,8 +250,11 @@ func (p *passage) event(out any, f *fault.Fault, why *Explained) *trail.Event {
 	} else if out != nil && p.row.View == nil { // CloudTrail calls AssumeRole read-only, and still records which session it opened
 		e.Response = p.op.Elements(out)
 	}
-	if why != nil {
+	switch {
+	case why != nil:
 		e.Explanation, _ = json.Marshal(why)
+	case f == nil && len(p.allowed) > 0:
+		e.Explanation, _ = json.Marshal(Allowance{p.allowed})
 	}
 	return e
 }

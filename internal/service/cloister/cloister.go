@@ -103,11 +103,44 @@ func summary(j *job.Job) string {
 	return s
 }
 
-// kept is how the gate keeps an explanation with an event.
+// kept is how the gate keeps an explanation with an event: of a refusal its reasons, of a success what allowed each question.
 type kept struct {
 	Action, Resource, Decision, Layer string
 	Endpoint, RouteTable              string
+	Source, Owner, Sid                string
+	Statement                         int
 	Reasons                           []policy.Reason
+	Allowed                           []kept
+}
+
+// allowed tells which statement allowed each question of a call that was done.
+func allowed(account string, base shape.Finding, e *trail.Event) []shape.Finding {
+	var k kept
+	if len(e.Explanation) == 0 || json.Unmarshal(e.Explanation, &k) != nil {
+		return nil
+	}
+	var out []shape.Finding
+	for _, q := range k.Allowed {
+		f := base
+		f.Call = ptr(q.Action + " on " + q.Resource)
+		if q.Layer != "none" {
+			f.Layer = opt(q.Layer)
+		}
+		switch {
+		case q.Owner != "" && q.Owner != account:
+			f.Text = ptr("allowed; a policy of the account " + q.Owner + " bears on this, and what it says is for that account to see")
+		case q.Source != "":
+			f.Rule = opt(rule(policy.Reason{Source: q.Source, Statement: q.Statement, Sid: q.Sid}))
+			f.Text = ptr("allowed")
+		default:
+			f.Text = ptr("allowed without a policy of its own: " + e.Caller.Type + " callers have this right by what they are")
+		}
+		if q.Endpoint != "" {
+			f.Text = ptr(*f.Text + "; the request came through " + q.Endpoint + ", to which the route table " + q.RouteTable + " led it")
+		}
+		out = append(out, f)
+	}
+	return out
 }
 
 // findings are an event's reasons. What a policy of another account says stays hidden: that it decided is told, not how. It is
@@ -115,7 +148,7 @@ type kept struct {
 func findings(account, step string, e *trail.Event) []shape.Finding {
 	base := shape.Finding{RequestId: opt(e.RequestID), Step: opt(step), Call: ptr(e.Service + ":" + e.Name)}
 	if e.ErrorCode == "" {
-		return nil
+		return allowed(account, base, e)
 	}
 	one := base
 	one.Layer, one.Text = ptr("answer"), ptr(e.ErrorCode+": "+e.Error)
