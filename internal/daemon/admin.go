@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"cloister/internal/core/fault"
+	"cloister/internal/core/trail"
 	"cloister/internal/core/vpc"
 	"cloister/internal/front/wire"
 	"cloister/internal/store"
@@ -125,7 +126,10 @@ func (d *Daemon) serveAdmin() error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /env", func(w http.ResponseWriter, r *http.Request) {
 		h, t := d.Addrs()
-		reply(w, http.StatusOK, Operator{d.rootKey.AccessKey, d.rootKey.Secret, h, t, d.place.path("ca.pem"), d.cfg.Account, d.cfg.Region, d.place.dir})
+		d.keyLock.Lock()
+		k := d.rootKey // a reset may be making another
+		d.keyLock.Unlock()
+		reply(w, http.StatusOK, Operator{k.AccessKey, k.Secret, h, t, d.place.path("ca.pem"), d.cfg.Account, d.cfg.Region, d.place.dir})
 	})
 	mux.HandleFunc("POST /accounts", d.createAccount)
 	mux.HandleFunc("POST /probe", func(w http.ResponseWriter, r *http.Request) {
@@ -190,8 +194,11 @@ func (d *Daemon) createAccount(w http.ResponseWriter, r *http.Request) {
 	}
 	var c credentials
 	err := d.store.Update(r.Context(), func(tx store.Tx) (err error) {
-		c.AccessKey, c.Secret, err = d.iam.CreateAccount(tx, d.world, in.ID, in.Name)
-		return err
+		if c.AccessKey, c.Secret, err = d.iam.CreateAccount(tx, d.world, in.ID, in.Name); err != nil {
+			return err
+		}
+		return tx.Record(&trail.Event{ID: d.world.UUID(), Time: d.world.Now(), RequestID: d.world.UUID(), Service: "cloister", Name: "CreateAccount", Account: in.ID, Recipient: in.ID,
+			Region: d.cfg.Region, SourceIP: "operator", Caller: trail.Caller{Type: "Operator", AccessKey: c.AccessKey}})
 	})
 	if err != nil {
 		f := fault.From(err)

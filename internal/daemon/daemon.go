@@ -63,6 +63,7 @@ type Daemon struct {
 	admin     net.Listener
 	servers   []*http.Server
 	sealer    *keyfile.Sealer
+	keyLock   sync.Mutex
 	rootKey   credentials
 	closers   []func()
 }

@@ -25,6 +25,8 @@ var (
 // settle makes what a ledger must have before it serves: the authority, the default account and its root's key.
 func (d *Daemon) settle(ctx context.Context) error {
 	everywhere := store.Scope{Partition: Partition}
+	d.keyLock.Lock()
+	defer d.keyLock.Unlock()
 	err := d.store.Update(ctx, func(tx store.Tx) error {
 		if err := d.certify(tx, everywhere); err != nil {
 			return err
