@@ -25,7 +25,10 @@ func hold(dir string) (*place, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("cannot make the data directory: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err := ours(dir); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("cannot lock the data directory: %w", err)
 	}
@@ -39,17 +42,44 @@ func hold(dir string) (*place, error) {
 	return &place{dir, f}, nil
 }
 
+// ours refuses a directory in which somebody else keeps things: root would give all of them to the daemon's user.
+func ours(dir string) error {
+	all, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("cannot read the data directory: %w", err)
+	}
+	other := ""
+	for _, e := range all {
+		switch {
+		case e.Name() == "lock" && e.Type().IsRegular(): // the first thing that any daemon puts there
+			return nil
+		case e.Name() != "lost+found": // of a file system that is the directory's own
+			other = e.Name()
+		}
+	}
+	if other != "" {
+		return fmt.Errorf("%s is no data directory: it holds %s and no lock of a daemon; name an empty or new one", dir, other)
+	}
+	return nil
+}
+
 func (p *place) path(name string) string { return filepath.Join(p.dir, name) }
 
 func (p *place) release() { p.lock.Close() }
 
-// giveTo makes everything in the directory the property of the user that root is about to become. Links are not followed.
+// giveTo makes everything in the directory the property of the user that root is about to become. No link is followed,
+// whatever is swapped for one meanwhile.
 func (p *place) giveTo(uid, gid int) error {
-	return filepath.WalkDir(p.dir, func(path string, _ fs.DirEntry, err error) error {
+	r, err := os.OpenRoot(p.dir)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return fs.WalkDir(r.FS(), ".", func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(path, uid, gid)
+		return r.Lchown(path, uid, gid)
 	})
 }
 
