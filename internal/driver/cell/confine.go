@@ -138,7 +138,7 @@ func (c confinement) limit() error {
 		to   uint64
 	}{
 		{unix.RLIMIT_CORE, 0},
-		{unix.RLIMIT_NOFILE, 1024},
+		{unix.RLIMIT_NOFILE, 256},
 		{unix.RLIMIT_NPROC, uint64(c.Pids)},
 		{unix.RLIMIT_MEMLOCK, 0},
 		{unix.RLIMIT_MSGQUEUE, 0},

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,18 @@ func probe(args []string) int {
 		fmt.Print("H")
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		select {}
+	case "swallow": // what the kernel takes for a peer that never reads
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			return fail(err)
+		}
+		c, err := net.Dial("tcp4", l.Addr().String())
+		if err != nil {
+			return fail(err)
+		}
+		_ = c.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
+		n, _ := c.Write(make([]byte, 64<<20))
+		fmt.Print(n)
 	case "dial":
 		c, err := net.DialTimeout("tcp4", args[1], 700*time.Millisecond)
 		if err != nil {
@@ -136,6 +149,16 @@ func TestSetAndSpawn(t *testing.T) {
 	serveGateway(t, f, "vpc-1")
 	if out, _ := run(t, f, "eni-vpc-1-0", "dial", "198.51.100.10:443"); out != "OK 10.0.0.4>198.51.100.10:443" {
 		t.Fatalf("gateway: %q", out)
+	}
+}
+
+// What the kernel keeps for a socket is nobody's memory and the whole host's: inside it is little.
+func TestSocketsHoldLittle(t *testing.T) {
+	f := start(t)
+	set(t, f, small("vpc-1", 1))
+	out, err := run(t, f, "eni-vpc-1-0", "swallow")
+	if n, e := strconv.Atoi(out); err != nil || e != nil || n <= 0 || n > 2<<20 {
+		t.Errorf("one connection took %q bytes, %v", out, err)
 	}
 }
 

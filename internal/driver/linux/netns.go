@@ -64,9 +64,16 @@ func sysctls(fd int, all []setting) error {
 	})
 }
 
+// bufferSettings bound what the kernel holds for one TCP socket, in bytes: least, first, most. That memory counts as no process's and
+// has a limit for the whole host, so a job with many sockets could take it from all others. Within one
+// kernel little is ever on its way.
+func bufferSettings() []setting {
+	return []setting{{"net/ipv4/tcp_rmem", "4096 131072 524288"}, {"net/ipv4/tcp_wmem", "4096 16384 262144"}}
+}
+
 // networkSettings turn a namespace into a router that speaks IPv4 alone and changes nobody's routes.
 func networkSettings() []setting {
-	return []setting{
+	return append(bufferSettings(), []setting{
 		{"net/ipv6/conf/all/disable_ipv6", "1"},
 		{"net/ipv6/conf/default/disable_ipv6", "1"},
 		{"net/ipv4/ip_forward", "1"},
@@ -76,8 +83,12 @@ func networkSettings() []setting {
 		{"net/ipv4/conf/default/send_redirects", "0"},
 		{"net/ipv4/conf/all/accept_redirects", "0"},
 		{"net/ipv4/conf/default/accept_redirects", "0"},
+		{"net/ipv4/conf/all/accept_source_route", "0"}, // what follows is the host's otherwise
+		{"net/ipv4/conf/default/accept_source_route", "0"},
+		{"net/ipv4/conf/all/route_localnet", "0"},
+		{"net/ipv4/conf/default/route_localnet", "0"},
 		{"net/ipv4/ip_unprivileged_port_start", "0"},
-	}
+	}...)
 }
 
 // flowSettings exist only once conntrack is in use.
@@ -91,12 +102,12 @@ func flowSettings() []setting {
 
 // portSettings let all groups of the fabric, ids many, send echo requests.
 func portSettings(ids int) []setting {
-	return []setting{
+	return append(bufferSettings(), []setting{
 		{"net/ipv6/conf/all/disable_ipv6", "1"},
 		{"net/ipv6/conf/default/disable_ipv6", "1"},
 		{"net/ipv4/conf/all/accept_redirects", "0"},
 		{"net/ipv4/conf/default/accept_redirects", "0"},
 		{"net/ipv4/ping_group_range", fmt.Sprintf("0 %d", ids-1)},
 		{"net/ipv4/ip_unprivileged_port_start", "0"},
-	}
+	}...)
 }
