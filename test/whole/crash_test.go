@@ -52,20 +52,22 @@ func namespaces(pid int) map[string]bool {
 	return out
 }
 
-// left says what is still there of the traces.
+// left says what is still there of the traces. What has died and waits for the host's init to take notice is gone: it holds
+// nothing, though /proc shows its user namespace.
 func (tr traces) left() string {
-	for pid, start := range tr.processes {
-		if _, now := stat(pid); now == start {
-			if b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); !strings.Contains(string(b), ") Z ") {
+	all, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, p := range all {
+		b, err := os.ReadFile(p)
+		var pid int
+		if _, serr := fmt.Sscanf(p, "/proc/%d/", &pid); err != nil || serr != nil || strings.Contains(string(b), ") Z ") && threads(pid) == 1 {
+			continue
+		}
+		if start, ok := tr.processes[pid]; ok {
+			if _, now := stat(pid); now == start {
 				cmd, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 				return fmt.Sprintf("process %d %q", pid, cmd)
 			}
 		}
-	}
-	all, _ := filepath.Glob("/proc/[0-9]*")
-	for _, p := range all {
-		var pid int
-		_, _ = fmt.Sscanf(p, "/proc/%d", &pid)
 		for ns := range namespaces(pid) {
 			if tr.namespaces[ns] {
 				return fmt.Sprintf("namespace %s, held by %d", ns, pid)
@@ -79,6 +81,12 @@ func (tr traces) left() string {
 		}
 	}
 	return ""
+}
+
+// threads counts those of a process that are not gone; a process whose first thread has ended looks dead while others run.
+func threads(pid int) int {
+	l, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	return len(l)
 }
 
 // gone waits until nothing is left.
