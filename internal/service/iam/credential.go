@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cloister/internal/api"
+	"cloister/internal/core/arn"
 	"cloister/internal/core/fault"
 	"cloister/internal/core/identity"
 	"cloister/internal/store"
@@ -65,16 +66,25 @@ func (s *Service) holderOf(v store.View, it *store.Item[accessKey]) (identity.Pr
 		p.AccessKey = it.ID
 		return p, nil
 	}
-	u, err := s.byID(v, k.Account, "user", k.User)
+	p, err := s.userPrincipal(v, k.Account, k.User)
 	if err != nil {
 		return identity.Principal{}, missing(err, unknownKey())
 	}
+	p.AccessKey = it.ID
+	return *p, nil
+}
+
+func (s *Service) userPrincipal(v store.View, account, id string) (*identity.Principal, error) {
+	u, err := s.byID(v, account, "user", id)
+	if err != nil {
+		return nil, err
+	}
 	tags, err := v.Tags(u.arn)
 	if err != nil {
-		return identity.Principal{}, err
+		return nil, err
 	}
-	return identity.Principal{Kind: identity.User, Partition: s.partition, Account: k.Account, ARN: u.arn, ID: u.id, UniqueID: u.id,
-		Name: u.Name, AccessKey: it.ID, Tags: tags}, nil
+	return &identity.Principal{Kind: identity.User, Partition: s.partition, Account: account, ARN: u.arn, ID: u.id, UniqueID: u.id,
+		Name: u.Name, Tags: tags}, nil
 }
 
 // Root is the principal of an account's root user.
@@ -97,20 +107,47 @@ func (s *Service) temporary(v store.View, id, token string, now time.Time) (Cred
 	if !now.Before(ses.Expires) {
 		return Credential{}, fault.Of(fault.ExpiredToken, "The security token included in the request is expired")
 	}
-	r, err := s.byID(v, ses.Account, "role", ses.Role)
+	p, err := s.bearer(v, ses)
 	if err != nil {
 		return Credential{}, missing(err, unknownKey())
 	}
-	p, err := s.prototype(v, r)
-	if err != nil {
-		return Credential{}, err
-	}
-	p.Tags = overlay(p.Tags, ses.Tags)
-	p.Session, p.SourceID, p.InvokedBy, p.IssuedAt, p.AccessKey = ses.Name, ses.SourceID, ses.InvokedBy, ses.Issued, id
-	p.SessionPolicies = ses.Policies
-	p.ARN, p.ID = sessionARN(p, ses.Name), p.UniqueID+":"+ses.Name
+	p.SourceID, p.InvokedBy, p.IssuedAt, p.AccessKey, p.SessionPolicies = ses.SourceID, ses.InvokedBy, ses.Issued, id, ses.Policies
 	secret, err := s.open(id, ses.Secret)
 	return Credential{Principal: *p, Secret: secret, Expires: ses.Expires}, err
+}
+
+// bearer is whom a session speaks for; store.ErrNotFound once its role or user is gone.
+func (s *Service) bearer(v store.View, ses *session) (*identity.Principal, error) {
+	switch ses.Kind {
+	case identity.Root:
+		p := s.Root(ses.Account)
+		return &p, nil
+	case identity.User:
+		return s.userPrincipal(v, ses.Account, ses.User)
+	case identity.Federated:
+		issuer := s.Root(ses.Account)
+		if ses.User != "" {
+			u, err := s.userPrincipal(v, ses.Account, ses.User)
+			if err != nil {
+				return nil, err
+			}
+			issuer = *u
+		}
+		return &identity.Principal{Kind: identity.Federated, Partition: s.partition, Account: ses.Account, UniqueID: issuer.UniqueID,
+			ARN: arn.Make(s.partition, "sts", "", ses.Account, "federated-user/"+ses.Name), ID: ses.Account + ":" + ses.Name,
+			Name: ses.Name, Session: ses.Name, RoleARN: issuer.ARN, Tags: overlay(issuer.Tags, ses.Tags)}, nil
+	}
+	r, err := s.byID(v, ses.Account, "role", ses.Role)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.prototype(v, r)
+	if err != nil {
+		return nil, err
+	}
+	p.Tags, p.Session = overlay(p.Tags, ses.Tags), ses.Name
+	p.ARN, p.ID = sessionARN(p, ses.Name), p.UniqueID+":"+ses.Name
+	return p, nil
 }
 
 // overlay lays session tags over the role's own. Tag keys are the same whatever their case.
@@ -142,19 +179,27 @@ type (
 	Policies   = api.PolicySets
 )
 
-// Policies gives the policies of a principal as they stand in v. Session is nil when none were passed, which does not limit. Root, services and strangers have none. A user or role
-// that is gone has none either: nothing is allowed to it.
+// everything is what an account's root may do: a session that it opened for a federated user is limited by what was passed alone.
+const everything = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
+
+// Policies gives the policies of a principal as they stand in v. Session is nil when none were passed, which does not limit;
+// a federated user without any has an empty one, which allows nothing. Root, services and strangers have none. A user or
+// role that is gone has none either: nothing is allowed to it.
 func (s *Service) Policies(v store.View, p *identity.Principal) (Policies, error) {
 	var out Policies
-	kind := map[identity.Kind]string{identity.User: "user", identity.Session: "role"}[p.Kind]
+	kind := map[identity.Kind]string{identity.User: "user", identity.Federated: "user", identity.Session: "role"}[p.Kind]
 	if kind == "" {
 		return out, nil
 	}
-	if p.SessionPolicies != nil {
+	if p.SessionPolicies != nil || p.Kind == identity.Federated {
 		out.Session = []Named{}
 		for i, text := range p.SessionPolicies {
 			out.Session = append(out.Session, Named{Name: fmt.Sprintf("session policy %d of %s", i+1, p.ARN), Owner: p.Account, Text: text})
 		}
+	}
+	if p.Kind == identity.Federated && p.UniqueID == "" {
+		out.Identity = []Named{{Name: "rights of the root user of account " + p.Account, Owner: p.Account, Text: everything}}
+		return out, nil
 	}
 	h, err := s.byID(v, p.Account, kind, p.UniqueID)
 	if err != nil {

@@ -63,9 +63,10 @@ func sessionARN(p *identity.Principal, name string) string {
 	return arn.Make(p.Partition, "sts", "", p.Account, "assumed-role/"+p.Name+"/"+name)
 }
 
-// Issue opens a session of the role p.UniqueID and gives its credentials, which are shown this once. It reads of p: Account,
-// UniqueID, Session, Tags (session tags alone), SourceID, InvokedBy and SessionPolicies. transitive are the keys of the
-// tags that go along when the session assumes a further role.
+// Issue opens a session and gives its credentials, which are shown this once. p.Kind says whose: of the role p.UniqueID
+// (Session), of the user p.UniqueID itself (User), of the account's root (Root), or of a federated user named p.Session for whom
+// the user p.UniqueID, or root when that is empty, vouches (Federated). It also reads of p: Account, Tags (session tags alone), SourceID,
+// InvokedBy and SessionPolicies. transitive are the keys of the tags that go along when the session assumes a further role.
 func (s *Service) Issue(tx store.Tx, dice api.Dice, p *identity.Principal, transitive []string, expires time.Time) (accessKeyID, secret, token string, err error) {
 	if err := s.prune(tx); err != nil {
 		return "", "", "", err
@@ -77,9 +78,15 @@ func (s *Service) Issue(tx store.Tx, dice api.Dice, p *identity.Principal, trans
 	}
 	token = base64.StdEncoding.EncodeToString(dice.Bytes(tokenBytes))
 	sum := sha256.Sum256([]byte(token))
-	ses := session{Account: p.Account, Role: p.UniqueID, Name: p.Session, Tags: maps.Clone(p.Tags), Transitive: transitive,
+	ses := session{Account: p.Account, Name: p.Session, Tags: maps.Clone(p.Tags), Transitive: transitive,
 		SourceID: p.SourceID, InvokedBy: p.InvokedBy, Policies: p.SessionPolicies,
 		Issued: second(tx), Expires: expires, Secret: box, Token: sum[:]}
+	switch p.Kind {
+	case identity.User, identity.Root, identity.Federated:
+		ses.Kind, ses.User = p.Kind, p.UniqueID
+	default:
+		ses.Role = p.UniqueID
+	}
 	if err := sessions.Create(tx, s.everywhere(), accessKeyID, &ses); err != nil {
 		return "", "", "", err
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"cloister/internal/core/identity"
 	"cloister/internal/store"
 )
 
@@ -61,8 +62,10 @@ type retired struct{ Account string }
 // session is what temporary credentials stand for; it lives where access keys do; the id is ASIA...
 type session struct {
 	Account    string
-	Role       string // AROA...
-	Name       string // session name
+	Kind       identity.Kind `json:",omitempty"` // empty: a role's session; else user, root (GetSessionToken) or federated-user
+	Role       string        // AROA...; empty unless it is a role's
+	User       string        `json:",omitempty"` // AIDA... of the user whose session it is, or who opened a federated one; empty: root
+	Name       string        // session name, or the federated user's name
 	Tags       map[string]string
 	Transitive []string // keys of Tags that go along to the next role
 	SourceID   string

@@ -74,14 +74,7 @@ func (s *Service) mayAssume(c *api.Call, v store.View, in *shape.AssumeRoleReque
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	for _, t := range in.Tags {
-		if t.Key != nil && t.Value != nil {
-			q.Keys["aws:RequestTag/"+*t.Key] = []string{*t.Value}
-			names = append(names, *t.Key)
-		}
-	}
-	if len(names) > 0 {
+	if names := requestTags(q.Keys, in.Tags); len(names) > 0 {
 		q.Keys["aws:TagKeys"] = names
 	}
 	if len(in.TransitiveTagKeys) > 0 {
@@ -95,6 +88,17 @@ func (s *Service) mayAssume(c *api.Call, v store.View, in *shape.AssumeRoleReque
 		out = append(out, also(q, "sts:SetSourceIdentity"))
 	}
 	return out, nil
+}
+
+// requestTags puts session tags among the keys and gives their names.
+func requestTags(keys map[string][]string, tags []shape.Tag) (names []string) {
+	for _, t := range tags {
+		if t.Key != nil && t.Value != nil {
+			keys["aws:RequestTag/"+*t.Key] = []string{*t.Value}
+			names = append(names, *t.Key)
+		}
+	}
+	return names
 }
 
 func also(q api.Question, action string) api.Question {
@@ -122,11 +126,11 @@ func (s *Service) assume(c *api.Call, tx store.Tx, in *shape.AssumeRoleRequest) 
 	if err != nil {
 		return nil, err
 	}
-	tags, transitive, err := s.sessionTags(c, tx, in)
+	tags, transitive, err := s.sessionTags(c, tx, in.Tags, in.TransitiveTagKeys)
 	if err != nil {
 		return nil, err
 	}
-	if p.SessionPolicies, err = s.sessionPolicies(tx, in, p.Account); err != nil {
+	if p.SessionPolicies, err = s.sessionPolicies(tx, in.Policy, in.PolicyArns, p.Account); err != nil {
 		return nil, err
 	}
 	p.Session, p.Tags, p.SourceID = *in.RoleSessionName, tags, c.Caller.SourceID
@@ -178,7 +182,7 @@ func duration(c *api.Call, in *shape.AssumeRoleRequest, longest time.Duration) (
 }
 
 // sessionTags gives the session's tags, inherited ones among them, and the keys of those that go along further.
-func (s *Service) sessionTags(c *api.Call, v store.View, in *shape.AssumeRoleRequest) (map[string]string, []string, error) {
+func (s *Service) sessionTags(c *api.Call, v store.View, given []shape.Tag, along []string) (map[string]string, []string, error) {
 	tags, err := s.roles.Inherited(v, c.Caller.AccessKey)
 	if err != nil {
 		return nil, nil, err
@@ -188,7 +192,7 @@ func (s *Service) sessionTags(c *api.Call, v store.View, in *shape.AssumeRoleReq
 	}
 	transitive := slices.Sorted(maps.Keys(tags))
 	asked := map[string]bool{}
-	for _, t := range in.Tags {
+	for _, t := range given {
 		low := strings.ToLower(*t.Key)
 		switch {
 		case asked[low]:
@@ -201,7 +205,7 @@ func (s *Service) sessionTags(c *api.Call, v store.View, in *shape.AssumeRoleReq
 		asked[low] = true
 		tags[*t.Key] = *t.Value
 	}
-	for _, k := range in.TransitiveTagKeys {
+	for _, k := range along {
 		low := strings.ToLower(k)
 		switch {
 		case holds(transitive, low):
@@ -210,8 +214,8 @@ func (s *Service) sessionTags(c *api.Call, v store.View, in *shape.AssumeRoleReq
 			return nil, nil, badValue("The specified transitive tag key must be included in the requested tags.")
 		}
 	}
-	for _, t := range in.Tags {
-		if slices.ContainsFunc(in.TransitiveTagKeys, func(k string) bool { return strings.EqualFold(k, *t.Key) }) {
+	for _, t := range given {
+		if slices.ContainsFunc(along, func(k string) bool { return strings.EqualFold(k, *t.Key) }) {
 			transitive = append(transitive, *t.Key)
 		}
 	}
@@ -226,19 +230,19 @@ func holds(keys []string, low string) bool {
 }
 
 // sessionPolicies gives the policies passed with the call; nil when none were, which does not limit. Managed ones are
-// those of the role's account, as they stand now.
-func (s *Service) sessionPolicies(v store.View, in *shape.AssumeRoleRequest, account string) ([]string, error) {
+// those of the account, as they stand now.
+func (s *Service) sessionPolicies(v store.View, inline *string, arns []shape.PolicyDescriptorType, account string) ([]string, error) {
 	var out []string
-	if in.Policy != nil {
-		if _, err := policy.Parse([]byte(*in.Policy), policy.Session); err != nil {
+	if inline != nil {
+		if _, err := policy.Parse([]byte(*inline), policy.Session); err != nil {
 			return nil, malformed(err)
 		}
-		out = append(out, *in.Policy)
+		out = append(out, *inline)
 	}
-	if len(in.PolicyArns) > mostPolicies {
+	if len(arns) > mostPolicies {
 		return nil, fault.New("LimitExceeded", "At most %d managed session policies may be passed.", mostPolicies).With(409)
 	}
-	for _, d := range in.PolicyArns {
+	for _, d := range arns {
 		if d.Arn == nil {
 			return nil, invalid("1 validation error detected: Value null at 'policyArns.member.arn' failed to satisfy constraint: Member must not be null")
 		}

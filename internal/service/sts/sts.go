@@ -18,7 +18,9 @@ type Roles interface {
 	// Assumable finds a role by its ARN: a session of it that still lacks its name (Tags are the role's own), its trust
 	// policy with principals bound to unique ids, its MaxSessionDuration. store.ErrNotFound if there is none.
 	Assumable(v store.View, roleARN string) (p *identity.Principal, trust string, longest time.Duration, err error)
-	// Issue opens a session; Tags of p are the session's alone, transitive those of them that go along to the next role.
+	// Issue opens a session: of a role (p.Kind is Session), of a user or root itself, or of a federated user for whom the user
+	// p.UniqueID vouches, or root when that is empty. Tags of p are the session's alone, transitive those of them that go
+	// along to the next role.
 	Issue(tx store.Tx, dice api.Dice, p *identity.Principal, transitive []string, expires time.Time) (accessKeyID, secret, token string, err error)
 	// Inherited gives the tags that go along from the session with that key.
 	Inherited(v store.View, accessKeyID string) (map[string]string, error)
@@ -26,6 +28,8 @@ type Roles interface {
 	PolicyText(v store.View, account, policyARN string) (string, error)
 	// KeyAccount is whose an access key is; store.ErrNotFound if nobody's.
 	KeyAccount(v store.View, accessKeyID string) (string, error)
+	// Decode opens the encoded text of a refusal of that account.
+	Decode(account, text string) ([]byte, error)
 }
 
 // Config is what the service needs from outside.
@@ -43,7 +47,7 @@ func New(c Config) *Service { return &Service{roles: c.Roles} }
 
 // Rows is the table of operations.
 func (s *Service) Rows() []api.Operation {
-	return api.Rows("sts",
+	out := api.Rows("sts",
 		api.Op[shape.GetCallerIdentityRequest, shape.GetCallerIdentityResponse]{
 			Name: "GetCallerIdentity", Free: true, View: callerIdentity,
 		},
@@ -62,7 +66,31 @@ func (s *Service) Rows() []api.Operation {
 			ReadOnly:  true,
 			Questions: s.mayAssume, Act: s.assume,
 		},
+		api.Op[shape.GetSessionTokenRequest, shape.GetSessionTokenResponse]{
+			// SerialNumber and TokenCode are a second factor's, which nobody has here.
+			Name: "GetSessionToken", Honours: []string{"DurationSeconds"},
+			// No policy permits or forbids it: the call authenticates (IAM User Guide, "Permissions for GetSessionToken").
+			Free: true, ReadOnly: true, Act: s.sessionToken,
+		},
+		api.Op[shape.GetFederationTokenRequest, shape.GetFederationTokenResponse]{
+			Name: "GetFederationToken", Honours: []string{"Name", "Policy", "PolicyArns.*", "DurationSeconds", "Tags.*"},
+			ReadOnly:  true,
+			Questions: mayFederate, Act: s.federationToken,
+		},
+		api.Op[shape.DecodeAuthorizationMessageRequest, shape.DecodeAuthorizationMessageResponse]{
+			Name: "DecodeAuthorizationMessage", Honours: []string{"EncodedMessage"},
+			Questions: func(*api.Call, store.View, *shape.DecodeAuthorizationMessageRequest) ([]api.Question, error) {
+				return []api.Question{{Action: "sts:DecodeAuthorizationMessage", Resource: "*"}}, nil
+			},
+			View: s.decode,
+		},
 	)
+	for i := range out {
+		if !out[i].Free {
+			out[i].Questions = closed(out[i].Questions)
+		}
+	}
+	return out
 }
 
 func callerIdentity(c *api.Call, _ store.View, _ *shape.GetCallerIdentityRequest) (*shape.GetCallerIdentityResponse, error) {

@@ -133,9 +133,12 @@ func (h *house) allowed(v store.View, c *api.Call, q api.Question) bool {
 		return out
 	}
 	sets := policy.Sets{Identity: read(policy.Identity, all.Identity...), Boundary: read(policy.Boundary, all.Boundary...), Session: read(policy.Session, all.Session...)}
+	if all.Session != nil && sets.Session == nil {
+		sets.Session = []policy.Source{}
+	}
 	if q.Policy != nil {
-		sets.ResourceKind = policy.Trust
-		sets.Resource = &read(policy.Trust, iam.Named{Name: q.Policy.Name, Owner: q.Owner, Text: q.Policy.Text})[0]
+		sets.ResourceKind, _ = policy.KindOf(q.Policy.Kind)
+		sets.Resource = &read(sets.ResourceKind, iam.Named{Name: q.Policy.Name, Owner: q.Owner, Text: q.Policy.Text})[0]
 	}
 	ctx := policy.NewContext(8)
 	if c.SourceARN != "" {
