@@ -24,6 +24,7 @@ check:
 # Everything generated, from its sources; the tree must not change.
 gen:
 	cd tools/modelgen && $(GO) run . ../..
+	cd tools/actiongen && $(GO) run . ../..
 
 kernel:
 	CLOISTER_REQUIRE=kernel $(GO) test -count=1 ./test/kernel ./internal/driver/linux ./internal/driver/cell/...

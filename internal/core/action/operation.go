@@ -1,0 +1,146 @@
+package action
+
+import "strings"
+
+// Need is an action that an operation's caller must be allowed.
+type Need struct {
+	Action string
+	When   string            // empty: always; else the circumstance: "tags are given"
+	Keys   map[string]string // condition keys with the values they have then
+}
+
+// ForOperation gives what an operation asks for, its own action first. Services go by their names in Cloister's shapes
+// ("s3control", "tagging", "bedrockruntime"). The result is false when no source says.
+func ForOperation(service, operation string) ([]Need, bool) {
+	prefix := service
+	switch service {
+	case "s3control":
+		prefix = "s3"
+	case "tagging":
+		prefix = "tag"
+	case "bedrockruntime":
+		prefix = "bedrock"
+	}
+	if list, ok := exceptions[service+":"+operation]; ok {
+		var out []Need
+		for name := range strings.SplitSeq(list, " ") {
+			out = append(out, Need{Action: prefix + ":" + name})
+		}
+		return out, true
+	}
+	if n := table().needs[prefix+":"+operation]; n != nil {
+		return append([]Need(nil), n...), true
+	}
+	// S3 has the names of some actions in common with operations that mean another; those stand among the exceptions.
+	if a, ok := Lookup(prefix + ":" + operation); ok && a.Name == prefix+":"+operation {
+		return []Need{{Action: a.Name}}, true
+	}
+	return nil, false
+}
+
+func needOf(s string) Need {
+	f := strings.Split(s, "|")
+	n := Need{Action: f[0]}
+	if len(f) > 1 {
+		n.When = f[1]
+	}
+	for _, kv := range f[min(2, len(f)):] {
+		k, v, _ := strings.Cut(kv, "=")
+		if n.Keys == nil {
+			n.Keys = map[string]string{}
+		}
+		n.Keys[k] = v
+	}
+	return n
+}
+
+// exceptions are the operations whose action has another name, without prefix. Sources: S3 User Guide, "Required
+// permissions for Amazon S3 API operations"; KMS Developer Guide, "Permissions reference"; Bedrock API Reference,
+// Converse and ConverseStream. Actions that depend on headers (s3:PutObjectTagging, s3:GetObjectVersion) are the caller's.
+var exceptions = map[string]string{
+	"s3:ListBuckets":          "ListAllMyBuckets",
+	"s3:HeadBucket":           "ListBucket",
+	"s3:ListObjects":          "ListBucket",
+	"s3:ListObjectsV2":        "ListBucket",
+	"s3:ListObjectVersions":   "ListBucketVersions",
+	"s3:ListMultipartUploads": "ListBucketMultipartUploads",
+	"s3:ListParts":            "ListMultipartUploadParts",
+
+	"s3:HeadObject":              "GetObject",
+	"s3:GetObjectAttributes":     "GetObjectAttributes GetObject",
+	"s3:SelectObjectContent":     "GetObject",
+	"s3:CopyObject":              "PutObject GetObject",
+	"s3:CreateMultipartUpload":   "PutObject",
+	"s3:UploadPart":              "PutObject",
+	"s3:UploadPartCopy":          "PutObject GetObject",
+	"s3:CompleteMultipartUpload": "PutObject",
+	"s3:DeleteObjects":           "DeleteObject",
+
+	"s3:GetBucketCors":                              "GetBucketCORS",
+	"s3:PutBucketCors":                              "PutBucketCORS",
+	"s3:DeleteBucketCors":                           "PutBucketCORS",
+	"s3:GetBucketEncryption":                        "GetEncryptionConfiguration",
+	"s3:PutBucketEncryption":                        "PutEncryptionConfiguration",
+	"s3:DeleteBucketEncryption":                     "PutEncryptionConfiguration",
+	"s3:GetBucketLifecycleConfiguration":            "GetLifecycleConfiguration",
+	"s3:PutBucketLifecycleConfiguration":            "PutLifecycleConfiguration",
+	"s3:DeleteBucketLifecycle":                      "PutLifecycleConfiguration",
+	"s3:GetBucketReplication":                       "GetReplicationConfiguration",
+	"s3:PutBucketReplication":                       "PutReplicationConfiguration",
+	"s3:DeleteBucketReplication":                    "PutReplicationConfiguration",
+	"s3:GetBucketNotificationConfiguration":         "GetBucketNotification",
+	"s3:PutBucketNotificationConfiguration":         "PutBucketNotification",
+	"s3:GetBucketAccelerateConfiguration":           "GetAccelerateConfiguration",
+	"s3:PutBucketAccelerateConfiguration":           "PutAccelerateConfiguration",
+	"s3:GetObjectLockConfiguration":                 "GetBucketObjectLockConfiguration",
+	"s3:PutObjectLockConfiguration":                 "PutBucketObjectLockConfiguration",
+	"s3:DeleteBucketTagging":                        "PutBucketTagging",
+	"s3:DeleteBucketOwnershipControls":              "PutBucketOwnershipControls",
+	"s3:GetPublicAccessBlock":                       "GetBucketPublicAccessBlock",
+	"s3:PutPublicAccessBlock":                       "PutBucketPublicAccessBlock",
+	"s3:DeletePublicAccessBlock":                    "PutBucketPublicAccessBlock",
+	"s3:ListBucketAnalyticsConfigurations":          "GetAnalyticsConfiguration",
+	"s3:ListBucketInventoryConfigurations":          "GetInventoryConfiguration",
+	"s3:ListBucketMetricsConfigurations":            "GetMetricsConfiguration",
+	"s3:ListBucketIntelligentTieringConfigurations": "GetIntelligentTieringConfiguration",
+
+	"s3control:GetPublicAccessBlock":    "GetAccountPublicAccessBlock",
+	"s3control:PutPublicAccessBlock":    "PutAccountPublicAccessBlock",
+	"s3control:DeletePublicAccessBlock": "PutAccountPublicAccessBlock",
+
+	"kms:ReEncrypt": "ReEncryptFrom ReEncryptTo",
+
+	"bedrockruntime:Converse":       "InvokeModel",
+	"bedrockruntime:ConverseStream": "InvokeModelWithResponseStream",
+}
+
+// addition is what the reference lacks and another source has.
+type addition struct {
+	service string
+	action  string         // added by name when the table lacks it
+	types   []ResourceType // added to the action
+}
+
+// extra: the actions of bedrock-runtime and one that EC2's reference trims (Bedrock and EC2 API References); and the ARN
+// that real refusals of CreateModelCustomizationJob name though the reference does not list it.
+var extra = []addition{
+	{service: "bedrock", action: "InvokeModel"},
+	{service: "bedrock", action: "InvokeModelWithResponseStream"},
+	{service: "bedrock", action: "CountTokens"},
+	{service: "ec2", action: "DescribeAddressesAttribute"},
+	{service: "bedrock", action: "CreateModelCustomizationJob",
+		types: []ResourceType{{Name: "model-customization-job", ARN: "arn:${Partition}:bedrock:${Region}:${Account}:model-customization-job/${ResourceId}"}}},
+}
+
+func (x addition) apply(s *service) {
+	i, ok := s.index[strings.ToLower(x.action)]
+	if !ok {
+		s.put(Action{Name: x.service + ":" + x.action})
+		return
+	}
+	a := &s.actions[i]
+	for _, t := range x.types {
+		t.Keys = join(nil, a.Keys)
+		a.Resources = append(a.Resources[:len(a.Resources):len(a.Resources)], t)
+	}
+}

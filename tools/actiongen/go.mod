@@ -1,0 +1,3 @@
+module cloister/tools/actiongen
+
+go 1.26.0
