@@ -23,6 +23,7 @@ type Operation struct {
 	// ReadOnly is CloudTrail's readOnly. View rows are always read-only.
 	ReadOnly bool
 	// Questions says what must be allowed, before the input is validated: members may be nil or wrong. Nil only with Free.
+	// Questions beside an error (a bucket that does not exist) are put to the endpoint's policy alone, before the error is told.
 	Questions func(c *Call, v store.View, in any) ([]Question, error)
 	// Free rows need no permission (sts:GetCallerIdentity).
 	Free bool

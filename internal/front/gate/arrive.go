@@ -38,8 +38,10 @@ var regions = regexp.MustCompile(`^[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}$`)
 // arrive identifies the service from the headers, verifies the signature and gives the body. No parser has seen the body
 // when it returns.
 func (p *passage) arrive(ctx context.Context) (*body, *fault.Fault) {
-	if g := p.gate; !g.limit.allowed(whence(p.call.Origin), p.call.Time) {
-		p.service, _ = g.Registry.Identify(p.req, scope(p.req)) // for the protocol's own form
+	service, key := claimed(p.req)
+	p.from = whence(p.call.Origin, key)
+	if g := p.gate; !g.limit.allowed(p.from, p.call.Time) {
+		p.service, _ = g.Registry.Identify(p.req, service) // for the protocol's own form
 		return nil, fault.Of(fault.Throttled, "Too many requests could not be authenticated.")
 	}
 	return p.authenticate(ctx)
@@ -155,13 +157,13 @@ func read(w http.ResponseWriter, req *http.Request) ([]byte, *fault.Fault) {
 	return b, nil
 }
 
-// scope is the signing name that a request claims, without believing it.
-func scope(req *http.Request) string {
+// claimed is the signing name and the key of a request, without believing either.
+func claimed(req *http.Request) (service, key string) {
 	a, f := sigv4.Parse(&sigv4.Request{RawQuery: req.URL.RawQuery, Header: req.Header})
 	if a == nil || f != nil {
-		return ""
+		return "", ""
 	}
-	return a.Service
+	return a.Service, a.AccessKey
 }
 
 // rawPath is the path as the client sent it, which is what it signed.

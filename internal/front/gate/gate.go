@@ -88,6 +88,7 @@ type passage struct {
 	owner   string      // account of the resource that was asked about first
 	allowed []Explained // what allowed the row's questions
 	known   bool        // the caller is authenticated, or anonymous and allowed
+	from    source
 	begun   time.Time
 	line    []slog.Attr
 }
@@ -118,7 +119,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}()
 	if f := p.walk(req.Context()); f != nil {
 		if c := p.call.Caller; c == nil || c.Kind == identity.Anonymous {
-			g.limit.failed(whence(o), p.call.Time)
+			g.limit.failed(p.from, p.call.Time)
 		}
 		p.refuse(f)
 	}

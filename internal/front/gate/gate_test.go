@@ -106,6 +106,9 @@ func open(t *testing.T, change func(*Config)) *house {
 				}},
 		), api.Rows("s3", api.Op[s3.GetObjectRequest, s3.GetObjectOutput]{Name: "GetObject", Anonymous: true, ReadOnly: true, Honours: []string{"Bucket", "Key"},
 			Questions: func(c *api.Call, _ store.View, in *s3.GetObjectRequest) ([]api.Question, error) {
+				if strings.HasPrefix(*in.Bucket, "missing") {
+					return []api.Question{{Action: "s3:GetObject", Resource: "arn:aws:s3:::" + *in.Bucket + "/" + *in.Key}}, fault.New("NoSuchBucket", "no bucket").With(404)
+				}
 				return []api.Question{{Action: "s3:GetObject", Resource: "arn:aws:s3:::" + *in.Bucket + "/" + *in.Key, Owner: account,
 					Policy: &api.ResourcePolicy{Kind: "bucket", Name: "bucket policy", Text: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::open/*"}]}`}}}, nil
 			},
@@ -493,5 +496,31 @@ func TestAsksAgainWhereItActs(t *testing.T) {
 	w := h.send(outside, form("DeleteVpc", url.Values{"VpcId": {"vpc-1"}}))
 	if w.Code != 403 || acted || asked != 2 {
 		t.Errorf("%d, asked %d times, acted %v: %s", w.Code, asked, acted, w.Body)
+	}
+}
+
+// A network that may not ask for a bucket is not told whether it exists.
+func TestEndpointPolicyComesBeforeWhatExists(t *testing.T) {
+	h := open(t, nil)
+	h.path = &api.Path{Endpoint: "vpce-1", Gateway: true, PolicyText: `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"},{"Sid":"NotThat","Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::missing-denied/*"}]}`}
+	for bucket, want := range map[string]int{"missing-denied": 403, "missing": 404} {
+		for _, signed := range []bool{true, false} {
+			if w := h.send(inside, get(bucket+".s3.us-east-1.amazonaws.com", "/k", signed)); w.Code != want {
+				t.Errorf("%s, signed %v: %d, want %d: %s", bucket, signed, w.Code, want, w.Body)
+			}
+		}
+	}
+}
+
+func TestFloodSparesOtherKeys(t *testing.T) {
+	h := open(t, func(c *Config) { c.World = still{} })
+	for range maxFailures + 1 {
+		h.send(outside, unsigned(form("DescribeVpcs", nil)))
+	}
+	if w := h.send(outside, unsigned(form("DescribeVpcs", nil))); w.Code != 503 && !strings.Contains(w.Body.String(), "Thrott") && !strings.Contains(w.Body.String(), "RequestLimit") {
+		t.Errorf("the flood goes on: %d %s", w.Code, w.Body)
+	}
+	if w := h.send(outside, form("DescribeVpcs", nil)); w.Code != 200 {
+		t.Errorf("a signed call of the same address: %d %s", w.Code, w.Body)
 	}
 }

@@ -246,6 +246,28 @@ func (j *judge) ask(q api.Question) (*fault.Fault, *Explained, error) {
 	return fault.Of(fault.AccessDenied, "%s", text), ex, nil
 }
 
+// filtered asks the endpoint's policy alone, as if everything else allowed: what a network may not ask for, it is not told
+// about either.
+func (j *judge) filtered(qs []api.Question) (*fault.Fault, *Explained, error) {
+	all, err := j.gate.compiled([]api.NamedPolicy{{Name: "everything", Owner: j.call.Caller.Account,
+		Text: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`}}, policy.Identity)
+	if err != nil {
+		return nil, nil, err
+	}
+	open := *j
+	open.sets = &policy.Sets{Identity: all, Endpoint: j.sets.Endpoint, EndpointGateway: j.sets.EndpointGateway}
+	for _, q := range qs {
+		f, ex, err := open.ask(q)
+		if err != nil {
+			return nil, nil, err
+		}
+		if f != nil && ex.Layer == policy.LayerEndpoint.String() {
+			return f, ex, nil
+		}
+	}
+	return nil, nil, nil
+}
+
 // maxKept is how many allowed questions an event keeps; a call that asks more asks the same of many things.
 const maxKept = 8
 

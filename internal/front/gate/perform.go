@@ -86,6 +86,11 @@ func (p *passage) authorised(v store.View, j *judge) (*fault.Fault, *Explained, 
 	}
 	qs, err := p.row.Questions(p.call, v, p.in)
 	if err != nil {
+		if j.path != nil {
+			if f, why, ferr := j.filtered(qs); ferr != nil || f != nil {
+				return f, why, ferr
+			}
+		}
 		return nil, nil, err
 	}
 	if qs == nil { // a row that asks no more than its handler does says so by an empty list

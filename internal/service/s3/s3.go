@@ -215,8 +215,8 @@ func onBucket[I any](action string, of func(*I) (bucket, expectedOwner *string))
 	return func(c *api.Call, v store.View, in *I) ([]api.Question, error) {
 		name, expected := of(in)
 		b, err := find(c, v, name, expected)
-		if err != nil {
-			return nil, err
+		if err != nil { // the path to it may forbid to ask even so
+			return []api.Question{{Action: action, Resource: bucketARN(c, str(name))}}, err
 		}
 		return []api.Question{ask(b, action, bucketARN(c, b.ID), nil)}, nil
 	}
@@ -228,7 +228,7 @@ func onObject[I any](action string, of func(*I) (bucket, key, expectedOwner *str
 		name, key, expected := of(in)
 		b, err := find(c, v, name, expected)
 		if err != nil {
-			return nil, err
+			return []api.Question{{Action: action, Resource: objectARN(c, str(name), str(key))}}, err
 		}
 		q := ask(b, action, objectARN(c, b.ID, str(key)), nil)
 		if keys != nil {
