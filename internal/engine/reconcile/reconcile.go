@@ -37,6 +37,9 @@ type Doors interface {
 // resync is how often everything is set again, whatever the ledger says: drift is mended then.
 const resync = 30 * time.Second
 
+// retry is how soon what failed is tried again: until then a wall that was drawn does not stand, or an interface is closed.
+const retry = time.Second
+
 // Loop is the reconciler.
 type Loop struct {
 	store  store.Store
@@ -76,7 +79,10 @@ func (l *Loop) Run(ctx context.Context) {
 	defer tick.Stop()
 	full := true
 	for {
-		l.pass(ctx, full)
+		var again <-chan time.Time
+		if !l.pass(ctx, full) {
+			again = time.After(retry)
+		}
 		full = false
 		select {
 		case <-ctx.Done():
@@ -84,6 +90,7 @@ func (l *Loop) Run(ctx context.Context) {
 			return
 		case <-watch:
 		case <-l.kick:
+		case <-again:
 		case <-tick.C:
 			full = true
 		}
@@ -96,13 +103,14 @@ type wanted struct {
 	origins map[netip.Addr]*api.Origin
 }
 
-func (l *Loop) pass(ctx context.Context, full bool) {
+// pass says whether all holds.
+func (l *Loop) pass(ctx context.Context, full bool) bool {
 	want, err := l.want(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			l.log.Error("cannot read the networks", "error", err)
 		}
-		return
+		return false
 	}
 	for id, w := range want {
 		l.settle(ctx, id, w, full)
@@ -119,9 +127,15 @@ func (l *Loop) pass(ctx context.Context, full bool) {
 		l.remove(ctx, id)
 	}
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	close(l.changed)
 	l.changed = make(chan struct{})
-	l.mu.Unlock()
+	for id, n := range l.nets {
+		if _, ok := want[id]; !ok || n.err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // want draws every VPC in which something is attached, and the service segments. A VPC without ports costs nothing.
@@ -209,7 +223,7 @@ func (l *Loop) settle(ctx context.Context, id string, w wanted, full bool) {
 		n.desired, n.status, n.origins = w.desired, st, w.origins
 	}
 	l.mu.Unlock()
-	if err != nil { // the old rules stay; the timer tries again
+	if err != nil { // the old rules stay, and it is tried again
 		if ctx.Err() == nil {
 			l.log.Error("cannot set a network", "network", id, "error", err)
 		}

@@ -28,6 +28,7 @@ type kernel struct {
 	set     map[string]fabric.Desired
 	removed []string
 	fail    error
+	times   int // that fail is told; 0: always
 	sets    int
 }
 
@@ -35,8 +36,11 @@ func (k *kernel) Set(_ context.Context, d fabric.Desired) (fabric.Status, error)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.sets++
-	if k.fail != nil {
-		return fabric.Status{}, k.fail
+	if err := k.fail; err != nil {
+		if k.times--; k.times == 0 {
+			k.fail = nil
+		}
+		return fabric.Status{}, err
 	}
 	k.set[d.Network] = d
 	st := fabric.Status{Network: d.Network, Generation: d.Generation, Ports: map[string]string{}}
@@ -199,6 +203,18 @@ func TestClosedUntilTheKernelAgrees(t *testing.T) {
 	s.k.mu.Unlock()
 	if err := s.opens("eni-1"); err != nil {
 		t.Errorf("not mended: %v", err)
+	}
+}
+
+// What fails is tried again soon, though nothing changes and nobody asks: a job waits for it for less than a resync.
+func TestTriesAgain(t *testing.T) {
+	s := begin(t)
+	s.k.mu.Lock()
+	s.k.fail, s.k.times = errors.New("no buffer space"), 4 // more than a change and a question make
+	s.k.mu.Unlock()
+	s.attach("eni-1", "10.0.1.10")
+	if err := s.opens("eni-1"); err != nil {
+		t.Error(err)
 	}
 }
 
