@@ -31,10 +31,10 @@ func S3PrefixList(region string) string {
 	return "pl-" + digest("s3-prefix-list/" + region)[:8]
 }
 
-// InterfaceFor is the id that CreateNetworkInterface gives when it is asked with this client token by this account: a
+// InterfaceFor is the id that CreateNetworkInterface gives when it is asked with this client token by this account in this region: a
 // service writes it down before it asks, so that a crash between the two leaves nothing unknown behind.
-func InterfaceFor(account, token string) string {
-	return "eni-" + digest("interface/" + account + "/" + token)[:17]
+func InterfaceFor(account, region, token string) string {
+	return "eni-" + digest("interface/" + account + "/" + region + "/" + token)[:17]
 }
 
 // Router is the subnet's first address, the default gateway of its interfaces.

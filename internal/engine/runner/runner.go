@@ -348,4 +348,4 @@ func (w *walk) scope() store.Scope {
 // token names the job's interface; its id follows from it before it exists.
 func (w *walk) token() string { return "comprehend-" + w.job.ID }
 
-func (w *walk) interfaceID() string { return vpc.InterfaceFor(w.job.Account, w.token()) }
+func (w *walk) interfaceID() string { return vpc.InterfaceFor(w.job.Account, w.job.Region, w.token()) }

@@ -76,7 +76,7 @@ func (c *cloud) Invoke(ctx context.Context, as api.As, service, op string, in an
 	case *ec2.DescribeDhcpOptionsRequest:
 		return &ec2.DescribeDhcpOptionsResult{}, "r", nil
 	case *ec2.CreateNetworkInterfaceRequest:
-		id := vpc.InterfaceFor(as.Account, *x.ClientToken)
+		id := vpc.InterfaceFor(as.Account, as.Region, *x.ClientToken)
 		err := c.store.Update(ctx, func(tx store.Tx) error {
 			err := rows.Interfaces.Create(tx, scope, id, &vpc.Interface{ID: id, VPC: "vpc-1", Subnet: *x.SubnetId, Groups: x.Groups, Addrs: []netip.Addr{netip.MustParseAddr("10.0.1.9")},
 				Permissions: []vpc.Permission{{ID: "eni-perm-1"}}})
@@ -293,7 +293,7 @@ func TestWalk(t *testing.T) {
 		}
 	}
 	c := s.box.tasks[0]
-	if c.Port != vpc.InterfaceFor(scope.Account, "comprehend-j1") || c.Network != "vpc-1" || c.Resolver != "10.0.0.2" || c.Task.Creds.Token != "t" {
+	if c.Port != vpc.InterfaceFor(scope.Account, scope.Region, "comprehend-j1") || c.Network != "vpc-1" || c.Resolver != "10.0.0.2" || c.Task.Creds.Token != "t" {
 		t.Errorf("the cell was told %+v", c)
 	}
 }

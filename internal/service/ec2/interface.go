@@ -81,7 +81,7 @@ func createInterface(c *api.Call, tx store.Tx, in *shape.CreateNetworkInterfaceR
 	}
 	i.ID = c.Dice.ID("eni")
 	if i.Token != "" {
-		i.ID = vpc.InterfaceFor(c.Account, i.Token)
+		i.ID = vpc.InterfaceFor(c.Account, c.Region, i.Token)
 		was, err := rows.Interfaces.Get(tx, c.Scope(), i.ID)
 		switch {
 		case err == nil && !sameInterface(&was.Value, &i, in):
