@@ -89,7 +89,7 @@ func (s *sandbox) Start(ctx context.Context, c runner.Cell) (runner.Running, err
 		taskIn.Close()
 		reports.Close()
 		notes.Close()
-		return nil, fmt.Errorf("cannot start the job's cells: %w", err)
+		return nil, gone(fmt.Errorf("cannot start the job's cells: %w", err))
 	}
 	r := &running{pair: pair, reports: make(chan job.Report, 16), killed: make(chan struct{}), done: make(chan struct{})}
 	go func() {
@@ -235,5 +235,13 @@ func (r *running) await() {
 // Wait says how they ended.
 func (r *running) Wait() error {
 	<-r.done
-	return r.err
+	return gone(r.err)
+}
+
+// gone tells the runner, which knows no fabric, that an error is the fabric's end.
+func gone(err error) error {
+	if errors.Is(err, linux.ErrGone) {
+		return fmt.Errorf("%w: %w", runner.ErrGone, err)
+	}
+	return err
 }

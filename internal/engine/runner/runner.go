@@ -53,6 +53,9 @@ type Running interface {
 	Wait() error                // after Reports is closed; says how the processes ended, unless well
 }
 
+// ErrGone is the answer of a sandbox under which everything has ended. The daemon ends then too.
+var ErrGone = errors.New("the sandbox has ended")
+
 // Config is what a runner needs.
 type Config struct {
 	Store    store.Store
@@ -215,6 +218,9 @@ func (w *walk) run(ctx context.Context) error {
 	var err error
 	if !w.job.State.Ended() {
 		err = w.forward(ctx)
+	}
+	if errors.Is(err, ErrGone) {
+		<-ctx.Done() // which follows: it is not the job that failed
 	}
 	if ctx.Err() != nil {
 		return ctx.Err() // the daemon ends: the next one undoes and begins again

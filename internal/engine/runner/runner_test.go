@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -123,9 +124,10 @@ type box struct {
 	tasks  []Cell
 	stop   chan struct{}
 	killed bool
-	mute   bool // the agent reports nothing, not even its end
-	deaf   bool // it does not hear a stop
-	stays  bool // it does not end when it has reported, or can't any more
+	mute   bool  // the agent reports nothing, not even its end
+	deaf   bool  // it does not hear a stop
+	err    error // how the processes ended
+	stays  bool  // it does not end when it has reported, or can't any more
 }
 
 func (b *box) Start(_ context.Context, c Cell) (Running, error) {
@@ -179,7 +181,7 @@ func (p *process) Wait() error {
 	if p.b.stays {
 		<-p.dead
 	}
-	return nil
+	return p.b.err
 }
 
 type stage struct {
@@ -435,6 +437,20 @@ func TestBounds(t *testing.T) {
 			t.Errorf("an interrupted job is %s", j.State)
 		}
 	})
+}
+
+// When the fabric ends under a job, the daemon follows: the next one takes the job up, it has not failed.
+func TestFabricEnds(t *testing.T) {
+	s := set(t)
+	s.box.mute, s.box.err = true, fmt.Errorf("the agent: %w", ErrGone)
+	s.submit(nil)
+	s.run(func(j job.Job) bool {
+		n := len(j.Steps)
+		return j.State.Ended() || n > 0 && j.Steps[n-1].Err != ""
+	})
+	if j := s.job(); j.State.Ended() || len(j.Interfaces) == 0 {
+		t.Errorf("the job is %s with %v", j.State, j.Interfaces)
+	}
 }
 
 // A daemon that ends in the middle leaves the job as it is; the next one takes away what was made and begins anew.
