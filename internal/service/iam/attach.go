@@ -85,7 +85,7 @@ func (s *Service) attachable(v store.View, account, policyARN string) error {
 }
 
 func (s *Service) attach(c *api.Call, tx store.Tx, kind, name, policyARN string) error {
-	p, err := s.named(tx, c.Account, kind, name)
+	p, err := s.mutable(tx, c.Account, kind, name)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (s *Service) attach(c *api.Call, tx store.Tx, kind, name, policyARN string)
 }
 
 func (s *Service) detach(c *api.Call, tx store.Tx, kind, name, policyARN string) error {
-	p, err := s.named(tx, c.Account, kind, name)
+	p, err := s.mutable(tx, c.Account, kind, name)
 	if err != nil {
 		return err
 	}

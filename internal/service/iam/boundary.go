@@ -59,7 +59,7 @@ func (s *Service) boundable(c *api.Call, v store.View, policyARN string) error {
 }
 
 func (s *Service) bound(c *api.Call, tx store.Tx, kind, name, policyARN string) error {
-	p, err := s.named(tx, c.Account, kind, name)
+	p, err := s.mutable(tx, c.Account, kind, name)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (s *Service) bound(c *api.Call, tx store.Tx, kind, name, policyARN string) 
 }
 
 func (s *Service) unbound(c *api.Call, tx store.Tx, kind, name string) error {
-	p, err := s.named(tx, c.Account, kind, name)
+	p, err := s.mutable(tx, c.Account, kind, name)
 	if err != nil {
 		return err
 	}

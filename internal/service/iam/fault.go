@@ -37,6 +37,14 @@ func noInline(kind, name string) error {
 	return fault.New("NoSuchEntity", "The %s policy with name %s cannot be found.", kind, name).With(404)
 }
 
+func noProfile(name string) error {
+	return fault.New("NoSuchEntity", "Instance Profile %s cannot be found.", name).With(404)
+}
+
+func unmodifiable(p *party) error {
+	return fault.New("UnmodifiableEntity", "Cannot perform the operation on the protected role '%s' - this role is only modifiable by AWS", p.Name).With(400)
+}
+
 func taken(format string, args ...any) error {
 	return fault.New("EntityAlreadyExists", format, args...).With(409)
 }

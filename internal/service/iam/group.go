@@ -43,6 +43,13 @@ func (s *Service) groupRows() []api.Rower {
 			Questions: on(s, "group", "iam:RemoveUserFromGroup", func(in *shape.RemoveUserFromGroupRequest) *string { return in.GroupName }),
 			Act:       s.leave,
 		},
+		api.Op[shape.UpdateGroupRequest, shape.UpdateGroupOutput]{
+			Name: "UpdateGroup", Honours: []string{"GroupName", "NewPath", "NewGroupName"},
+			Questions: func(c *api.Call, v store.View, in *shape.UpdateGroupRequest) ([]api.Question, error) {
+				return s.renaming(c, v, "group", "iam:UpdateGroup", in.GroupName, in.NewPath, in.NewGroupName)
+			},
+			Act: s.updateGroup,
+		},
 		api.Op[shape.DeleteGroupRequest, shape.DeleteGroupOutput]{
 			Name: "DeleteGroup", Honours: []string{"GroupName"},
 			Questions: on(s, "group", "iam:DeleteGroup", func(in *shape.DeleteGroupRequest) *string { return in.GroupName }), Act: s.deleteGroup,
@@ -168,6 +175,19 @@ func (s *Service) leave(c *api.Call, tx store.Tx, in *shape.RemoveUserFromGroupR
 	}
 	u.user.Value.Groups = slices.Delete(u.user.Value.Groups, i, i+1)
 	return &shape.RemoveUserFromGroupOutput{}, s.save(tx, u)
+}
+
+func (s *Service) updateGroup(c *api.Call, tx store.Tx, in *shape.UpdateGroupRequest) (*shape.UpdateGroupOutput, error) {
+	g, err := s.named(tx, c.Account, "group", *in.GroupName)
+	if err != nil {
+		return nil, err
+	}
+	rename(g.holder, in.NewPath, in.NewGroupName)
+	if err := s.save(tx, g); err != nil {
+		return nil, conflict(err, taken("Group with name %s already exists.", g.Name))
+	}
+	c.Touch(g.arn, s.groupParty(g.group).arn)
+	return &shape.UpdateGroupOutput{}, nil
 }
 
 func (s *Service) deleteGroup(c *api.Call, tx store.Tx, in *shape.DeleteGroupRequest) (*shape.DeleteGroupOutput, error) {

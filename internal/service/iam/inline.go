@@ -79,7 +79,7 @@ func (s *Service) inlineRows() []api.Rower {
 }
 
 func (s *Service) putInline(c *api.Call, tx store.Tx, kind, name, policyName, text string) error {
-	p, err := s.named(tx, c.Account, kind, name)
+	p, err := s.mutable(tx, c.Account, kind, name)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (s *Service) inlines(c *api.Call, v store.View, kind, name string, marker *
 }
 
 func (s *Service) dropInline(c *api.Call, tx store.Tx, kind, name, policyName string) error {
-	p, err := s.named(tx, c.Account, kind, name)
+	p, err := s.mutable(tx, c.Account, kind, name)
 	if err != nil {
 		return err
 	}

@@ -67,6 +67,15 @@ func (s *Service) named(v store.View, account, kind, name string) (*party, error
 	return s.roleParty(&it), nil
 }
 
+// mutable finds one that its account may change: a service-linked role is its service's.
+func (s *Service) mutable(v store.View, account, kind, name string) (*party, error) {
+	p, err := s.named(v, account, kind, name)
+	if err == nil && linked(p) {
+		return nil, unmodifiable(p)
+	}
+	return p, err
+}
+
 // byID finds a user, group or role by its unique id; store.ErrNotFound once it is gone.
 func (s *Service) byID(v store.View, account, kind, id string) (*party, error) {
 	switch kind {

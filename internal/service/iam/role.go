@@ -122,6 +122,9 @@ func (s *Service) updateRole(c *api.Call, tx store.Tx, in *shape.UpdateRoleReque
 		r.Description = *in.Description
 	}
 	if in.MaxSessionDuration != nil {
+		if linked(p) {
+			return nil, unmodifiable(p)
+		}
 		r.MaxSession = *in.MaxSessionDuration
 	}
 	c.Touch(p.arn)
@@ -143,7 +146,7 @@ func (s *Service) updateDescription(c *api.Call, tx store.Tx, in *shape.UpdateRo
 }
 
 func (s *Service) updateTrust(c *api.Call, tx store.Tx, in *shape.UpdateAssumeRolePolicyRequest) (*shape.UpdateAssumeRolePolicyOutput, error) {
-	p, err := s.named(tx, c.Account, "role", *in.RoleName)
+	p, err := s.mutable(tx, c.Account, "role", *in.RoleName)
 	if err != nil {
 		return nil, err
 	}
@@ -155,9 +158,16 @@ func (s *Service) updateTrust(c *api.Call, tx store.Tx, in *shape.UpdateAssumeRo
 }
 
 func (s *Service) deleteRole(c *api.Call, tx store.Tx, in *shape.DeleteRoleRequest) (*shape.DeleteRoleOutput, error) {
-	p, err := s.named(tx, c.Account, "role", *in.RoleName)
+	p, err := s.mutable(tx, c.Account, "role", *in.RoleName)
 	if err != nil {
 		return nil, err
+	}
+	wearing, err := s.profilesOf(tx, p)
+	if err != nil {
+		return nil, err
+	}
+	if len(wearing) > 0 {
+		return nil, inUse("remove roles from instance profile")
 	}
 	c.Touch(p.arn)
 	return &shape.DeleteRoleOutput{}, s.remove(tx, p)

@@ -92,6 +92,20 @@ type managed struct {
 	Versions                []version
 }
 
+// profile is an instance profile: a role under another name, as EC2 wants it. It lives in its account without region; the id
+// is AIPA...
+type profile struct {
+	Name, Path string
+	Created    time.Time
+	Role       string `json:",omitempty"` // AROA...
+}
+
+// alias is an account's further name; it lives in the partition without account, for it is nobody else's.
+type alias struct{ Account string }
+
+// deletion is the task that removed a service-linked role; it lives in its account without region.
+type deletion struct{ Role string }
+
 type version struct {
 	ID      string // v1, v2, ...
 	Text    string
@@ -118,6 +132,17 @@ var (
 	policies = store.Table[managed]{Kind: "iam-policy", Terms: func(m *managed) []store.Term {
 		return []store.Term{{Name: "name", Value: strings.ToLower(m.Name), Unique: true}}
 	}}
+	profiles = store.Table[profile]{Kind: "iam-instance-profile", Terms: func(p *profile) []store.Term {
+		t := []store.Term{{Name: "name", Value: strings.ToLower(p.Name), Unique: true}}
+		if p.Role != "" {
+			t = append(t, store.Term{Name: "role", Value: p.Role})
+		}
+		return t
+	}}
+	aliases = store.Table[alias]{Kind: "account-alias", Terms: func(a *alias) []store.Term {
+		return []store.Term{{Name: "account", Value: a.Account}}
+	}}
+	deletions = store.Table[deletion]{Kind: "iam-role-deletion"}
 )
 
 // everywhere is the scope of what is found by its id alone.

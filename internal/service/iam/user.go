@@ -30,7 +30,10 @@ func (s *Service) userRows() []api.Rower {
 		},
 		api.Op[shape.UpdateUserRequest, shape.UpdateUserOutput]{
 			Name: "UpdateUser", Honours: []string{"UserName", "NewPath", "NewUserName"},
-			Questions: s.renaming, Act: s.updateUser,
+			Questions: func(c *api.Call, v store.View, in *shape.UpdateUserRequest) ([]api.Question, error) {
+				return s.renaming(c, v, "user", "iam:UpdateUser", in.UserName, in.NewPath, in.NewUserName)
+			},
+			Act: s.updateUser,
 		},
 		api.Op[shape.DeleteUserRequest, shape.DeleteUserOutput]{
 			Name: "DeleteUser", Honours: []string{"UserName"},
@@ -155,26 +158,26 @@ func (s *Service) listUsers(c *api.Call, v store.View, in *shape.ListUsersReques
 	return out, err
 }
 
-// renaming asks for the user under both its names.
-func (s *Service) renaming(c *api.Call, v store.View, in *shape.UpdateUserRequest) ([]api.Question, error) {
-	q, p, err := s.about(c, v, "iam:UpdateUser", "user", deref(in.UserName))
+// renaming asks for a user or group under both its names.
+func (s *Service) renaming(c *api.Call, v store.View, kind, action string, name, newPath, newName *string) ([]api.Question, error) {
+	q, p, err := s.about(c, v, action, kind, deref(name))
 	if err != nil || p == nil {
 		return []api.Question{q}, err
 	}
 	to := *p.holder
-	rename(&to, in)
-	if after := s.arn(c.Account, "user"+to.Path+to.Name); after != q.Resource {
+	rename(&to, newPath, newName)
+	if after := s.arn(c.Account, kind+to.Path+to.Name); after != q.Resource {
 		return []api.Question{q, {Action: q.Action, Resource: after, Keys: q.Keys}}, nil
 	}
 	return []api.Question{q}, nil
 }
 
-func rename(h *holder, in *shape.UpdateUserRequest) {
-	if in.NewPath != nil {
-		h.Path = *in.NewPath
+func rename(h *holder, path, name *string) {
+	if path != nil {
+		h.Path = *path
 	}
-	if in.NewUserName != nil {
-		h.Name = *in.NewUserName
+	if name != nil {
+		h.Name = *name
 	}
 }
 
@@ -183,7 +186,7 @@ func (s *Service) updateUser(c *api.Call, tx store.Tx, in *shape.UpdateUserReque
 	if err != nil {
 		return nil, err
 	}
-	rename(p.holder, in)
+	rename(p.holder, in.NewPath, in.NewUserName)
 	if err := s.save(tx, p); err != nil {
 		return nil, conflict(err, taken("User with name %s already exists.", p.Name))
 	}
