@@ -191,7 +191,7 @@ func sit(t testing.TB, f *linux.Fabric, port string) *prober {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		for _, ch := range p.wait {
-			close(ch)
+			ch <- "gone" // it ended before it answered
 		}
 		p.wait = nil
 	}()

@@ -34,7 +34,7 @@ type Doors interface {
 	Cut(eni string)
 }
 
-// resync is how often everything is set again, whatever the ledger says: drift is mended then.
+// resync is how often everything is set again, whatever the ledger says.
 const resync = 30 * time.Second
 
 // retry is how soon what failed is tried again: until then a wall that was drawn does not stand, or an interface is closed.
@@ -151,8 +151,14 @@ func (l *Loop) want(ctx context.Context) (map[string]wanted, error) {
 				continue
 			}
 			s, err := rows.Snapshot(v, e.Scope, e.Value.VPC)
-			if err != nil {
-				return fmt.Errorf("cannot read %s: %w", e.Value.VPC, err)
+			if err != nil { // this one's old rules stay; the others go on
+				l.log.Error("cannot read a network", "network", e.Value.VPC, "error", err)
+				l.mu.Lock()
+				if n := l.nets[e.Value.VPC]; n != nil {
+					out[e.Value.VPC] = wanted{n.desired, n.origins}
+				}
+				l.mu.Unlock()
+				continue
 			}
 			out[s.VPC.ID] = wanted{fabric.Draw(s, 0), origins(s, e.Scope.Partition)}
 		}

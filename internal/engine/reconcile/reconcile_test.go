@@ -257,3 +257,21 @@ func TestSegments(t *testing.T) {
 		t.Error("the other segment is gone too")
 	}
 }
+
+// A network that cannot be read keeps what it has, and the others go on.
+func TestOneUnreadableNetwork(t *testing.T) {
+	s := begin(t)
+	s.attach("eni-1", "10.0.1.10")
+	if err := s.opens("eni-1"); err != nil {
+		t.Fatal(err)
+	}
+	s.update(func(tx store.Tx) error { return rows.VPCs.Delete(tx, s.scope, "vpc-1") })
+	if err := s.loop.OpenSegment(t.Context(), "job-1", "job-1", "aws", s.scope.Account, "eu-west-1"); err != nil {
+		t.Fatalf("another network does not open: %v", err)
+	}
+	s.k.mu.Lock()
+	defer s.k.mu.Unlock()
+	if _, ok := s.k.set["vpc-1"]; !ok {
+		t.Error("the unreadable network was taken down")
+	}
+}

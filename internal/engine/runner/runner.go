@@ -82,10 +82,12 @@ const openLimit = 20 * time.Second
 type Runner struct {
 	Config
 	mu     sync.Mutex
-	active map[string]context.CancelFunc // job id -> nudge
+	active map[string]context.CancelFunc // job id -> end of its walk
+	held   map[string]int                // account -> jobs taken
 	stops  map[string]func()             // job id -> stop its processes
 	wg     sync.WaitGroup
 	slots  chan struct{}
+	freed  chan struct{}
 }
 
 // New makes a runner.
@@ -94,7 +96,7 @@ func New(c Config) *Runner {
 		c.Parallel = 4
 	}
 	c.Limits = c.Limits.orDefault()
-	return &Runner{Config: c, active: map[string]context.CancelFunc{}, stops: map[string]func(){}, slots: make(chan struct{}, c.Parallel)}
+	return &Runner{Config: c, active: map[string]context.CancelFunc{}, held: map[string]int{}, stops: map[string]func(){}, slots: make(chan struct{}, c.Parallel), freed: make(chan struct{}, 1)}
 }
 
 // Run takes up every job that is not ended and cleaned, now and whenever one appears. It returns when ctx has ended and
@@ -110,6 +112,7 @@ func (r *Runner) Run(ctx context.Context) {
 			r.wg.Wait()
 			return
 		case <-watch:
+		case <-r.freed:
 		case <-tick.C:
 		}
 	}
@@ -130,6 +133,10 @@ func (r *Runner) sweep(ctx context.Context) {
 	for _, it := range live {
 		r.mu.Lock()
 		_, taken := r.active[it.ID]
+		if !taken && r.held[it.Value.Account] >= max(1, r.Parallel-1) {
+			r.mu.Unlock() // one account never holds every slot
+			continue
+		}
 		if taken && it.Value.StopAsked {
 			if stop := r.stops[it.ID]; stop != nil {
 				stop()
@@ -138,6 +145,7 @@ func (r *Runner) sweep(ctx context.Context) {
 		if !taken {
 			jctx, cancel := context.WithCancel(ctx)
 			r.active[it.ID] = cancel
+			r.held[it.Value.Account]++
 			r.wg.Add(1)
 			go r.take(jctx, cancel, it)
 		}
@@ -151,6 +159,11 @@ func (r *Runner) take(ctx context.Context, cancel context.CancelFunc, it store.I
 		cancel()
 		r.mu.Lock()
 		delete(r.active, it.ID)
+		r.held[it.Value.Account]--
+		select {
+		case r.freed <- struct{}{}: // who waited for the account's turn
+		default:
+		}
 		r.mu.Unlock()
 	}()
 	select {

@@ -517,3 +517,28 @@ func TestInterfaceGoesWithoutTheRole(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// One account's jobs never hold every slot.
+func TestAccountsShare(t *testing.T) {
+	s := set(t)
+	s.cfg.Parallel = 2
+	s.box.hold = make(chan struct{})
+	for _, id := range []string{"a", "b"} {
+		s.update(func(tx store.Tx) error {
+			return rows.Jobs.Create(tx, scope, id, &job.Job{ID: id, ARN: "arn:" + id, Kind: "k", Partition: "aws", Account: scope.Account, Region: scope.Region, RoleARN: "r", State: job.Submitted})
+		})
+	}
+	s.submit(func(j *job.Job) { j.Account, j.Network = "999999999999", nil })
+	begun := func() (n int, other bool) {
+		s.box.mu.Lock()
+		defer s.box.mu.Unlock()
+		for _, c := range s.box.tasks {
+			other = other || c.Task.Account == "999999999999"
+		}
+		return len(s.box.tasks), other
+	}
+	s.run(func(job.Job) bool { n, other := begun(); return n == 2 && other })
+	if n, _ := begun(); n != 2 {
+		t.Errorf("%d jobs run in 2 slots", n)
+	}
+}

@@ -26,7 +26,7 @@ func badPartNumber() error {
 // inProgress reads an upload; NoSuchUpload if it is unknown, aborted, completed, or of another key.
 func inProgress(v store.View, sc store.Scope, bucket, key, id string) (store.Item[Upload], error) {
 	var u store.Item[Upload]
-	err := error(store.ErrNotFound)
+	var err error = store.ErrNotFound
 	if !strings.Contains(id, "\x00") { // none has it; else key and id could spell another key's upload
 		u, err = uploads.Get(v, sc, uploadID(bucket, key, id))
 	}
