@@ -15,6 +15,7 @@ type command struct {
 func commands() []command {
 	return append(hostCommands(), []command{
 		{"policy", "eval", "decide policy cases: JSON lines on standard input, a decision on each line of the output", policyMain},
+		{"policy", "check FILE...", "lint policies: what AWS refuses, what never has an effect, what says more than it seems", policyMain},
 	}...)
 }
 

@@ -83,6 +83,15 @@ func Whole(service string) bool {
 	return s != nil && s.whole
 }
 
+// Types lists the resource types of a service, each with the keys that the resource itself brings.
+func Types(service string) []ResourceType {
+	s := table().services[strings.ToLower(service)]
+	if s == nil {
+		return nil
+	}
+	return slices.Clone(s.types)
+}
+
 // Keys lists the condition keys of a service in their canonical form, without the global ones that hold for all.
 func Keys(service string) []string {
 	s := table().services[strings.ToLower(service)]

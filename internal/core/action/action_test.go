@@ -126,6 +126,9 @@ func TestMatching(t *testing.T) {
 			t.Errorf("%s: %d actions: %+v", c.pattern, len(got), got)
 		}
 	}
+	if len(Types("s3")) != 13 || Types("nosuch") != nil {
+		t.Errorf("%d resource types of s3", len(Types("s3")))
+	}
 	if all := Matching("*"); len(all) < 900 {
 		t.Errorf("* matches %d actions", len(all))
 	}
