@@ -37,7 +37,7 @@ func (s *Service) Rows() []api.Operation {
 	out := api.Rows("iam", slices.Concat(
 		s.userRows(), s.keyRows(), s.roleRows(), s.tagRows(), s.inlineRows(),
 		s.policyRows(), s.versionRows(), s.attachRows(), s.boundaryRows(), s.groupRows(), s.groupPolicyRows(),
-		s.profileRows(), s.profileTagRows(), s.linkedRows(), s.aliasRows(), s.absentRows(), s.summaryRows(), s.simulationRows(),
+		s.profileRows(), s.profileTagRows(), s.linkedRows(), s.aliasRows(), s.absentRows(), s.summaryRows(), s.simulationRows(), s.detailRows(),
 	)...)
 	for i := range out {
 		out[i].Questions = closed(out[i].Questions)
