@@ -16,12 +16,16 @@ import (
 type Config struct {
 	Sealer    keyring.Sealer // seals the secrets of access keys and sessions
 	Partition string         // empty: aws
+	// Uses says that each call is told to Used. Without it nobody knows when a key was last used, and GetAccessKeyLastUsed is
+	// not built.
+	Uses bool
 }
 
 // Service is IAM. It keeps no state of its own: all is in the ledger.
 type Service struct {
 	seal      keyring.Sealer
 	partition string
+	noted     bool // each call is told to Used
 }
 
 // New makes the service.
@@ -29,7 +33,7 @@ func New(c Config) *Service {
 	if c.Partition == "" {
 		c.Partition = "aws"
 	}
-	return &Service{seal: c.Sealer, partition: c.Partition}
+	return &Service{seal: c.Sealer, partition: c.Partition, noted: c.Uses}
 }
 
 // Rows is the table of operations.
@@ -37,7 +41,7 @@ func (s *Service) Rows() []api.Operation {
 	out := api.Rows("iam", slices.Concat(
 		s.userRows(), s.keyRows(), s.roleRows(), s.tagRows(), s.inlineRows(),
 		s.policyRows(), s.versionRows(), s.attachRows(), s.boundaryRows(), s.groupRows(), s.groupPolicyRows(),
-		s.profileRows(), s.profileTagRows(), s.linkedRows(), s.aliasRows(), s.absentRows(), s.summaryRows(), s.simulationRows(), s.detailRows(),
+		s.profileRows(), s.profileTagRows(), s.linkedRows(), s.aliasRows(), s.absentRows(), s.summaryRows(), s.simulationRows(), s.detailRows(), s.useRows(),
 	)...)
 	for i := range out {
 		out[i].Questions = closed(out[i].Questions)

@@ -2,6 +2,7 @@ package iam
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 
 	"cloister/internal/api"
@@ -166,6 +167,9 @@ func (s *Service) deleteKey(c *api.Call, tx store.Tx, in *shape.DeleteAccessKeyR
 		return nil, err
 	}
 	if err := keys.Delete(tx, s.everywhere(), *in.AccessKeyId); err != nil {
+		return nil, err
+	}
+	if err := lastUses.Delete(tx, s.everywhere(), *in.AccessKeyId); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
 	return &shape.DeleteAccessKeyOutput{}, retirees.Create(tx, s.everywhere(), *in.AccessKeyId, &retired{c.Account})

@@ -59,6 +59,13 @@ type accessKey struct {
 // keys do.
 type retired struct{ Account string }
 
+// use is when and where a long-term key was last used; it lives where access keys do, under the key's id. It is apart from the key,
+// so that noting a use never competes with a change of the key.
+type use struct {
+	At              time.Time
+	Service, Region string
+}
+
 // session is what temporary credentials stand for; it lives where access keys do; the id is ASIA...
 type session struct {
 	Account    string
@@ -126,6 +133,7 @@ var (
 		return []store.Term{{Name: "owner", Value: k.Account + "/" + k.User}}
 	}}
 	retirees = store.Table[retired]{Kind: "access-key-retired"}
+	lastUses = store.Table[use]{Kind: "access-key-use"}
 	sessions = store.Table[session]{Kind: "iam-session"}
 	expiries = store.Table[expiry]{Kind: "iam-session-end"}
 	owners   = store.Table[owner]{Kind: "iam-principal"}
