@@ -1,9 +1,13 @@
 package iam
 
 import (
+	"bytes"
+	"compress/flate"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"cloister/internal/core/policy"
@@ -107,9 +111,31 @@ func (o *oneOrMore) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(o))
 }
 
+// A message begins with how the rest is written. The operation that decodes takes 10,240 characters at most, so a long one is
+// packed; a short one is not, for packing costs more than sealing.
+const (
+	plain, packed = 'j', 'z'
+	shortMessage  = 7000 // bytes that stay within the limit, sealed and in base64
+)
+
 // Encode seals the text of a refusal for the account whose call was refused: who may not decode it learns nothing.
 func (s *Service) Encode(account string, decision []byte) (string, error) {
-	box, err := s.seal.Seal(decision, message(account))
+	var b bytes.Buffer
+	if len(decision) <= shortMessage {
+		b.WriteByte(plain)
+		b.Write(decision)
+	} else {
+		b.WriteByte(packed)
+		w, err := flate.NewWriter(&b, flate.BestCompression)
+		if err == nil {
+			_, err = w.Write(decision)
+			err = errors.Join(err, w.Close())
+		}
+		if err != nil {
+			return "", fmt.Errorf("cannot pack an authorization message: %w", err)
+		}
+	}
+	box, err := s.seal.Seal(b.Bytes(), message(account))
 	if err != nil {
 		return "", fmt.Errorf("cannot seal an authorization message: %w", err)
 	}
@@ -122,7 +148,17 @@ func (s *Service) Decode(account, text string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read an authorization message: %w", err)
 	}
-	return s.seal.Open(box, message(account))
+	b, err := s.seal.Open(box, message(account))
+	if err != nil {
+		return nil, fmt.Errorf("cannot open an authorization message: %w", err)
+	}
+	switch {
+	case len(b) > 0 && b[0] == plain:
+		return b[1:], nil
+	case len(b) > 0 && b[0] == packed:
+		return io.ReadAll(flate.NewReader(bytes.NewReader(b[1:]))) // our own making, so as short as it was
+	}
+	return nil, errors.New("cannot read an authorization message: it is of no known form")
 }
 
 func message(account string) []byte { return []byte("authorization-message/" + account) }

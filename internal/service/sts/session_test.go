@@ -216,6 +216,13 @@ func TestAuthorizationMessage(t *testing.T) {
 		_, err := h.call(c.who, "DecodeAuthorizationMessage", "", &shape.DecodeAuthorizationMessageRequest{EncodedMessage: &c.text})
 		h.says(err, "InvalidAuthorizationMessageException", "Message is not valid")
 	}
+	long := strings.Repeat(string(b), 30)
+	if text, err = h.iam.Encode(home, []byte(long)); err != nil || len(text) > 10240 {
+		t.Errorf("%d characters of a long one: %v", len(text), err)
+	}
+	if out := do[shape.DecodeAuthorizationMessageResponse](h, ada, "DecodeAuthorizationMessage", in); *out.DecodedMessage != long {
+		t.Error("a long one changed on its way")
+	}
 	do[iamshape.DeleteUserPolicyOutput](h, h.root(home), "DeleteUserPolicy", &iamshape.DeleteUserPolicyRequest{UserName: ptr("ada"), PolicyName: ptr("all")})
 	_, err = h.call(ada, "DecodeAuthorizationMessage", "", in)
 	h.kind(err, fault.AccessDenied)
