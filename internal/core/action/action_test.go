@@ -42,6 +42,11 @@ func TestLookup(t *testing.T) {
 			t.Errorf("%s: %+v with types %v", c.name, a, types)
 		}
 	}
+	for name, want := range map[string]bool{"sts:TagSession": false, "sts:AssumeRole": true, "ec2:RejectVpcEndpointConnections": false, "tag:GetResources": false, "bedrock:InvokeModel": false} {
+		if a, ok := Lookup(name); !ok || a.Complete != want {
+			t.Errorf("%s: complete %v, %v", name, a.Complete, ok)
+		}
+	}
 	for _, bad := range []string{"", "s3", "s3:", "s3:Nothing", "nosuch:Get", "*"} {
 		if a, ok := Lookup(bad); ok {
 			t.Errorf("%q gives %+v", bad, a)

@@ -119,15 +119,21 @@ type addition struct {
 	service string
 	action  string         // added by name when the table lacks it
 	types   []ResourceType // added to the action
+	open    bool           // the action has more keys than the reference lists
 }
 
 // extra: the actions of bedrock-runtime and one that EC2's reference trims (Bedrock and EC2 API References); and the ARN
-// that real refusals of CreateModelCustomizationJob name though the reference does not list it.
+// that real refusals of CreateModelCustomizationJob name though the reference does not list it. Tags, source identity and
+// context of a session are asked for within AssumeRole and its like, with the keys of that request (IAM User Guide,
+// "Passing session tags").
 var extra = []addition{
 	{service: "bedrock", action: "InvokeModel"},
 	{service: "bedrock", action: "InvokeModelWithResponseStream"},
 	{service: "bedrock", action: "CountTokens"},
 	{service: "ec2", action: "DescribeAddressesAttribute"},
+	{service: "sts", action: "TagSession", open: true},
+	{service: "sts", action: "SetSourceIdentity", open: true},
+	{service: "sts", action: "SetContext", open: true},
 	{service: "bedrock", action: "CreateModelCustomizationJob",
 		types: []ResourceType{{Name: "model-customization-job", ARN: "arn:${Partition}:bedrock:${Region}:${Account}:model-customization-job/${ResourceId}"}}},
 }
@@ -139,6 +145,7 @@ func (x addition) apply(s *service) {
 		return
 	}
 	a := &s.actions[i]
+	a.Complete = a.Complete && !x.open
 	for _, t := range x.types {
 		t.Keys = join(nil, a.Keys)
 		a.Resources = append(a.Resources[:len(a.Resources):len(a.Resources)], t)

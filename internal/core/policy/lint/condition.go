@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"cloister/internal/core/action"
-	"cloister/internal/core/policy"
 )
 
 // conditions finds conditions that can never hold, always hold, or compare what is not alike.
@@ -238,13 +237,10 @@ func (c *checker) types(x *condition) {
 	}
 }
 
+// sets finds operators for sets on keys with one value. The reverse is the engine's own warning; a test holds its list of
+// keys to the reference.
 func (c *checker) sets(x *condition) {
-	_, multi, _ := action.KeyType(x.key.text)
-	multi = multi || policy.Multivalued(x.key.text)
-	switch {
-	case multi && x.op.set == "" && !x.op.null() && !policy.Multivalued(x.key.text): // else the engine warns itself
-		c.say(Error, x.key, x.key.text+" holds a set of values: "+x.op.name+" without ForAllValues or ForAnyValue never matches", "")
-	case !multi && x.op.set != "":
+	if _, multi, _ := action.KeyType(x.key.text); !multi && x.op.set != "" {
 		c.say(Warning, x.key, x.key.text+" holds one value: "+x.op.set+" is for keys that hold a set", "write "+strings.TrimPrefix(x.op.name, x.op.set+":"))
 	}
 }
