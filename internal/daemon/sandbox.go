@@ -91,11 +91,8 @@ func (s *sandbox) Start(ctx context.Context, c runner.Cell) (runner.Running, err
 		notes.Close()
 		return nil, gone(fmt.Errorf("cannot start the job's cells: %w", err))
 	}
-	r := &running{pair: pair, reports: make(chan job.Report, 16), killed: make(chan struct{}), done: make(chan struct{})}
-	go func() {
-		_ = json.NewEncoder(taskIn).Encode(c.Task) // an agent that is gone says so by its end
-		_ = taskIn.Close()
-	}()
+	r := &running{pair: pair, reports: make(chan job.Report, 16), killed: make(chan struct{}), done: make(chan struct{}), fresh: make(chan job.Credentials, 1)}
+	go r.tell(taskIn, c.Task)
 	go r.listen(reports)
 	go s.note(c.Job, notes)
 	go r.await()
@@ -161,10 +158,39 @@ type running struct {
 	kill    sync.Once
 	killed  chan struct{} // nobody reads reports any more
 	done    chan struct{}
+	fresh   chan job.Credentials
 	err     error
 }
 
 func (r *running) Reports() <-chan job.Report { return r.reports }
+
+// tell writes the task and, later, fresh credentials; an agent that does not read holds nobody but this.
+func (r *running) tell(w *os.File, t job.Task) {
+	defer w.Close()
+	enc := json.NewEncoder(w)
+	if enc.Encode(t) != nil { // an agent that is gone says so by its end
+		return
+	}
+	for {
+		select {
+		case c := <-r.fresh:
+			if enc.Encode(c) != nil {
+				return
+			}
+		case <-r.done:
+			return
+		}
+	}
+}
+
+// Renew satisfies runner.Running. Credentials that were not taken yet make room for newer ones.
+func (r *running) Renew(c job.Credentials) {
+	select {
+	case <-r.fresh:
+	default:
+	}
+	r.fresh <- c
+}
 
 // Stop asks the agent to deliver what there is.
 func (r *running) Stop() { _ = r.pair.Agent.Signal(syscall.SIGTERM) }

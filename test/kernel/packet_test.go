@@ -190,7 +190,7 @@ func TestPortLeaves(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Error("the connection of a port that left is still open")
 	}
-	if got := <-held; got != "" {
+	if got := <-held; got != "gone" {
 		t.Errorf("the process of a port that left says %q", got)
 	}
 	next := sit(t, f, "eni-3")

@@ -1,6 +1,7 @@
 package job
 
-// Task is what the job agent is told, as JSON on its standard input; it is the only way credentials reach it.
+// Task is what the job agent is told, as JSON on its standard input; it is the only way credentials reach it. Fresh
+// Credentials follow on the same input while the job runs.
 type Task struct {
 	Job       string // job id, for the session's user agent
 	Account   string

@@ -16,13 +16,14 @@ import (
 
 // Limits bound a job's processes, which may do anything but what they should.
 type Limits struct {
-	Run  time.Duration // from their start; 0: an hour, after which the role's session could do nothing more
-	Stop time.Duration // from the request to stop, for delivering what is done; 0: two minutes
-	Exit time.Duration // from the last report; 0: ten seconds
+	Run   time.Duration // from their start; 0: three days
+	Stop  time.Duration // from the request to stop, for delivering what is done; 0: two minutes
+	Exit  time.Duration // from the last report; 0: ten seconds
+	Renew time.Duration // between fresh credentials of the role; 0: three quarters of a session's life
 }
 
 func (l Limits) orDefault() Limits {
-	return Limits{cmp.Or(l.Run, session), cmp.Or(l.Stop, 2*time.Minute), cmp.Or(l.Exit, 10*time.Second)}
+	return Limits{cmp.Or(l.Run, 72*time.Hour), cmp.Or(l.Stop, 2*time.Minute), cmp.Or(l.Exit, 10*time.Second), cmp.Or(l.Renew, session*3/4)}
 }
 
 // progressEvery is how often progress is written down at most.
@@ -53,6 +54,8 @@ func (w *walk) analyze(ctx context.Context) error {
 	}
 	over := time.NewTimer(w.Limits.Run)
 	defer over.Stop()
+	renew := time.NewTicker(w.Limits.Renew)
+	defer renew.Stop()
 	var (
 		last     job.Report
 		noted    time.Time
@@ -67,6 +70,13 @@ func (w *walk) analyze(ctx context.Context) error {
 		case <-asked:
 			asked, stopping = nil, true
 			over.Reset(w.Limits.Stop)
+		case <-renew.C:
+			// A role that can no longer be assumed ends the job by itself, when the session it has is over.
+			if err := w.assume(ctx); err != nil {
+				w.log.Warn("cannot renew the role's session", "error", err)
+				break
+			}
+			run.Renew(w.creds)
 		case <-over.C:
 			run.Kill()
 			_ = run.Wait()

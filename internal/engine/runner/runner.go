@@ -48,6 +48,7 @@ type Cell struct {
 // Running is a started job.
 type Running interface {
 	Reports() <-chan job.Report // closed at the end
+	Renew(job.Credentials)      // go on with these
 	Stop()                      // deliver what is done, then end
 	Kill()                      // may be called again, and after the end
 	Wait() error                // after Reports is closed; says how the processes ended, unless well

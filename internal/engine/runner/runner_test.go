@@ -118,16 +118,17 @@ func (w *wires) Kick()                  {}
 
 // box is a sandbox whose agent says what it is told, once it may.
 type box struct {
-	report job.Report
-	hold   chan struct{} // nil: report at once
-	mu     sync.Mutex
-	tasks  []Cell
-	stop   chan struct{}
-	killed bool
-	mute   bool  // the agent reports nothing, not even its end
-	deaf   bool  // it does not hear a stop
-	err    error // how the processes ended
-	stays  bool  // it does not end when it has reported, or can't any more
+	report  job.Report
+	hold    chan struct{} // nil: report at once
+	mu      sync.Mutex
+	tasks   []Cell
+	stop    chan struct{}
+	killed  bool
+	renewed int
+	mute    bool  // the agent reports nothing, not even its end
+	deaf    bool  // it does not hear a stop
+	err     error // how the processes ended
+	stays   bool  // it does not end when it has reported, or can't any more
 }
 
 func (b *box) Start(_ context.Context, c Cell) (Running, error) {
@@ -169,6 +170,13 @@ func (p *process) Reports() <-chan job.Report { return p.out }
 func (p *process) Stop() {
 	if !p.b.deaf {
 		p.once.Do(func() { close(p.b.stop) })
+	}
+}
+func (p *process) Renew(c job.Credentials) {
+	p.b.mu.Lock()
+	defer p.b.mu.Unlock()
+	if p.b.renewed++; p.b.renewed == 2 {
+		close(p.b.hold)
 	}
 }
 func (p *process) Kill() {
@@ -401,10 +409,10 @@ func TestBounds(t *testing.T) {
 		state  job.State
 		says   string
 	}{
-		"never ends":             {func(b *box) { b.hold, b.deaf, b.stays = make(chan struct{}), true, true }, Limits{soon, never, never}, false, job.Failed, "did not end within"},
-		"deaf to a stop":         {func(b *box) { b.hold, b.deaf, b.stays = make(chan struct{}), true, true }, Limits{never, soon, never}, true, job.Stopped, ""},
-		"closes its reports":     {func(b *box) { b.mute, b.stays = true, true }, Limits{never, never, soon}, false, job.Failed, "INTERNAL_ERROR"},
-		"stays after its report": {func(b *box) { b.stays = true }, Limits{never, never, soon}, false, job.Completed, ""},
+		"never ends":             {func(b *box) { b.hold, b.deaf, b.stays = make(chan struct{}), true, true }, Limits{Run: soon, Stop: never, Exit: never}, false, job.Failed, "did not end within"},
+		"deaf to a stop":         {func(b *box) { b.hold, b.deaf, b.stays = make(chan struct{}), true, true }, Limits{Run: never, Stop: soon, Exit: never}, true, job.Stopped, ""},
+		"closes its reports":     {func(b *box) { b.mute, b.stays = true, true }, Limits{Run: never, Stop: never, Exit: soon}, false, job.Failed, "INTERNAL_ERROR"},
+		"stays after its report": {func(b *box) { b.stays = true }, Limits{Run: never, Stop: never, Exit: soon}, false, job.Completed, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := set(t)
@@ -426,7 +434,7 @@ func TestBounds(t *testing.T) {
 	t.Run("the daemon ends", func(t *testing.T) {
 		s := set(t)
 		s.box.mute, s.box.stays = true, true
-		s.cfg.Limits = Limits{never, never, never}
+		s.cfg.Limits = Limits{Run: never, Stop: never, Exit: never}
 		s.submit(nil)
 		s.run(func(job.Job) bool { // run returns when the runner has
 			s.box.mu.Lock()
@@ -540,5 +548,25 @@ func TestAccountsShare(t *testing.T) {
 	s.run(func(job.Job) bool { n, other := begun(); return n == 2 && other })
 	if n, _ := begun(); n != 2 {
 		t.Errorf("%d jobs run in 2 slots", n)
+	}
+}
+
+// A job outlives its first session: the role is assumed again while it runs.
+func TestRenewsTheSession(t *testing.T) {
+	s := set(t)
+	s.cfg.Limits.Renew = 20 * time.Millisecond
+	s.box.hold = make(chan struct{})
+	s.submit(nil)
+	if j := s.run(over); j.State != job.Completed {
+		t.Fatalf("%s %s", j.State, j.Message)
+	}
+	n := 0
+	for _, op := range s.cloud.asked {
+		if op == "AssumeRole" {
+			n++
+		}
+	}
+	if s.box.renewed < 2 || n < 3 {
+		t.Errorf("renewed %d times, assumed %d times", s.box.renewed, n)
 	}
 }

@@ -38,10 +38,11 @@ type Ports struct {
 // The final report has been written when Run returns.
 func Run(ctx, stop context.Context, p Ports) error {
 	var t job.Task
-	if err := json.NewDecoder(io.LimitReader(p.Task, 1<<20)).Decode(&t); err != nil {
+	told := json.NewDecoder(io.LimitReader(p.Task, 1<<20))
+	if err := told.Decode(&t); err != nil {
 		return fmt.Errorf("cannot read the task: %w", err)
 	}
-	a := &agent{task: t, ports: p, stop: stop, out: json.NewEncoder(p.Reports)}
+	a := &agent{task: t, ports: p, stop: stop, told: told, out: json.NewEncoder(p.Reports)}
 	f := a.run(ctx)
 	r := job.Report{Documents: a.done.Load(), Failed: a.failed.Load(), Final: true, Stopped: f == nil && stop.Err() != nil, Err: f}
 	return a.out.Encode(r)
@@ -51,6 +52,7 @@ type agent struct {
 	task         job.Task
 	ports        Ports
 	stop         context.Context
+	told         *json.Decoder // fresh credentials follow the task
 	s3           *objects.Client
 	out          *json.Encoder
 	fed          int64
@@ -62,6 +64,15 @@ func (a *agent) run(ctx context.Context) *job.Failure {
 	if a.s3, err = objects.New(a.task.Region, a.task.Creds, a.task.CA, "cloister-job/"+a.task.Job); err != nil {
 		return internal("list", "The job could not be prepared.", err)
 	}
+	go func() {
+		for {
+			var c job.Credentials
+			if a.told.Decode(&c) != nil {
+				return
+			}
+			a.s3.Renew(c)
+		}
+	}()
 	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(a.task.InputURI, "s3://"), "/")
 	var list []objects.Object
 	var total int64

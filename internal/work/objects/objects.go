@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"cloister/internal/core/job"
@@ -36,7 +37,7 @@ const (
 type Client struct {
 	http   *http.Client
 	region string
-	creds  job.Credentials
+	creds  atomic.Pointer[job.Credentials]
 	agent  string
 	now    func() time.Time
 }
@@ -54,8 +55,13 @@ func New(region string, creds job.Credentials, caPEM, agent string) (*Client, er
 		ResponseHeaderTimeout: headerLimit,
 		MaxIdleConnsPerHost:   16,
 	}
-	return &Client{http: &http.Client{Transport: t}, region: region, creds: creds, agent: agent, now: time.Now}, nil
+	c := &Client{http: &http.Client{Transport: t}, region: region, agent: agent, now: time.Now}
+	c.Renew(creds)
+	return c, nil
 }
+
+// Renew signs from now on with these.
+func (c *Client) Renew(creds job.Credentials) { c.creds.Store(&creds) }
 
 // Error is S3's answer to a refused request.
 type Error struct {
@@ -247,7 +253,8 @@ func (c *Client) once(ctx context.Context, method, bucket, key string, q url.Val
 	hash := hex.EncodeToString(sum[:])
 	req.Header.Set("X-Amz-Content-Sha256", hash)
 	r := &sigv4.Request{Method: method, Path: escaped, RawQuery: u.RawQuery, Host: host, Header: req.Header}
-	sigv4.Sign(r, sigv4.Credentials{AccessKey: c.creds.AccessKey, Secret: c.creds.Secret, Token: c.creds.Token}, c.region, "s3", hash, c.now())
+	creds := c.creds.Load()
+	sigv4.Sign(r, sigv4.Credentials{AccessKey: creds.AccessKey, Secret: creds.Secret, Token: creds.Token}, c.region, "s3", hash, c.now())
 	return c.http.Do(req)
 }
 
