@@ -198,7 +198,7 @@ func inputs(texts []string, kind policy.Kind) ([]simulate.Source, error) {
 func unreadable(id string, err error) error {
 	var e *policy.SyntaxError
 	if !errors.As(err, &e) {
-		return badInput("%s", err.Error())
+		return err
 	}
 	return badInput("%s: %s", id, e.Error())
 }

@@ -3,11 +3,11 @@
 package simulate
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"cloister/internal/core/fault"
 	"cloister/internal/core/identity"
 	"cloister/internal/core/policy"
 	shape "cloister/internal/shape/iam"
@@ -52,20 +52,22 @@ type Simulator struct {
 	missing []string
 }
 
-// New compiles a case. Documents that do not parse are a *policy.SyntaxError, other errors say what is wrong with the context.
+func wrong(format string, args ...any) error { return fault.New("InvalidInput", format, args...).With(400) }
+
+// New compiles a case. A document that does not parse is a *policy.SyntaxError, a wrong context an InvalidInput fault.
 func New(c *Case) (*Simulator, error) {
 	s := &Simulator{c: c, sources: map[string]*Source{}, spans: map[string][]span{}, ctx: policy.NewContext(len(c.Context))}
 	given := map[string]bool{}
 	for _, e := range c.Context {
 		if e.ContextKeyName == nil {
-			return nil, errors.New("A context entry has no ContextKeyName.")
+			return nil, wrong("A context entry has no ContextKeyName.")
 		}
 		key := strings.ToLower(*e.ContextKeyName)
 		if given[key] {
-			return nil, fmt.Errorf("The context key %s is given twice.", *e.ContextKeyName)
+			return nil, wrong("The context key %s is given twice.", *e.ContextKeyName)
 		}
 		if t := e.ContextKeyType; t != nil && !strings.HasSuffix(*t, "List") && len(e.ContextKeyValues) > 1 {
-			return nil, fmt.Errorf("The context key %s has several values, and its type %s has one.", *e.ContextKeyName, *t)
+			return nil, wrong("The context key %s has several values, and its type %s has one.", *e.ContextKeyName, *t)
 		}
 		given[key] = true
 		s.ctx.Set(*e.ContextKeyName, e.ContextKeyValues...)
