@@ -104,7 +104,7 @@ func policyCheck(args []string, stdin io.Reader, stdout io.Writer) int {
 			if err != nil {
 				return complain(err)
 			}
-			out.Write(append(line, '\n'))
+			fmt.Fprintf(out, "%s\n", line)
 		}
 	}
 	if err := out.Flush(); err != nil {

@@ -37,7 +37,6 @@ type key struct {
 	name, typ    string
 	global       bool
 	head, middle string // lower-case text before the first placeholder and after it
-	tail         bool   // the placeholder ends the name
 }
 
 // key finds a key by a name that somebody wrote. Names with placeholders stand for whatever fills them.

@@ -19,6 +19,7 @@ import (
 	"cloister/internal/api"
 	"cloister/internal/core/fault"
 	"cloister/internal/core/identity"
+	"cloister/internal/core/policy"
 	"cloister/internal/core/sigv4"
 	"cloister/internal/core/trail"
 	"cloister/internal/driver/sqlite"
@@ -51,6 +52,14 @@ func (p *people) Policies(_ store.View, who *identity.Principal) (api.PolicySets
 		return api.PolicySets{}, nil
 	}
 	return api.PolicySets{Identity: []api.NamedPolicy{{Name: "inline policy P of user alice", Owner: account, Text: p.policy}}}, nil
+}
+
+func (p *people) Refusal(r *policy.Request, v policy.Verdict) ([]byte, error) {
+	return []byte(r.Action + " " + v.Decision.String()), nil
+}
+
+func (p *people) Encode(account string, b []byte) (string, error) {
+	return account + "/" + string(b), nil
 }
 
 type thing struct{ Name string }
@@ -249,7 +258,7 @@ func TestRefusalKeepsItsExplanation(t *testing.T) {
 	h.who.policy = `{"Version":"2012-10-17","Statement":[{"Sid":"OnlyThere","Effect":"Allow","Action":"ec2:*","Resource":"*","Condition":{"StringEquals":{"aws:RequestedRegion":"eu-west-1"}}}]}`
 	w := h.send(outside, form("DescribeVpcs", nil))
 	ev := h.events()
-	if w.Code != 403 || len(ev) != 1 {
+	if w.Code != 403 || len(ev) != 1 || !strings.Contains(w.Body.String(), "Encoded authorization failure message: "+account+"/ec2:DescribeVpcs ImplicitlyDenied") {
 		t.Fatalf("%d %s %v", w.Code, w.Body, ev)
 	}
 	var ex Explained

@@ -21,6 +21,9 @@ type Directory interface {
 	// Issued reports whether the key id was given out here, whatever became of it: --dev never takes it for a stranger's.
 	Issued(v store.View, accessKey string) (bool, error)
 	Policies(v store.View, p *identity.Principal) (api.PolicySets, error)
+	// Refusal is what sts:DecodeAuthorizationMessage shows of a refusal, Encode seals it for the account that was refused.
+	Refusal(r *policy.Request, v policy.Verdict) ([]byte, error)
+	Encode(account string, refusal []byte) (string, error)
 }
 
 // defaultEndpoint is what an endpoint without a policy of its own has (Amazon VPC guide, endpoint policies).
@@ -243,6 +246,17 @@ func (j *judge) ask(q api.Question) (*fault.Fault, *Explained, error) {
 	}
 	// The wire puts EC2's own first sentence before the message.
 	text := strings.TrimPrefix(policy.Message(r, v), "You are not authorized to perform this operation. ")
+	if j.call.Service == "ec2" && j.call.Account != "" { // the one service whose refusals carry it
+		b, err := j.gate.Directory.Refusal(r, v)
+		if err != nil {
+			return nil, nil, fmt.Errorf("cannot tell a refusal: %w", err)
+		}
+		enc, err := j.gate.Directory.Encode(j.call.Account, b)
+		if err != nil {
+			return nil, nil, fmt.Errorf("cannot seal a refusal: %w", err)
+		}
+		text += ". Encoded authorization failure message: " + enc
+	}
 	return fault.Of(fault.AccessDenied, "%s", text), ex, nil
 }
 

@@ -274,7 +274,7 @@ func callerOf(p *identity.Principal) trail.Caller {
 	case identity.Session:
 		c.Type, c.Issuer = "AssumedRole", p.RoleARN
 	case identity.Federated:
-		c.Type = "FederatedUser"
+		c.Type, c.Issuer = "FederatedUser", p.RoleARN
 	case identity.Service:
 		c.Type, c.InvokedBy = "AWSService", p.Service
 	default:

@@ -56,7 +56,7 @@ func explain(c *api.Call, v store.View, in *shape.ExplainRequest) (*shape.Explai
 	if allowed {
 		out.Summary = ptr(fmt.Sprintf("%s:%s by %s was allowed and done.", e.Service, e.Name, e.Caller.ARN))
 	} else {
-		out.Summary = ptr(fmt.Sprintf("%s:%s by %s was refused: %s: %s", e.Service, e.Name, e.Caller.ARN, e.ErrorCode, e.Error))
+		out.Summary = ptr(fmt.Sprintf("%s:%s by %s was refused: %s: %s", e.Service, e.Name, e.Caller.ARN, e.ErrorCode, said(e)))
 	}
 	for i := range evs {
 		out.Findings = append(out.Findings, findings(c.Account, "", &evs[i])...)
@@ -151,7 +151,7 @@ func findings(account, step string, e *trail.Event) []shape.Finding {
 		return allowed(account, base, e)
 	}
 	one := base
-	one.Layer, one.Text = ptr("answer"), ptr(e.ErrorCode+": "+e.Error)
+	one.Layer, one.Text = ptr("answer"), ptr(e.ErrorCode+": "+said(e))
 	out := []shape.Finding{one}
 	var k kept
 	if len(e.Explanation) == 0 || json.Unmarshal(e.Explanation, &k) != nil {
@@ -187,6 +187,12 @@ func findings(account, step string, e *trail.Event) []shape.Finding {
 		out = append(out, f)
 	}
 	return out
+}
+
+// said is the answer without what it hides in its encoded part, which an explanation tells in clear.
+func said(e *trail.Event) string {
+	s, _, _ := strings.Cut(e.Error, ". Encoded authorization failure message: ")
+	return s
 }
 
 func rule(r policy.Reason) string {

@@ -26,11 +26,12 @@ func badPartNumber() error {
 // inProgress reads an upload; NoSuchUpload if it is unknown, aborted, completed, or of another key.
 func inProgress(v store.View, sc store.Scope, bucket, key, id string) (store.Item[Upload], error) {
 	var u store.Item[Upload]
-	var err error = store.ErrNotFound
-	if !strings.Contains(id, "\x00") { // none has it; else key and id could spell another key's upload
+	var err error
+	none := strings.Contains(id, "\x00") // no id has it; else key and id could spell another key's upload
+	if !none {
 		u, err = uploads.Get(v, sc, uploadID(bucket, key, id))
 	}
-	if errors.Is(err, store.ErrNotFound) {
+	if none || errors.Is(err, store.ErrNotFound) {
 		return u, fault.New("NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.").
 			With(404).Field("UploadId", id)
 	}
