@@ -194,7 +194,7 @@ func (d *demo) job(ctx context.Context) error {
 	var eni enis
 	status, message, output, err := d.ended(ctx, j.JobId, func() {
 		var e enis
-		if d.ec2(ctx, "DescribeNetworkInterfaces", &e, "Filter.1.Name", "vpc-id", "Filter.1.Value.1", d.net.vpc) == nil && len(e.Items) > 0 {
+		if d.ec2(ctx, "DescribeNetworkInterfaces", &e, "Filter.1.Name", "vpc-id", "Filter.1.Value.1", d.net.vpc) == nil && len(e.Items) > 0 && (len(eni.Items) == 0 || e.Items[0].Status == "in-use") {
 			eni = e
 		}
 	})
