@@ -129,7 +129,7 @@ func rootOfTrust(cfg config.Config, w world.World) (*keyfile.Sealer, error) {
 	if cfg.Credentials != "" {
 		return keyfile.OpenCredential(cfg.Credentials, "root.key", cfg.Data, w.Bytes)
 	}
-	if err := os.MkdirAll(filepath.Dir(cfg.RootKey), 0o700); err != nil {
+	if err := private(filepath.Dir(cfg.RootKey)); err != nil {
 		return nil, fmt.Errorf("cannot make the root key's directory: %w", err)
 	}
 	return keyfile.Open(cfg.RootKey, cfg.Data, w.Bytes)

@@ -18,11 +18,7 @@ type place struct {
 
 // hold makes the directory when it is missing and locks it; a second daemon on this host is told so at once.
 func hold(dir string) (*place, error) {
-	// Its parents let others pass, since root becomes one of them.
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return nil, fmt.Errorf("cannot make the data directory: %w", err)
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := private(dir); err != nil {
 		return nil, fmt.Errorf("cannot make the data directory: %w", err)
 	}
 	if err := ours(dir); err != nil {
@@ -40,6 +36,18 @@ func hold(dir string) (*place, error) {
 		return nil, fmt.Errorf("cannot lock the data directory: %w", err)
 	}
 	return &place{dir, f}, nil
+}
+
+// private makes a directory for its owner alone, when it is missing. Parents that it makes let others pass, since root
+// becomes one of them.
+func private(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
 }
 
 // ours refuses a directory in which somebody else keeps things: root would give all of them to the daemon's user.

@@ -50,3 +50,21 @@ func TestPlaceIsOurs(t *testing.T) {
 		})
 	}
 }
+
+// The root key's directory and the data directory may be made side by side below a parent that neither found.
+func TestPrivateLetsOthersPassItsParents(t *testing.T) {
+	parent := filepath.Join(t.TempDir(), "new", "house")
+	for _, d := range []string{"key", "data"} {
+		if err := private(filepath.Join(parent, d)); err != nil {
+			t.Fatal(err)
+		}
+		own, err := os.Stat(filepath.Join(parent, d))
+		if err != nil || own.Mode().Perm() != 0o700 {
+			t.Errorf("%s: %v, %v", d, own.Mode(), err)
+		}
+	}
+	up, err := os.Stat(parent)
+	if err != nil || up.Mode().Perm()&0o001 == 0 {
+		t.Errorf("the parent shuts others out: %v, %v", up.Mode(), err)
+	}
+}
