@@ -11,7 +11,8 @@ import (
 	"cloister/internal/store"
 )
 
-// Operation is a row. Exactly one of View, Act and Stream is set.
+// Operation is a row. One of View, Act and Stream is set, or none: then the operation is not built, and who may call it is
+// told so.
 type Operation struct {
 	Service string // shape package name: "ec2", "comprehend", "s3"
 	Name    string // AWS operation name

@@ -9,12 +9,21 @@ import (
 	"cloister/internal/service/ec2"
 	"cloister/internal/service/iam"
 	"cloister/internal/service/s3"
+	"cloister/internal/service/sagemaker"
 	"cloister/internal/service/sts"
 )
 
 // rows is the whole table of operations.
 func rows(networks *ec2.Service, who *iam.Service, objects *s3.Service) []api.Operation {
-	return slices.Concat(networks.Rows(), who.Rows(), sts.New(sts.Config{Roles: who}).Rows(), objects.Operations(), comprehend.Rows(), cloister.Rows())
+	return slices.Concat(
+		networks.Rows(),
+		who.Rows(),
+		sts.New(sts.Config{Roles: who}).Rows(),
+		objects.Operations(),
+		comprehend.Rows(),
+		sagemaker.Rows(),
+		cloister.Rows(),
+	)
 }
 
 // Rows is the table as a daemon serves it, for the tests of its laws. Its rows can be asked for their questions, not run.

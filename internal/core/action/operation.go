@@ -31,6 +31,13 @@ func ForOperation(service, operation string) ([]Need, bool) {
 	if n := table().needs[prefix+":"+operation]; n != nil {
 		return append([]Need(nil), n...), true
 	}
+	if also := further[prefix+":"+operation]; also != nil {
+		out := []Need{{Action: prefix + ":" + operation}}
+		for _, n := range also {
+			out = append(out, needOf(n))
+		}
+		return out, true
+	}
 	// S3 has the names of some actions in common with operations that mean another; those stand among the exceptions.
 	if a, ok := Lookup(prefix + ":" + operation); ok && a.Name == prefix+":"+operation {
 		return []Need{{Action: a.Name}}, true
@@ -112,6 +119,35 @@ var exceptions = map[string]string{
 
 	"bedrockruntime:Converse":       "InvokeModel",
 	"bedrockruntime:ConverseStream": "InvokeModelWithResponseStream",
+}
+
+// further is what operations ask for besides the action of their name, where the trimmed reference has no entry. Sources: API
+// references of the operations and the pages "Passing a role" of their services.
+var further = map[string][]string{
+	"sagemaker:CreateTrainingJob":      {"sagemaker:AddTags|tags are given", passRole + "sagemaker.amazonaws.com"},
+	"bedrock:CreateCustomModel":        {"bedrock:TagResource|tags are given", passRole + "bedrock.amazonaws.com"},
+	"bedrock:CreateModelCopyJob":       {"bedrock:TagResource|tags are given"},
+	"bedrock:CreateModelImportJob":     {"bedrock:TagResource|tags are given", passRole + "bedrock.amazonaws.com"},
+	"bedrock:CreateModelInvocationJob": {"bedrock:TagResource|tags are given", passRole + "bedrock.amazonaws.com"},
+	"cloudtrail:CreateTrail":           {"cloudtrail:AddTags|tags are given", passRole + "cloudtrail.amazonaws.com"},
+	"cloudtrail:UpdateTrail":           {passRole + "cloudtrail.amazonaws.com"},
+	"logs:PutSubscriptionFilter":       {passRole + "logs.amazonaws.com"},
+
+	"cloudformation:ContinueUpdateRollback": {passRole + "cloudformation.amazonaws.com"},
+	"cloudformation:CreateChangeSet":        {passRole + "cloudformation.amazonaws.com"},
+	"cloudformation:CreateStack":            {passRole + "cloudformation.amazonaws.com"},
+	"cloudformation:DeleteStack":            {passRole + "cloudformation.amazonaws.com"},
+	"cloudformation:RollbackStack":          {passRole + "cloudformation.amazonaws.com"},
+	"cloudformation:UpdateStack":            {passRole + "cloudformation.amazonaws.com"},
+}
+
+const passRole = "iam:PassRole|a role ARN is given|iam:PassedToService="
+
+// names are actions that the trimmed reference lacks, by service.
+var names = map[string]string{
+	"sagemaker": "CreateTrainingJob DescribeTrainingJob ListTrainingJobs StopTrainingJob",
+	"bedrock":   "CreateModelCopyJob CreateModelImportJob CreateModelInvocationJob DeleteImportedModel DeleteModelInvocationLoggingConfiguration GetImportedModel GetModelCopyJob GetModelImportJob GetModelInvocationJob GetModelInvocationLoggingConfiguration ListImportedModels ListModelCopyJobs ListModelImportJobs ListModelInvocationJobs PutModelInvocationLoggingConfiguration StopModelInvocationJob",
+	"ec2":       "AcceptVpcPeeringConnection CreateVpcPeeringConnection DeleteVpcPeeringConnection DescribeInstanceTypes DescribeInstances DescribeVpcBlockPublicAccessExclusions DescribeVpcBlockPublicAccessOptions DescribeVpcPeeringConnections DisableVgwRoutePropagation EnableVgwRoutePropagation ModifyAddressAttribute ModifyVpcPeeringConnectionOptions RejectVpcPeeringConnection ResetAddressAttribute",
 }
 
 // addition is what the reference lacks and another source has.

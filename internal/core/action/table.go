@@ -112,6 +112,11 @@ func read(text string) *reference {
 			}
 		}
 	}
+	for prefix, list := range names {
+		for name := range strings.SplitSeq(list, " ") {
+			addition{service: prefix, action: name}.apply(r.services[prefix])
+		}
+	}
 	for _, x := range extra {
 		if s := r.services[x.service]; s != nil {
 			x.apply(s)

@@ -21,7 +21,7 @@ import (
 func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 	p.known = p.call.Caller.Kind != identity.Anonymous
 	if p.row == nil {
-		return nil, p.recorded(ctx, fault.Of(fault.NotImplemented, "The operation %s is known but not built yet.", p.op.Name), nil)
+		return nil, p.recorded(ctx, unbuilt(p.op), nil)
 	}
 	var out any
 	var refused *fault.Fault
@@ -37,6 +37,9 @@ func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 			return err
 		}
 		p.known = true
+		if p.row.View == nil && p.row.Act == nil && p.row.Stream == nil {
+			return unbuilt(p.op)
+		}
 		if f := p.valid(); f != nil {
 			return f
 		}
@@ -77,6 +80,10 @@ func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 		}
 	}
 	return out, nil
+}
+
+func unbuilt(op *wire.Operation) *fault.Fault {
+	return fault.Of(fault.NotImplemented, "The operation %s is known but not built yet.", op.Name)
 }
 
 // authorised decides the row's questions on what v shows, and keeps what allowed them for the event.

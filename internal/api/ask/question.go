@@ -1,0 +1,224 @@
+package ask
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"cloister/internal/api"
+	"cloister/internal/core/action"
+	"cloister/internal/store"
+)
+
+// ask makes the questions of one call. The input is not validated yet: what is missing is asked for as any.
+func (p *plan) ask(c *api.Call, v store.View, in any) ([]api.Question, error) {
+	s := p.sheet
+	given := tags(in, paths(s.Tags))
+	var out []api.Question
+	for i, n := range p.needs {
+		switch {
+		case n.Action == "iam:PassRole":
+			for _, r := range values(in, paths(s.Roles)) {
+				out = append(out, api.Question{Action: n.Action, Resource: r, Owner: owner(r), Keys: map[string][]string{"iam:PassedToService": {s.Principal}}})
+			}
+			continue
+		case n.When == "tags are given" && len(given) == 0:
+			continue
+		}
+		targets := p.targets
+		if i > 0 && n.When != "" { // tagging concerns what is made, not what else the call names
+			targets = targets[:1]
+		}
+		_, short, _ := strings.Cut(n.Action, ":")
+		for _, t := range targets {
+			if t.action != "" && t.action != short {
+				continue
+			}
+			for _, r := range t.resources(c, in) {
+				q, err := p.question(c, v, in, n, t, r, given)
+				if err != nil {
+					return nil, err
+				}
+				out = append(out, q)
+			}
+		}
+	}
+	return out, nil
+}
+
+// question is about one resource; its keys are those that the action supports on a resource of the kind.
+func (p *plan) question(c *api.Call, v store.View, in any, n action.Need, t target, resource string, given map[string]string) (api.Question, error) {
+	s := p.sheet
+	a, _ := action.Lookup(n.Action)
+	q := api.Question{Action: n.Action, Resource: resource, Owner: owner(resource), Keys: map[string][]string{}}
+	for k, val := range n.Keys {
+		q.Keys[k] = []string{val}
+	}
+	has := func(key string) bool { return supports(a, t.kind, key) }
+	for key, src := range s.Keys {
+		if !has(key) {
+			continue
+		}
+		if vals := s.key(c, in, src); len(vals) > 0 {
+			q.Keys[key] = vals
+		}
+	}
+	if has("aws:RequestTag/${TagKey}") {
+		for k, val := range given {
+			q.Keys["aws:RequestTag/"+k] = []string{val}
+		}
+	}
+	if has("aws:TagKeys") {
+		keys := slices.Sorted(maps.Keys(given))
+		if keys = append(keys, values(in, paths(s.TagKeys))...); len(keys) > 0 {
+			q.Keys["aws:TagKeys"] = keys
+		}
+	}
+	if a.WildcardOnly {
+		q.Resource = "*"
+		q.Owner = ""
+	}
+	// A resource that has tags has the keys for them, under the service's own name too where the reference has such a key.
+	if strings.HasPrefix(q.Resource, "arn:") && !strings.HasSuffix(q.Resource, "*") {
+		existing, err := v.Tags(q.Resource)
+		if err != nil {
+			return q, err
+		}
+		prefix, _, _ := strings.Cut(n.Action, ":")
+		for k, val := range existing {
+			q.Keys["aws:ResourceTag/"+k] = []string{val}
+			if own := prefix + ":ResourceTag/${TagKey}"; has(own) {
+				q.Keys[prefix+":ResourceTag/"+k] = []string{val}
+			}
+		}
+	}
+	if s.Find != nil {
+		return q, s.Find(c, v, t.kind, &q)
+	}
+	return q, nil
+}
+
+// key reads a condition key's values.
+func (s *Sheet) key(c *api.Call, in any, src string) []string {
+	src, def, _ := strings.Cut(src, "=")
+	src, kms := strings.CutSuffix(src, "#")
+	out := values(in, paths(src))
+	if len(out) == 0 && def != "" {
+		return []string{def}
+	}
+	if kms {
+		for i := range out {
+			out[i] = KeyARN(c, out[i])
+		}
+	}
+	return out
+}
+
+// KeyARN is the ARN of a KMS key or alias that a call names by id, alias or ARN.
+func KeyARN(c *api.Call, id string) string {
+	switch {
+	case strings.HasPrefix(id, "arn:"):
+		return id
+	case strings.HasPrefix(id, "alias/"):
+		return c.ARN("kms", id)
+	}
+	return c.ARN("kms", "key/"+id)
+}
+
+// supports reports whether an action has a key on a resource of a kind. Of an action whose keys are not all known any may be.
+func supports(a action.Action, kind, key string) bool {
+	if !a.Complete || slices.Contains(a.Keys, key) {
+		return true
+	}
+	for _, t := range a.Resources {
+		if (t.Name == kind || kind == "") && slices.Contains(t.Keys, key) {
+			return true
+		}
+	}
+	return false
+}
+
+// resources are the ARNs that a target stands for in one call.
+func (t target) resources(c *api.Call, in any) []string {
+	if t.from == nil {
+		return []string{t.fill(c, nil)}
+	}
+	if len(t.from) == 1 {
+		ids := values(in, t.from[0])
+		var out []string
+		for _, id := range ids {
+			out = append(out, t.named(c, id))
+		}
+		if out == nil && !t.optional {
+			out = []string{t.fill(c, nil)}
+		}
+		return out
+	}
+	parts := make([]string, len(t.from))
+	some := false
+	for i, f := range t.from {
+		parts[i] = "*"
+		if ids := values(in, f); len(ids) > 0 {
+			parts[i], some = ids[0], true
+		}
+	}
+	if !some && t.optional {
+		return nil
+	}
+	return []string{t.fill(c, parts)}
+}
+
+// named is the ARN of one id, which may be an ARN already.
+func (t target) named(c *api.Call, id string) string {
+	if strings.HasPrefix(id, "arn:") {
+		return id
+	}
+	if t.kind == "" {
+		return "*"
+	}
+	return t.fill(c, []string{id})
+}
+
+// fill puts partition, region, account and ids into the template; what no id is given for is any.
+func (t target) fill(c *api.Call, ids []string) string {
+	var b strings.Builder
+	rest := t.template
+	for {
+		head, tail, ok := strings.Cut(rest, "${")
+		b.WriteString(head)
+		if !ok {
+			return b.String()
+		}
+		name, after, _ := strings.Cut(tail, "}")
+		switch name {
+		case "Partition":
+			b.WriteString(c.Partition)
+		case "Region":
+			b.WriteString(c.Region)
+		case "Account":
+			b.WriteString(c.Account)
+		default:
+			id := "*"
+			if len(ids) > 0 {
+				id, ids = ids[0], ids[1:]
+			}
+			b.WriteString(id)
+		}
+		rest = after
+	}
+}
+
+// owner is the account in an ARN; empty when it has none, or is none.
+func owner(arn string) string {
+	if p := strings.SplitN(arn, ":", 6); len(p) == 6 && p[0] == "arn" && len(p[4]) == 12 {
+		return p[4]
+	}
+	return ""
+}
+
+func paths(src string) []string {
+	if src == "" {
+		return nil
+	}
+	return strings.Split(src, "|")
+}
