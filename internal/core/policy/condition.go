@@ -85,9 +85,8 @@ type condition struct {
 	set      quantifier
 	ifExists bool
 	key      string // as written
-	lower    string
-	hash     uint64
-	values   []operand
+	keyName
+	values []operand
 }
 
 // operand is a value of the policy, read by its operator's family. ok false: it matches nothing.
@@ -98,6 +97,7 @@ type operand struct {
 	prefix netip.Prefix
 	bin    []byte
 	truth  bool
+	isARN  bool // whatever the pattern takes is an ARN
 	ok     bool
 }
 
@@ -134,7 +134,8 @@ func (c *condition) read(s string, vars bool) (o operand, ok bool) {
 		o.pat, o.ok = compilePattern(s, syntax{vars: vars, wild: true}), true
 	case arnFamily:
 		o.pat = compilePattern(s, syntax{vars: vars, wild: true, arn: true})
-		o.ok = o.pat.vars || isARN(s) || strings.ContainsAny(s, "*?")
+		o.isARN = !o.pat.vars && isARN(s)
+		o.ok = o.pat.vars || o.isARN || strings.ContainsAny(s, "*?")
 	case boolFamily: // one page of the guide takes variables here, another doesn't; taking them harms nobody
 		o.pat = compilePattern(s, syntax{vars: vars})
 		o.truth, o.ok = parseBool(o.pat.text)
@@ -172,7 +173,7 @@ func isARN(s string) bool {
 // ForAnyValue. IfExists is asked first: for ForAnyValue:...IfExists the guide has it both ways. A set of values under an
 // operator without ForAllValues or ForAnyValue satisfies nothing, negated operators included.
 func (c *condition) holds(ctx *Context) bool {
-	e := ctx.find(c.hash, c.lower)
+	e := ctx.find(&c.keyName)
 	if c.op.family == nullFamily {
 		for i := range c.values {
 			if c.values[i].ok && c.values[i].truth == (e == nil) {
@@ -233,11 +234,9 @@ func (c *condition) any(v string, ctx *Context) bool {
 			}
 		}
 	case arnFamily:
-		if isARN(v) {
-			for i := range c.values {
-				if c.values[i].ok && c.values[i].pat.match(v, ctx) {
-					return true
-				}
+		for i := range c.values {
+			if o := &c.values[i]; o.ok && o.pat.match(v, ctx) && (o.isARN || isARN(v)) {
+				return true
 			}
 		}
 	case numericFamily:

@@ -10,13 +10,14 @@ import (
 // so whoever wants to add keys to a finished context takes With. The zero Context has no keys. Key names are compared ignoring case.
 type Context struct {
 	entries []entry
-	// index is an open-addressed table of places in entries, counted from 1; its length is a power of two.
+	// slots holds the frequent keys' places in entries, counted from 1.
+	slots [len(frequent)]uint32
+	// index is an open-addressed table of the other keys' places; its length is a power of two.
 	index []uint32
 }
 
 type entry struct {
-	hash   uint64
-	lower  string
+	keyName
 	name   string // as given, for explanations
 	values []string
 	multi  bool
@@ -31,22 +32,24 @@ func NewContext(n int) Context {
 
 // Set gives a key its values. No values at all leave the key out: an empty set never stands in a context.
 func (c *Context) Set(name string, values ...string) {
-	lower := strings.ToLower(name)
-	h := hashLower(lower)
-	e := c.find(h, lower)
+	c.set(nameKey(name), name, values)
+}
+
+func (c *Context) set(k keyName, name string, values []string) {
+	e := c.find(&k)
 	switch {
 	case e != nil && len(values) > 0:
-		e.values, e.multi = values, isMulti(lower, len(values))
+		e.values, e.multi = values, isMulti(k.lower, len(values))
 	case e != nil:
-		c.entries = slices.DeleteFunc(c.entries, func(e entry) bool { return e.lower == lower })
+		c.entries = slices.DeleteFunc(c.entries, func(e entry) bool { return e.lower == k.lower })
 		c.reindex(len(c.entries))
 	case len(values) > 0:
-		c.entries = append(c.entries, entry{h, lower, name, values, isMulti(lower, len(values))})
+		c.entries = append(c.entries, entry{k, name, values, isMulti(k.lower, len(values))})
 		if 2*len(c.entries) > len(c.index) {
 			c.reindex(2 * len(c.entries))
 			return
 		}
-		c.place(len(c.entries))
+		c.enter(len(c.entries))
 	}
 }
 
@@ -56,15 +59,21 @@ func (c *Context) reindex(n int) {
 	for size < 2*n {
 		size *= 2
 	}
-	c.index = make([]uint32, size)
+	c.index, c.slots = make([]uint32, size), [len(frequent)]uint32{}
 	for i := range c.entries {
-		c.place(i + 1)
+		c.enter(i + 1)
 	}
 }
 
-func (c *Context) place(n int) {
+// enter makes the n-th entry findable.
+func (c *Context) enter(n int) {
+	k := &c.entries[n-1].keyName
+	if k.slot != 0 {
+		c.slots[k.slot] = uint32(n)
+		return
+	}
 	mask := uint64(len(c.index) - 1)
-	i := c.entries[n-1].hash & mask
+	i := k.hash & mask
 	for c.index[i] != 0 {
 		i = (i + 1) & mask
 	}
@@ -73,13 +82,13 @@ func (c *Context) place(n int) {
 
 // Add gives a key one more value. Tags whose keys differ in case alone meet here: a comparison may match either.
 func (c *Context) Add(name, value string) {
-	lower := strings.ToLower(name)
-	if e := c.find(hashLower(lower), lower); e != nil {
+	k := nameKey(name)
+	if e := c.find(&k); e != nil {
 		e.values = append(slices.Clip(e.values), value)
-		e.multi = isMulti(lower, len(e.values))
+		e.multi = isMulti(k.lower, len(e.values))
 		return
 	}
-	c.Set(name, value)
+	c.set(k, name, []string{value})
 }
 
 // With copies the context and adds the keys of one resource. An empty list leaves its key out.
@@ -111,8 +120,8 @@ func (c *Context) With(keys map[string][]string) Context {
 
 // Get gives the values of a key; nil when it is missing.
 func (c *Context) Get(name string) []string {
-	lower := strings.ToLower(name)
-	if e := c.find(hashLower(lower), lower); e != nil {
+	k := nameKey(name)
+	if e := c.find(&k); e != nil {
 		return e.values
 	}
 	return nil
@@ -134,17 +143,27 @@ func (c *Context) All(f func(name string, values []string)) {
 func isMulti(lower string, n int) bool { return multivalued(lower) || n > 1 && !tagKey(lower) }
 
 // find gives nil for a missing key.
-func (c *Context) find(h uint64, lower string) *entry {
+func (c *Context) find(k *keyName) *entry {
+	if k.slot == 0 {
+		return c.search(k)
+	}
+	if n := c.slots[k.slot]; n != 0 {
+		return &c.entries[n-1]
+	}
+	return nil
+}
+
+func (c *Context) search(k *keyName) *entry {
 	if len(c.index) == 0 {
 		return nil
 	}
 	mask := uint64(len(c.index) - 1)
-	for i := h & mask; ; i = (i + 1) & mask {
+	for i := k.hash & mask; ; i = (i + 1) & mask {
 		n := c.index[i]
 		if n == 0 {
 			return nil
 		}
-		if e := &c.entries[n-1]; e.hash == h && e.lower == lower {
+		if e := &c.entries[n-1]; e.hash == k.hash && e.lower == k.lower {
 			return e
 		}
 	}

@@ -262,7 +262,7 @@ func (e *explainer) statement(l Layer, src *Source, n int) bool {
 
 // failure says what a condition wanted and what it got.
 func (c *condition) failure(expected []string, ctx *Context) string {
-	e := ctx.find(c.hash, c.lower)
+	e := ctx.find(&c.keyName)
 	want := c.name + " " + c.key + " " + listed(expected)
 	switch {
 	case c.op.family == nullFamily && e == nil:

@@ -363,8 +363,7 @@ func (b *builder) condition(s *statement, n *node) {
 		seen := map[string]bool{}
 		for _, km := range m.value.members {
 			c := proto
-			c.key, c.lower = km.name, strings.ToLower(km.name)
-			c.hash = hashLower(c.lower)
+			c.key, c.keyName = km.name, nameKey(km.name)
 			if seen[c.lower] {
 				b.refuse(badJSON, km.off, "", "the key \""+km.name+"\" stands twice under "+m.name+": condition keys ignore case")
 			}

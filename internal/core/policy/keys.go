@@ -66,3 +66,45 @@ func tagKey(lower string) bool {
 	i := strings.IndexByte(lower, '/')
 	return i > 3 && strings.HasSuffix(lower[:i], "tag")
 }
+
+// slot is a number of its own that a frequent key has, so that a context finds it without searching. Zero: none.
+type slot uint8
+
+// frequent lists the keys with a slot. Which are in it changes the speed alone.
+var frequent = [...]string{
+	1: "aws:calledvia", "aws:currenttime", "aws:epochtime", "aws:multifactorauthpresent", "aws:principalaccount", "aws:principalarn",
+	"aws:principalisawsservice", "aws:principalservicename", "aws:principaltype", "aws:requestedregion", "aws:resourceaccount",
+	"aws:securetransport", "aws:sourceaccount", "aws:sourcearn", "aws:sourceidentity", "aws:sourceip", "aws:sourcevpc", "aws:sourcevpce",
+	"aws:tagkeys", "aws:tokenissuetime", "aws:useragent", "aws:userid", "aws:username", "aws:viaawsservice", "aws:vpcsourceip",
+	"iam:passedtoservice", "kms:viaservice", "s3:prefix",
+	"comprehend:volumekmskey", "comprehend:outputkmskey", "comprehend:modelkmskey", "comprehend:vpcsubnets", "comprehend:vpcsecuritygroupids",
+	"sagemaker:vpcsubnets", "sagemaker:vpcsecuritygroupids",
+}
+
+var slotOf = func() map[string]slot {
+	m := make(map[string]slot, len(frequent))
+	for i, k := range frequent[1:] {
+		m[k] = slot(i + 1)
+	}
+	return m
+}()
+
+// keyName is a condition key, made ready for the search in a context.
+type keyName struct {
+	lower string
+	hash  uint64
+	slot  slot
+}
+
+func nameKey(s string) keyName {
+	var buf [64]byte
+	b := buf[:0]
+	for i := 0; i < len(s) && i < len(buf); i++ {
+		b = append(b, lowerByte(s[i]))
+	}
+	if n, ok := slotOf[string(b)]; ok && len(b) == len(s) { // the map's own string saves a copy
+		return keyName{frequent[n], 0, n}
+	}
+	lower := strings.ToLower(s)
+	return keyName{lower, hashLower(lower), slotOf[lower]}
+}

@@ -231,9 +231,9 @@ func parsePrefix(s string) (netip.Prefix, bool) {
 
 func parseBool(s string) (v, ok bool) {
 	switch {
-	case strings.EqualFold(s, "true"):
+	case s == "true" || strings.EqualFold(s, "true"):
 		return true, true
-	case strings.EqualFold(s, "false"):
+	case s == "false" || strings.EqualFold(s, "false"):
 		return false, true
 	}
 	return false, false
