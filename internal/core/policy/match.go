@@ -15,6 +15,18 @@ func (p *pattern) match(s string, c *Context) bool {
 		return strings.HasPrefix(s, p.text)
 	case affixes:
 		return len(s) >= len(p.text)+len(p.suffix) && strings.HasPrefix(s, p.text) && strings.HasSuffix(s, p.suffix)
+	case holding:
+		return strings.HasPrefix(s, p.text) && strings.Contains(s[len(p.text):], p.suffix)
+	case gap, openGap:
+		if !strings.HasPrefix(s, p.text) {
+			return false
+		}
+		i := strings.IndexByte(s[len(p.text):], ':')
+		if i < 0 {
+			return false
+		}
+		s = s[len(p.text)+i:]
+		return strings.HasPrefix(s, p.suffix) && (p.shape == openGap || len(s) == len(p.suffix))
 	case whole:
 		return true
 	case nothing:

@@ -39,7 +39,7 @@ type pattern struct {
 	shape  shape
 	vars   bool
 	text   string // exact: all of it; else the literal that it begins with, if any
-	suffix string // affixes: what stands behind it
+	suffix string // what stands behind the first star, of shapes with a second literal
 }
 
 // shape tells patterns that need no walk over their tokens.
@@ -50,6 +50,9 @@ const (
 	exact         // no wildcard, no variable
 	prefix        // a literal and a star that takes all
 	affixes       // a literal, a star that takes all, a literal
+	holding       // a literal, a star, a literal and a star, both stars taking all
+	gap           // a literal, a star that stays in its part, a literal from the next colon on
+	openGap       // the same and a star that takes all
 	whole         // takes everything
 	nothing       // takes nothing
 )
@@ -121,20 +124,34 @@ func compilePattern(s string, x syntax) pattern {
 	return p
 }
 
-// shapeOf looks at the tokens; before and behind are the literals at their ends that the shape is about.
+// shapeOf looks at the tokens; before and behind are the literals that the shape is about.
 func shapeOf(t []token) (s shape, before, behind string) {
 	if len(t) > 0 && t[0].kind == literal {
 		before, t = t[0].text, t[1:]
 	}
-	switch {
-	case len(t) == 0:
+	if len(t) == 0 {
 		return exact, before, ""
-	case len(t) == 1 && t[0].kind == star && before == "":
-		return whole, "", ""
-	case len(t) == 1 && t[0].kind == star:
+	}
+	open := t[0].kind == star
+	if len(t) == 1 && open {
+		if before == "" {
+			return whole, "", ""
+		}
 		return prefix, before, ""
-	case len(t) == 2 && t[0].kind == star && t[1].kind == literal:
-		return affixes, before, t[1].text
+	}
+	if len(t) == 1 || len(t) > 3 || t[1].kind != literal || len(t) == 3 && t[2].kind != star {
+		return mixed, before, ""
+	}
+	behind = t[1].text
+	switch part := t[0].kind == starPart && behind[0] == ':'; {
+	case open && len(t) == 2:
+		return affixes, before, behind
+	case open:
+		return holding, before, behind
+	case part && len(t) == 2:
+		return gap, before, behind
+	case part:
+		return openGap, before, behind
 	}
 	return mixed, before, ""
 }
