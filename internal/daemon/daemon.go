@@ -29,6 +29,7 @@ import (
 	"cloister/internal/front/wire"
 	"cloister/internal/service/ec2"
 	"cloister/internal/service/iam"
+	"cloister/internal/service/organization"
 	"cloister/internal/service/s3"
 	"cloister/internal/store"
 	"cloister/internal/world"
@@ -113,7 +114,7 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Daemon, 
 	if err = d.sweep(ctx); err != nil {
 		return nil, err
 	}
-	d.iam = iam.New(iam.Config{Sealer: sealer, Partition: Partition})
+	d.iam = iam.New(iam.Config{Sealer: sealer, Partition: Partition, Limits: organization.Limits})
 	d.sealer = sealer
 	if err = d.settle(ctx); err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"cloister/internal/service/comprehend"
 	"cloister/internal/service/ec2"
 	"cloister/internal/service/iam"
+	"cloister/internal/service/organization"
 	"cloister/internal/service/s3"
 	"cloister/internal/service/sagemaker"
 	"cloister/internal/service/sts"
@@ -23,6 +24,7 @@ func rows(networks *ec2.Service, who *iam.Service, objects *s3.Service) []api.Op
 		comprehend.Rows(),
 		sagemaker.Rows(),
 		cloister.Rows(),
+		organization.Rows(),
 	)
 }
 

@@ -143,8 +143,8 @@ func allowed(account string, base shape.Finding, e *trail.Event) []shape.Finding
 	return out
 }
 
-// findings are an event's reasons. What a policy of another account says stays hidden: that it decided is told, not how. It is
-// told once and always, so that neither how many of its statements come near, nor whether a role exists, can be counted.
+// findings are an event's reasons. What a policy of another account says stays hidden: that it decided is told, not how; of a
+// service control policy also the level. It is told once and always, so that neither how many of its statements come near, nor whether a role exists, can be counted.
 func findings(account, step string, e *trail.Event) []shape.Finding {
 	base := shape.Finding{RequestId: opt(e.RequestID), Step: opt(step), Call: ptr(e.Service + ":" + e.Name)}
 	if e.ErrorCode == "" {
@@ -169,7 +169,11 @@ func findings(account, step string, e *trail.Event) []shape.Finding {
 	}
 	for _, r := range k.Reasons {
 		if r.Owner != "" && r.Owner != account {
-			theirs = r.Owner
+			if r.Layer != policy.LayerSCP.String() {
+				theirs = r.Owner
+			} else if r.Kind == "decision" || r.Kind == "layer" {
+				out = append(out, limited(base, &k, &r))
+			}
 			continue
 		}
 		f := base
@@ -188,6 +192,24 @@ func findings(account, step string, e *trail.Event) []shape.Finding {
 	}
 	return out
 }
+
+// limited tells a member that a service control policy decided, and at which level; the policy itself is the management account's.
+func limited(f shape.Finding, k *kept, r *policy.Reason) shape.Finding {
+	level := "a level above the account"
+	if i := strings.LastIndex(r.Source, attached); i >= 0 {
+		level = r.Source[i+len(attached):]
+	}
+	text := "no service control policy attached to " + level + " allows it"
+	if r.Statement >= 0 {
+		text = "a service control policy attached to " + level + " denies it"
+	}
+	f.Call, f.Layer = ptr(k.Action+" on "+k.Resource), ptr(r.Layer)
+	f.Text = ptr(text + "; what it says is for the management account " + r.Owner + " to see")
+	return f
+}
+
+// attached stands before the place in the name of a service control policy.
+const attached = " attached to "
 
 // said is the answer without what it hides in its encoded part, which an explanation tells in clear.
 func said(e *trail.Event) string {

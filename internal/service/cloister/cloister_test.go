@@ -32,3 +32,36 @@ func TestOtherAccountsPoliciesCannotBeCounted(t *testing.T) {
 		}
 	}
 }
+
+// A member learns that a service control policy decided and where it hangs, and nothing of what it or its like say.
+func TestServiceControlPoliciesAreNamedByLevel(t *testing.T) {
+	const ours, boss = "111122223333", "444455556666"
+	const source = "service control policy Secret attached to the unit Lab (ou-1-2)"
+	explain := func(account string, reasons ...policy.Reason) string {
+		e := &trail.Event{Service: "s3", Name: "PutObject", ErrorCode: "AccessDenied", Error: "no"}
+		e.Explanation, _ = json.Marshal(kept{Action: "s3:PutObject", Resource: "*", Reasons: reasons})
+		b, _ := json.Marshal(findings(account, "", e))
+		return string(b)
+	}
+	scp := policy.Reason{Kind: "decision", Layer: policy.LayerSCP.String(), Owner: boss, Source: source, Text: "Secret"}
+	gap, match := scp, scp
+	gap.Kind, gap.Statement, match.Kind = "layer", -1, "matched"
+	for _, c := range []struct {
+		reason policy.Reason
+		want   string
+	}{
+		{scp, "a service control policy attached to the unit Lab (ou-1-2) denies it; what it says is for the management account 444455556666 to see"},
+		{gap, "no service control policy attached to the unit Lab (ou-1-2) allows it; "},
+	} {
+		got := explain(ours, c.reason, match)
+		if !strings.Contains(got, c.want) || strings.Contains(got, "Secret") || strings.Contains(got, "another account") {
+			t.Errorf("a member reads %s", got)
+		}
+		if got != explain(ours, c.reason, match, match) {
+			t.Error("the statements that came near can be counted")
+		}
+		if got := explain(boss, c.reason); !strings.Contains(got, "Secret") {
+			t.Errorf("the management account reads %s", got)
+		}
+	}
+}

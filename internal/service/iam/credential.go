@@ -183,10 +183,14 @@ type (
 const everything = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
 
 // Policies gives the policies of a principal as they stand in v. Session is nil when none were passed, which does not limit;
-// a federated user without any has an empty one, which allows nothing. Root, services and strangers have none. A user or
-// role that is gone has none either: nothing is allowed to it.
+// a federated user without any has an empty one, which allows nothing. Root has only what limits its account from above, services and
+// strangers not even that. A user or role that is gone has no policies either: nothing is allowed to it.
 func (s *Service) Policies(v store.View, p *identity.Principal) (Policies, error) {
 	var out Policies
+	var err error
+	if out.SCP, err = s.limits(v, p); err != nil {
+		return out, fmt.Errorf("cannot read the limits of account %s: %v", p.Account, err)
+	}
 	kind := map[identity.Kind]string{identity.User: "user", identity.Federated: "user", identity.Session: "role"}[p.Kind]
 	if kind == "" {
 		return out, nil

@@ -19,6 +19,9 @@ type Config struct {
 	// Uses says that each call is told to Used. Without it nobody knows when a key was last used, and GetAccessKeyLastUsed is
 	// not built.
 	Uses bool
+	// Limits gives the service control policies that bear on a principal, a level each from the root of its organization down to its
+	// account; nil where none do. Nil: there are no organizations.
+	Limits func(v store.View, p *identity.Principal) ([][]api.NamedPolicy, error)
 }
 
 // Service is IAM. It keeps no state of its own: all is in the ledger.
@@ -26,6 +29,7 @@ type Service struct {
 	seal      keyring.Sealer
 	partition string
 	noted     bool // each call is told to Used
+	limits    func(v store.View, p *identity.Principal) ([][]api.NamedPolicy, error)
 }
 
 // New makes the service.
@@ -33,7 +37,10 @@ func New(c Config) *Service {
 	if c.Partition == "" {
 		c.Partition = "aws"
 	}
-	return &Service{seal: c.Sealer, partition: c.Partition, noted: c.Uses}
+	if c.Limits == nil {
+		c.Limits = func(store.View, *identity.Principal) ([][]api.NamedPolicy, error) { return nil, nil }
+	}
+	return &Service{seal: c.Sealer, partition: c.Partition, noted: c.Uses, limits: c.Limits}
 }
 
 // Rows is the table of operations.

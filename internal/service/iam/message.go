@@ -73,12 +73,18 @@ func (s *Service) Refusal(req *policy.Request, v policy.Verdict) ([]byte, error)
 	req.Context.All(func(name string, vals []string) {
 		r.Context.Conditions.Items = append(r.Context.Conditions.Items, given{name, values(vals)})
 	})
-	if v.Source != nil && v.Statement >= 0 && !v.Allowed() {
+	if v.Source != nil && v.Statement >= 0 && !v.Allowed() && ours(req, v.Source.Owner) {
 		st := statement{ID: v.Sid, Effect: "DENY"}
 		st.Actions, st.Resources = elements(v.Source.Doc.Text(), v.Statement)
 		r.MatchedStatements.Items = append(r.MatchedStatements.Items, st)
 	}
 	return json.Marshal(r)
+}
+
+// ours reports whether a policy may be shown to the account whose call it refused: what another account's says is for that account
+// to see, a service control policy's for the management account.
+func ours(req *policy.Request, owner string) bool {
+	return owner == "" || req.Principal != nil && owner == req.Principal.Account
 }
 
 // elements reads the actions and resources of one statement; none where it has NotAction or NotResource.

@@ -3,18 +3,76 @@
 // Package cloister holds the inputs and outputs of the cloister operations. It is data without behaviour: pointers and nil slices are members that are not set.
 package cloister
 
+import (
+	"time"
+)
+
 // Operations gives the names of all operations, sorted.
 func Operations() []string {
 	return []string{
+		"AttachPolicy",
+		"CancelInvitation",
+		"CreateOrganization",
+		"CreateOrganizationalUnit",
+		"CreatePolicy",
+		"DeleteOrganization",
+		"DeleteOrganizationalUnit",
+		"DeletePolicy",
+		"DescribeOrganization",
+		"DescribePolicy",
+		"DetachPolicy",
 		"Explain",
+		"InviteAccountToOrganization",
+		"JoinOrganization",
+		"LeaveOrganization",
+		"ListPolicies",
+		"MoveAccount",
+		"RemoveAccountFromOrganization",
+		"UpdatePolicy",
 	}
 }
 
 // NewInput makes an empty input of an operation; nil for an unknown name.
 func NewInput(operation string) any {
 	switch operation {
+	case "AttachPolicy":
+		return new(AttachPolicyRequest)
+	case "CancelInvitation":
+		return new(CancelInvitationRequest)
+	case "CreateOrganization":
+		return new(CreateOrganizationRequest)
+	case "CreateOrganizationalUnit":
+		return new(CreateOrganizationalUnitRequest)
+	case "CreatePolicy":
+		return new(CreatePolicyRequest)
+	case "DeleteOrganization":
+		return new(DeleteOrganizationRequest)
+	case "DeleteOrganizationalUnit":
+		return new(DeleteOrganizationalUnitRequest)
+	case "DeletePolicy":
+		return new(DeletePolicyRequest)
+	case "DescribeOrganization":
+		return new(DescribeOrganizationRequest)
+	case "DescribePolicy":
+		return new(DescribePolicyRequest)
+	case "DetachPolicy":
+		return new(DetachPolicyRequest)
 	case "Explain":
 		return new(ExplainRequest)
+	case "InviteAccountToOrganization":
+		return new(InviteAccountToOrganizationRequest)
+	case "JoinOrganization":
+		return new(JoinOrganizationRequest)
+	case "LeaveOrganization":
+		return new(LeaveOrganizationRequest)
+	case "ListPolicies":
+		return new(ListPoliciesRequest)
+	case "MoveAccount":
+		return new(MoveAccountRequest)
+	case "RemoveAccountFromOrganization":
+		return new(RemoveAccountFromOrganizationRequest)
+	case "UpdatePolicy":
+		return new(UpdatePolicyRequest)
 	}
 	return nil
 }
@@ -22,10 +80,152 @@ func NewInput(operation string) any {
 // NewOutput makes an empty output of an operation; nil for an unknown name.
 func NewOutput(operation string) any {
 	switch operation {
+	case "AttachPolicy":
+		return new(AttachPolicyResponse)
+	case "CancelInvitation":
+		return new(CancelInvitationResponse)
+	case "CreateOrganization":
+		return new(CreateOrganizationResponse)
+	case "CreateOrganizationalUnit":
+		return new(CreateOrganizationalUnitResponse)
+	case "CreatePolicy":
+		return new(CreatePolicyResponse)
+	case "DeleteOrganization":
+		return new(DeleteOrganizationResponse)
+	case "DeleteOrganizationalUnit":
+		return new(DeleteOrganizationalUnitResponse)
+	case "DeletePolicy":
+		return new(DeletePolicyResponse)
+	case "DescribeOrganization":
+		return new(DescribeOrganizationResponse)
+	case "DescribePolicy":
+		return new(DescribePolicyResponse)
+	case "DetachPolicy":
+		return new(DetachPolicyResponse)
 	case "Explain":
 		return new(ExplainResponse)
+	case "InviteAccountToOrganization":
+		return new(InviteAccountToOrganizationResponse)
+	case "JoinOrganization":
+		return new(JoinOrganizationResponse)
+	case "LeaveOrganization":
+		return new(LeaveOrganizationResponse)
+	case "ListPolicies":
+		return new(ListPoliciesResponse)
+	case "MoveAccount":
+		return new(MoveAccountResponse)
+	case "RemoveAccountFromOrganization":
+		return new(RemoveAccountFromOrganizationResponse)
+	case "UpdatePolicy":
+		return new(UpdatePolicyResponse)
 	}
 	return nil
+}
+
+// AttachPolicyRequest is the API's shape of that name.
+type AttachPolicyRequest struct {
+	PolicyId *string `m:"PolicyId"`
+	TargetId *string `m:"TargetId"`
+}
+
+// AttachPolicyResponse is the API's shape of that name.
+type AttachPolicyResponse struct {
+}
+
+// CancelInvitationRequest is the API's shape of that name.
+type CancelInvitationRequest struct {
+	AccountId *string `m:"AccountId"`
+}
+
+// CancelInvitationResponse is the API's shape of that name.
+type CancelInvitationResponse struct {
+}
+
+// CreateOrganizationRequest is the API's shape of that name.
+type CreateOrganizationRequest struct {
+}
+
+// CreateOrganizationResponse is the API's shape of that name.
+type CreateOrganizationResponse struct {
+	Organization *Organization `m:"Organization"`
+}
+
+// CreateOrganizationalUnitRequest is the API's shape of that name.
+type CreateOrganizationalUnitRequest struct {
+	ParentId *string `m:"ParentId"`
+	Name     *string `m:"Name"`
+}
+
+// CreateOrganizationalUnitResponse is the API's shape of that name.
+type CreateOrganizationalUnitResponse struct {
+	OrganizationalUnit *Node `m:"OrganizationalUnit"`
+}
+
+// CreatePolicyRequest is the API's shape of that name.
+type CreatePolicyRequest struct {
+	Name        *string `m:"Name"`
+	Description *string `m:"Description"`
+	Content     *string `m:"Content"`
+}
+
+// CreatePolicyResponse is the API's shape of that name.
+type CreatePolicyResponse struct {
+	Policy *Policy `m:"Policy"`
+}
+
+// DeleteOrganizationRequest is the API's shape of that name.
+type DeleteOrganizationRequest struct {
+}
+
+// DeleteOrganizationResponse is the API's shape of that name.
+type DeleteOrganizationResponse struct {
+}
+
+// DeleteOrganizationalUnitRequest is the API's shape of that name.
+type DeleteOrganizationalUnitRequest struct {
+	OrganizationalUnitId *string `m:"OrganizationalUnitId"`
+}
+
+// DeleteOrganizationalUnitResponse is the API's shape of that name.
+type DeleteOrganizationalUnitResponse struct {
+}
+
+// DeletePolicyRequest is the API's shape of that name.
+type DeletePolicyRequest struct {
+	PolicyId *string `m:"PolicyId"`
+}
+
+// DeletePolicyResponse is the API's shape of that name.
+type DeletePolicyResponse struct {
+}
+
+// DescribeOrganizationRequest is the API's shape of that name.
+type DescribeOrganizationRequest struct {
+}
+
+// DescribeOrganizationResponse is the API's shape of that name.
+type DescribeOrganizationResponse struct {
+	Organization *Organization `m:"Organization"`
+}
+
+// DescribePolicyRequest is the API's shape of that name.
+type DescribePolicyRequest struct {
+	PolicyId *string `m:"PolicyId"`
+}
+
+// DescribePolicyResponse is the API's shape of that name.
+type DescribePolicyResponse struct {
+	Policy *Policy `m:"Policy"`
+}
+
+// DetachPolicyRequest is the API's shape of that name.
+type DetachPolicyRequest struct {
+	PolicyId *string `m:"PolicyId"`
+	TargetId *string `m:"TargetId"`
+}
+
+// DetachPolicyResponse is the API's shape of that name.
+type DetachPolicyResponse struct {
 }
 
 // ExplainRequest is the API's shape of that name.
@@ -50,4 +250,123 @@ type Finding struct {
 	Rule      *string `m:"Rule"`
 	Text      *string `m:"Text"`
 	Change    *string `m:"Change"`
+}
+
+// Invitation is the API's shape of that name.
+type Invitation struct {
+	AccountId *string    `m:"AccountId"`
+	Created   *time.Time `m:"Created"`
+}
+
+// InviteAccountToOrganizationRequest is the API's shape of that name.
+type InviteAccountToOrganizationRequest struct {
+	AccountId *string `m:"AccountId"`
+}
+
+// InviteAccountToOrganizationResponse is the API's shape of that name.
+type InviteAccountToOrganizationResponse struct {
+	Invitation *Invitation `m:"Invitation"`
+}
+
+// JoinOrganizationRequest is the API's shape of that name.
+type JoinOrganizationRequest struct {
+	OrganizationId *string `m:"OrganizationId"`
+}
+
+// JoinOrganizationResponse is the API's shape of that name.
+type JoinOrganizationResponse struct {
+	Organization *Organization `m:"Organization"`
+}
+
+// LeaveOrganizationRequest is the API's shape of that name.
+type LeaveOrganizationRequest struct {
+}
+
+// LeaveOrganizationResponse is the API's shape of that name.
+type LeaveOrganizationResponse struct {
+}
+
+// ListPoliciesRequest is the API's shape of that name.
+type ListPoliciesRequest struct {
+	MaxResults *int64  `m:"MaxResults"`
+	NextToken  *string `m:"NextToken"`
+}
+
+// ListPoliciesResponse is the API's shape of that name.
+type ListPoliciesResponse struct {
+	Policies  []PolicySummary `m:"Policies"`
+	NextToken *string         `m:"NextToken"`
+}
+
+// MoveAccountRequest is the API's shape of that name.
+type MoveAccountRequest struct {
+	AccountId           *string `m:"AccountId"`
+	SourceParentId      *string `m:"SourceParentId"`
+	DestinationParentId *string `m:"DestinationParentId"`
+}
+
+// MoveAccountResponse is the API's shape of that name.
+type MoveAccountResponse struct {
+}
+
+// Node is the API's shape of that name.
+type Node struct {
+	Id       *string         `m:"Id"`
+	Arn      *string         `m:"Arn"`
+	Type     *string         `m:"Type"`
+	Name     *string         `m:"Name"`
+	ParentId *string         `m:"ParentId"`
+	Policies []PolicySummary `m:"Policies"`
+	Joined   *time.Time      `m:"Joined"`
+}
+
+// Organization is the API's shape of that name.
+type Organization struct {
+	Id                  *string      `m:"Id"`
+	Arn                 *string      `m:"Arn"`
+	ManagementAccountId *string      `m:"ManagementAccountId"`
+	RootId              *string      `m:"RootId"`
+	Created             *time.Time   `m:"Created"`
+	Nodes               []Node       `m:"Nodes"`
+	Invitations         []Invitation `m:"Invitations"`
+}
+
+// Policy is the API's shape of that name.
+type Policy struct {
+	PolicySummary *PolicySummary `m:"PolicySummary"`
+	Content       *string        `m:"Content"`
+	Targets       []string       `m:"Targets"`
+	Created       *time.Time     `m:"Created"`
+	Updated       *time.Time     `m:"Updated"`
+}
+
+// PolicySummary is the API's shape of that name.
+type PolicySummary struct {
+	Id          *string `m:"Id"`
+	Arn         *string `m:"Arn"`
+	Name        *string `m:"Name"`
+	Description *string `m:"Description"`
+	AwsManaged  *bool   `m:"AwsManaged"`
+}
+
+// RemoveAccountFromOrganizationRequest is the API's shape of that name.
+type RemoveAccountFromOrganizationRequest struct {
+	AccountId *string `m:"AccountId"`
+}
+
+// RemoveAccountFromOrganizationResponse is the API's shape of that name.
+type RemoveAccountFromOrganizationResponse struct {
+}
+
+// UpdatePolicyRequest is the API's shape of that name.
+type UpdatePolicyRequest struct {
+	PolicyId    *string `m:"PolicyId"`
+	Name        *string `m:"Name"`
+	Description *string `m:"Description"`
+	Content     *string `m:"Content"`
+}
+
+// UpdatePolicyResponse is the API's shape of that name.
+type UpdatePolicyResponse struct {
+	Policy *Policy `m:"Policy"`
 }

@@ -52,7 +52,9 @@ type Simulator struct {
 	missing []string
 }
 
-func wrong(format string, args ...any) error { return fault.New("InvalidInput", format, args...).With(400) }
+func wrong(format string, args ...any) error {
+	return fault.New("InvalidInput", format, args...).With(400)
+}
 
 // New compiles a case. A document that does not parse is a *policy.SyntaxError, a wrong context an InvalidInput fault.
 func New(c *Case) (*Simulator, error) {
