@@ -7,25 +7,42 @@ import (
 	"testing"
 )
 
-// TestBoto3 runs walk.py with the first Python that has boto3: the one of the path, or the system's, whose packages differ.
-func TestBoto3(t *testing.T) {
-	python := ""
+// python is the first that has boto3: the one of the path, or the system's, whose packages differ.
+func python(t *testing.T) string {
+	t.Helper()
 	for _, p := range []string{"python3", "/usr/bin/python3"} {
 		if exec.Command(p, "-c", "import boto3").Run() == nil {
-			python = p
-			break
+			return p
 		}
 	}
-	if python == "" {
-		absent(t, "boto3")
+	absent(t, "boto3")
+	return ""
+}
+
+// boto runs one of the scripts beside this file, in the environment that the test has made.
+func boto(t *testing.T, script string) {
+	t.Helper()
+	cmd := exec.Command(python(t), script)
+	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "PYTHONUTF8=1")
+	out, err := cmd.CombinedOutput()
+	t.Logf("%s", bytes.TrimSpace(out))
+	if err != nil {
+		t.Fatal(err)
 	}
-	doors(t, func(t *testing.T) {
-		cmd := exec.Command(python, "walk.py")
-		cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
-		out, err := cmd.CombinedOutput()
-		t.Logf("%s", bytes.TrimSpace(out))
-		if err != nil {
-			t.Fatal(err)
-		}
-	})
+}
+
+func TestBoto3(t *testing.T) {
+	python(t)
+	doors(t, func(t *testing.T) { boto(t, "walk.py") })
+}
+
+// TestBoto3IAM: the scripts name what they make, so each has a daemon of its own.
+func TestBoto3IAM(t *testing.T) {
+	python(t)
+	for _, script := range []string{"refused.py"} {
+		t.Run(script, func(t *testing.T) {
+			serve(t).env(t)
+			boto(t, script)
+		})
+	}
 }
