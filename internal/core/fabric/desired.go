@@ -10,15 +10,23 @@ import (
 
 // Desired is the whole wanted state of one network. A driver makes the kernel agree with it, atomically for the rules.
 type Desired struct {
-	Network    string // VPC id, or the id of a service segment
+	Network    string // VPC id, the id of a service segment, or vpc.InternetNetwork
 	Generation int64
 	CIDRs      []netip.Prefix
 	Resolver   netip.Addr // invalid when DNS support is off
 	Subnets    []Subnet
 	Ports      []Port
 	Groups     []Group
-	Gateways   []netip.Prefix // prefixes that gateway endpoints of this network listen on
-	Listeners  []Listener
+	ACLs       []ACL
+	Links      []Link
+	// Public are the elastic addresses of the network's ports: what leaves by the internet link from a private address has the
+	// public one instead, and the other way round. A private address without one gets no further.
+	Public    []Public
+	Gateways  []netip.Prefix // prefixes that gateway endpoints of this network listen on
+	Listeners []Listener
+	// Catch takes, in one socket, whatever TCP is sent to an address that nobody in the network has: the internet's way out. Nil:
+	// such packets are dropped.
+	Catch *Listener
 }
 
 // Subnet has a routing table of its own in the kernel: Table is its number.
@@ -29,22 +37,26 @@ type Subnet struct {
 	Table      int
 	RouteTable string // rtb-..., for explanations
 	Routes     []Route
+	ACL        string // acl-...; empty: none is asked
 }
 
 // Route is one entry besides the local one. What no route takes is dropped.
 type Route struct {
 	Dest   netip.Prefix
 	Action Action
-	Target string // vpce-..., for explanations
+	Target string // vpce-..., igw-..., nat-..., eni-..., pcx-...: for explanations
+	Via    string // Forward: the id of the port or the link that the packet is handed to
 }
 
 // Action is what a route does.
 type Action uint8
 
-// The actions. Deliver hands the packet to a listener inside the network (gateway endpoint).
+// The actions. Deliver hands the packet to a listener inside the network (gateway endpoint), Forward to a port, whatever its
+// address (a NAT gateway, an appliance), or into a link (peering, internet gateway).
 const (
 	Blackhole Action = iota
 	Deliver
+	Forward
 )
 
 // Port is an interface that something sits on. Alias names its link (at most 15 bytes).
@@ -55,11 +67,58 @@ type Port struct {
 	MAC    string
 	Subnet string
 	Groups []string
+	Kind   PortKind
+	// Open ports send from and take any address: the source/destination check is off.
+	Open bool
 }
 
-// Group is a security group; its members are the ports that carry it.
+// PortKind says what sits on a port.
+type PortKind uint8
+
+// The kinds. An Answer has no namespace: its addresses are the network's own, and a listener of the daemon answers on them
+// (an interface endpoint). A Translator is a NAT gateway: what is handed to it goes on from its first address. It is under no
+// group, and always Open.
+const (
+	Guest PortKind = iota
+	Answer
+	Translator
+)
+
+// ACL is a network ACL. Entries are in the order in which they are asked; what none takes is dropped.
+type ACL struct {
+	ID              string
+	Egress, Ingress []ACLEntry
+}
+
+// ACLEntry is one entry. ICMP: From is the type, To the code, -1 all.
+type ACLEntry struct {
+	Number   int
+	Allow    bool
+	Proto    vpc.Proto
+	From, To int
+	CIDR     netip.Prefix
+}
+
+// Link joins this network to another: a wire between the two namespaces. Both networks' drawings have it, under one id.
+type Link struct {
+	ID    string // pcx-... or igw-...
+	Alias string // of this end, at most 15 bytes; the other end's is in the other drawing
+	Peer  string // the other network
+	Far   string // alias of the other end
+	// Near are the prefixes behind the other end: only they may be sources of what comes in. Empty, on an internet gateway's link:
+	// all but the network's own CIDRs.
+	Near     []netip.Prefix
+	Internet bool
+}
+
+// Public pairs an elastic address with the private one it stands for.
+type Public struct{ Private, Public netip.Addr }
+
+// Group is a security group; its members are the ports that carry it. Far are addresses of members in other networks: such a
+// group is another VPC's, is carried by no port here, and is there to be referred to.
 type Group struct {
 	ID              string
+	Far             []netip.Addr
 	Egress, Ingress []Allow
 }
 
@@ -75,7 +134,7 @@ type Allow struct {
 // Listener is a socket in the network's own namespace that the daemon reads. An unspecified Addr with Transparent takes
 // every address that a Deliver route leads to.
 type Listener struct {
-	Name        string // "s3-http", "s3-https", "dns-udp", "dns-tcp"
+	Name        string // "s3-http", "s3-https", "dns-udp", "dns-tcp", "eni-..." of an Answer, "catch"
 	Net         string // tcp | udp
 	Addr        netip.Addr
 	Port        uint16

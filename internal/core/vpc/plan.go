@@ -16,9 +16,16 @@ var (
 	S3Addr = netip.MustParseAddr("198.51.100.10")
 	// ServiceCIDR is the network of one job without VpcConfig: a segment of its own for each job, always the same addresses.
 	ServiceCIDR = netip.MustParsePrefix("198.18.0.0/28")
+	// PublicPool holds every elastic address: the second half of the benchmark range, so that no packet to one could be meant
+	// for a host of the real internet.
+	PublicPool = netip.MustParsePrefix("198.19.0.0/16")
 	// ServiceAddr is the source address of such a job (aws:SourceIp of its requests).
 	ServiceAddr = netip.MustParseAddr("198.18.0.4")
 )
+
+// InternetNetwork is the network that stands for the internet: internet gateways lead there, and what it holds is what was exposed
+// or let out by the administrator. No VPC has this id.
+const InternetNetwork = "internet"
 
 // ServiceAccount owns the service network's segments. It is hidden: no call lists it, no credential belongs to it.
 const ServiceAccount = "000000000000"

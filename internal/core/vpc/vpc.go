@@ -96,8 +96,12 @@ type Endpoint struct {
 	Service          string // com.amazonaws.us-east-1.s3
 	Policy           string
 	RouteTables      []string // Gateway
-	Token            string   // client token of its creation
-	Created          time.Time
+	// Of an Interface endpoint: one requester-managed interface in each subnet, under the groups; PrivateDNS makes the resolver
+	// answer the service's own names with their addresses.
+	Subnets, Groups, Interfaces []string
+	PrivateDNS                  bool
+	Token                       string // client token of its creation
+	Created                     time.Time
 }
 
 // Interface is an elastic network interface. Port is set while something is attached to it.
@@ -108,7 +112,7 @@ type Interface struct {
 	Addrs                    []netip.Addr // primary first
 	MAC                      string
 	Description              string
-	Type                     string // interface | vpc_endpoint | ...
+	Type                     string // interface | vpc_endpoint | nat_gateway
 	Requester                string // requester id: account or service principal's alias; empty when made by hand
 	RequesterManaged         bool
 	NoSourceDestCheck        bool
@@ -138,10 +142,35 @@ type Snapshot struct {
 	VPC         VPC
 	Subnets     []Subnet
 	Groups      []Group
+	ACLs        []ACL
 	RouteTables []RouteTable
 	Endpoints   []Endpoint
 	Interfaces  []Interface
+	Internet    *InternetGateway // attached; nil: none
+	NATs        []NAT
+	Addresses   []Address // elastic addresses that stand for interfaces of the VPC
+	Peers       []Peer
 	Prefixes    map[string][]netip.Prefix // pl-... -> entries
+}
+
+// Peer is the other side of an active peering, as far as it bears on this one.
+type Peer struct {
+	ID    string // pcx-...
+	VPC   string
+	CIDRs []netip.Prefix
+	Live  bool // something is attached there, so there is a network to join
+	// Members are the addresses of attached interfaces by the groups of the other side: rules may refer to them.
+	Members map[string][]netip.Addr
+}
+
+// Live reports whether anything is attached: only then does a VPC need a network.
+func (s *Snapshot) Live() bool {
+	for _, i := range s.Interfaces {
+		if i.Attachment != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // Hold keeps addresses from being given out before a time.

@@ -2,6 +2,8 @@
 package rows
 
 import (
+	"net/netip"
+
 	"cloister/internal/core/job"
 	"cloister/internal/core/vpc"
 	"cloister/internal/store"
@@ -43,6 +45,55 @@ var (
 			t = append(t, store.Term{Name: "addr", Value: i.VPC + "/" + a.String(), Unique: true})
 		}
 		return t
+	}}
+	ACLs = store.Table[vpc.ACL]{Kind: "network-acl", Terms: func(a *vpc.ACL) []store.Term {
+		t := []store.Term{{Name: "vpc", Value: a.VPC}}
+		for _, x := range a.Associations {
+			t = append(t, store.Term{Name: "subnet", Value: x.Subnet, Unique: true}, store.Term{Name: "association", Value: x.ID, Unique: true})
+		}
+		if a.Default {
+			t = append(t, store.Term{Name: "default", Value: a.VPC, Unique: true})
+		}
+		return t
+	}}
+	InternetGateways = store.Table[vpc.InternetGateway]{Kind: "internet-gateway", Terms: func(g *vpc.InternetGateway) []store.Term {
+		if g.VPC == "" {
+			return nil
+		}
+		return []store.Term{{Name: "vpc", Value: g.VPC, Unique: true}}
+	}}
+	Addresses = store.Table[vpc.Address]{Kind: "elastic-address", Terms: func(a *vpc.Address) []store.Term {
+		t := []store.Term{{Name: "public", Value: a.Public.String(), Unique: true}}
+		if a.Association != "" {
+			t = append(t, store.Term{Name: "vpc", Value: a.VPC}, store.Term{Name: "interface", Value: a.Interface},
+				store.Term{Name: "private", Value: a.Interface + "/" + a.Private.String(), Unique: true}, store.Term{Name: "association", Value: a.Association, Unique: true})
+		}
+		return t
+	}}
+	NATs = store.Table[vpc.NAT]{Kind: "nat-gateway", Terms: func(n *vpc.NAT) []store.Term {
+		t := []store.Term{{Name: "vpc", Value: n.VPC}, {Name: "subnet", Value: n.Subnet}}
+		if n.Token != "" {
+			t = append(t, store.Term{Name: "token", Value: n.Token, Unique: true})
+		}
+		return t
+	}}
+	PrefixLists = store.Table[vpc.PrefixList]{Kind: "prefix-list", Terms: func(l *vpc.PrefixList) []store.Term {
+		if l.Token == "" {
+			return nil
+		}
+		return []store.Term{{Name: "token", Value: l.Token, Unique: true}}
+	}}
+	DHCPs = store.Table[vpc.DHCP]{Kind: "dhcp-options"}
+	// Peerings belong to two accounts: they live in the partition, without account and region.
+	Peerings = store.Table[vpc.Peering]{Kind: "vpc-peering", Terms: func(p *vpc.Peering) []store.Term {
+		var t []store.Term
+		for _, s := range []vpc.PeerSide{p.Requester, p.Accepter} {
+			side := store.Term{Name: "side", Value: s.Account + "/" + s.Region}
+			if len(t) == 0 || t[0] != side {
+				t = append(t, side)
+			}
+		}
+		return append(t, store.Term{Name: "vpc", Value: p.Requester.VPC}, store.Term{Name: "vpc", Value: p.Accepter.VPC})
 	}}
 )
 
@@ -88,7 +139,69 @@ func Snapshot(v store.View, s store.Scope, id string) (vpc.Snapshot, error) {
 	if out.Interfaces, err = values(Interfaces, v, q); err != nil {
 		return out, err
 	}
+	if out.ACLs, err = values(ACLs, v, q); err != nil {
+		return out, err
+	}
+	gates, err := values(InternetGateways, v, q)
+	if err != nil {
+		return out, err
+	}
+	if len(gates) > 0 {
+		out.Internet = &gates[0]
+	}
+	if out.NATs, err = values(NATs, v, q); err != nil {
+		return out, err
+	}
+	if out.Addresses, err = values(Addresses, v, q); err != nil {
+		return out, err
+	}
+	if out.Peers, err = peers(v, s, id); err != nil {
+		return out, err
+	}
 	out.Prefixes = vpc.ManagedPrefixes(s.Region)
+	lists, err := PrefixLists.List(v, store.Query{Scope: s})
+	for _, l := range lists {
+		ps := []netip.Prefix{} // an empty list is known, and admits nobody
+		for _, e := range l.Value.Entries {
+			ps = append(ps, e.CIDR)
+		}
+		out.Prefixes[l.ID] = ps
+	}
+	return out, err
+}
+
+// peers gathers what the active peerings of a VPC show of the other sides.
+func peers(v store.View, s store.Scope, id string) ([]vpc.Peer, error) {
+	all, err := Peerings.List(v, store.Query{Scope: store.Scope{Partition: s.Partition}, Term: store.Term{Name: "vpc", Value: id}})
+	if err != nil {
+		return nil, err
+	}
+	var out []vpc.Peer
+	for _, it := range all {
+		p := &it.Value
+		if !p.Active() {
+			continue
+		}
+		far := p.Accepter
+		if far.VPC == id {
+			far = p.Requester
+		}
+		x := vpc.Peer{ID: it.ID, VPC: far.VPC, CIDRs: far.CIDRs, Members: map[string][]netip.Addr{}}
+		enis, err := values(Interfaces, v, store.Query{Scope: store.Scope{Partition: s.Partition, Account: far.Account, Region: far.Region}, Term: store.Term{Name: "vpc", Value: far.VPC}})
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range enis {
+			if e.Attachment == nil {
+				continue
+			}
+			x.Live = true
+			for _, g := range e.Groups {
+				x.Members[g] = append(x.Members[g], e.Addrs...)
+			}
+		}
+		out = append(out, x)
+	}
 	return out, nil
 }
 
