@@ -1,11 +1,8 @@
 package policy
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -152,61 +149,4 @@ func TestLaws(t *testing.T) {
 			t.Errorf("%s only %d times: the draw proves little", d, count[d])
 		}
 	}
-}
-
-func FuzzParse(f *testing.F) {
-	files, err := filepath.Glob("testdata/seeds/*")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, name := range files {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-	}
-	f.Add([]byte(`{"Statement":{"Effect":"Deny","NotPrincipal":{"AWS":["*"]},"NotAction":"a:*","NotResource":"arn:aws:s3:::${a:b, '}'}","Condition":{"ForAnyValue:DateEqualsIfExists":{"a:b":["1",2,true]}}}}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		for k := Identity; k <= Endpoint; k++ {
-			d, err := Parse(b, k)
-			if err != nil {
-				var se *SyntaxError
-				if !errors.As(err, &se) || se.Code == "" || se.Message == "" || se.Offset < 0 || se.Offset > len(b) {
-					t.Fatalf("%#v", err)
-				}
-				continue
-			}
-			lenient, err := Read(b, k)
-			if err != nil || lenient.Len() != d.Len() {
-				t.Fatalf("Parse takes what Read refuses: %v", err)
-			}
-			if got := d.Unbind(func(string) (string, bool) { return "", false }); string(got) != string(b) {
-				t.Fatalf("%s became %s", b, got)
-			}
-		}
-	})
-}
-
-func FuzzDecide(f *testing.F) {
-	f.Add(`{"Statement":{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::${aws:username}/*","Condition":{"StringLike":{"k:n":"*a?"}}}}`, "s3:GetObject", "arn:aws:s3:::a/b", "x")
-	f.Add(`{"Statement":{"Effect":"Deny","NotAction":"*","NotResource":"*","Condition":{"DateLessThan":{"k:n":"2026"}}}}`, "a", "*", "2026-01-01T00:00:00.5+01:00")
-	f.Fuzz(func(t *testing.T, text, action, resource, value string) {
-		d, err := Read([]byte(text), Identity)
-		if err != nil {
-			return
-		}
-		req := &Request{Principal: who(t, "alice"), Action: action, Resource: resource}
-		req.Context.Set("aws:username", value)
-		req.Context.Set("k:n", value)
-		sets := &Sets{Identity: []Source{{Name: "p", Doc: d}}}
-		v, reasons := Explain(req, sets)
-		if v != Decide(req, sets) || len(reasons) == 0 {
-			t.Fatal("Explain and Decide differ")
-		}
-		sets.Identity = append(sets.Identity, *source(t, Identity, deny("*", "*", "")))
-		if w := Decide(req, sets); v.Layer != LayerNone && w.Decision != ExplicitlyDenied {
-			t.Fatalf("Deny * is overruled: %+v", w)
-		}
-	})
 }

@@ -108,20 +108,3 @@ func TestPrincipal(t *testing.T) {
 		}
 	}
 }
-
-func FuzzEvalLine(f *testing.F) {
-	b, err := os.ReadFile("../testdata/cases.jsonl")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, l := range bytes.Split(b, []byte("\n"))[:40] {
-		f.Add(l)
-	}
-	f.Fuzz(func(t *testing.T, line []byte) {
-		out, err := EvalLine(line)
-		var m map[string]any
-		if json.Unmarshal(out, &m) != nil {
-			t.Fatalf("%q: %v", out, err)
-		}
-	})
-}
