@@ -22,6 +22,8 @@ func hostCommands() []command {
 		{"demo", "[-docs DIR]", "run the main job on real documents in a VPC, and show the walls that stop it", demoMain},
 		{"env", "", "print the environment that AWS clients need: eval \"$(cloister env)\"", envMain},
 		{"account", "create ID [NAME]", "create an account and print its root's key pair, this once", accountMain},
+		{"org", "VERB ...", "join accounts under one that manages them: create, invite, join, unit, move, show ...", orgMain},
+		{"scp", "VERB ...", "service control policies of the organization: put, attach, detach, list, show, delete", scpMain},
 		{"explain", "REQUEST-ID | JOB-ARN", "say which statement, policy, hop or route table decided", explainMain},
 		{"doctor", "", "say what this host can enforce, and what to do when it can't", doctorMain},
 	}

@@ -118,17 +118,17 @@ func readPolicy(name string, stdin io.Reader) ([]byte, error) {
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, fmt.Errorf("cannot check: %w", err)
+			return nil, fmt.Errorf("cannot read: %w", err)
 		}
 		defer f.Close()
 		in = f
 	}
 	text, err := io.ReadAll(io.LimitReader(in, maxPolicyFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("cannot check %s: %w", name, err)
+		return nil, fmt.Errorf("cannot read %s: %w", name, err)
 	}
 	if len(text) > maxPolicyFile {
-		return nil, fmt.Errorf("cannot check %s: it has more than %d bytes", name, maxPolicyFile)
+		return nil, fmt.Errorf("cannot read %s: it has more than %d bytes", name, maxPolicyFile)
 	}
 	return text, nil
 }

@@ -265,14 +265,16 @@ func TestRefusals(t *testing.T) {
 	h, org, unit := found(t)
 	root, ghost := *org.RootId, "ou-0000-00000000"
 	no := h.policy("No", deny)
-	type invite = shape.InviteAccountToOrganizationRequest
 	type create = shape.CreatePolicyRequest
-	type attach = shape.AttachPolicyRequest
-	type detach = shape.DetachPolicyRequest
-	type mkunit = shape.CreateOrganizationalUnitRequest
-	type move = shape.MoveAccountRequest
-	do[shape.AttachPolicyResponse](h, boss, "AttachPolicy", &attach{&no, &unit})
-	do[shape.MoveAccountResponse](h, boss, "MoveAccount", &move{ptr(staff), &root, &unit})
+	invite := func(id string) any { return &shape.InviteAccountToOrganizationRequest{AccountId: &id} }
+	attach := func(id, target string) any { return &shape.AttachPolicyRequest{PolicyId: &id, TargetId: &target} }
+	detach := func(id, target string) any { return &shape.DetachPolicyRequest{PolicyId: &id, TargetId: &target} }
+	mkunit := func(in, name string) any { return &shape.CreateOrganizationalUnitRequest{ParentId: &in, Name: &name} }
+	move := func(id, from, to string) any {
+		return &shape.MoveAccountRequest{AccountId: &id, SourceParentId: &from, DestinationParentId: &to}
+	}
+	do[shape.AttachPolicyResponse](h, boss, "AttachPolicy", attach(no, unit))
+	do[shape.MoveAccountResponse](h, boss, "MoveAccount", move(staff, root, unit))
 	for _, c := range []struct {
 		as, op string
 		in     any
@@ -283,30 +285,30 @@ func TestRefusals(t *testing.T) {
 		{"000011112222", "CreateOrganization", &shape.CreateOrganizationRequest{}, "AccountNotFoundException"},
 		{other, "CreatePolicy", &create{Name: ptr("x"), Content: ptr(deny)}, "AWSOrganizationsNotInUseException"},
 		{staff, "CreatePolicy", &create{Name: ptr("x"), Content: ptr(deny)}, "AccessDenied"},
-		{staff, "AttachPolicy", &attach{&no, ptr(staff)}, "AccessDenied"},
-		{staff, "DetachPolicy", &detach{ptr(organization.FullAccess), ptr(staff)}, "AccessDenied"},
+		{staff, "AttachPolicy", attach(no, staff), "AccessDenied"},
+		{staff, "DetachPolicy", detach(organization.FullAccess, staff), "AccessDenied"},
 		{staff, "ListPolicies", &shape.ListPoliciesRequest{}, "AccessDenied"},
 		{staff, "DescribePolicy", &shape.DescribePolicyRequest{PolicyId: &no}, "AccessDenied"},
-		{staff, "MoveAccount", &move{ptr(staff), &unit, &root}, "AccessDenied"},
+		{staff, "MoveAccount", move(staff, unit, root), "AccessDenied"},
 		{staff, "DeleteOrganization", &shape.DeleteOrganizationRequest{}, "AccessDenied"},
 		{boss, "DeleteOrganization", &shape.DeleteOrganizationRequest{}, "OrganizationNotEmptyException"},
 		{boss, "LeaveOrganization", &shape.LeaveOrganizationRequest{}, "MasterCannotLeaveOrganizationException"},
 		{boss, "RemoveAccountFromOrganization", &shape.RemoveAccountFromOrganizationRequest{AccountId: ptr(boss)}, "MasterCannotLeaveOrganizationException"},
 		{boss, "RemoveAccountFromOrganization", &shape.RemoveAccountFromOrganizationRequest{AccountId: ptr(other)}, "AccountNotFoundException"},
-		{boss, "InviteAccountToOrganization", &invite{ptr("000011112222")}, "AccountNotFoundException"},
-		{boss, "InviteAccountToOrganization", &invite{ptr(staff)}, "DuplicateAccountException"},
+		{boss, "InviteAccountToOrganization", invite("000011112222"), "AccountNotFoundException"},
+		{boss, "InviteAccountToOrganization", invite(staff), "DuplicateAccountException"},
 		{boss, "CancelInvitation", &shape.CancelInvitationRequest{AccountId: ptr(other)}, "HandshakeNotFoundException"},
 		{other, "JoinOrganization", &shape.JoinOrganizationRequest{OrganizationId: org.Id}, "HandshakeNotFoundException"},
 		{staff, "JoinOrganization", &shape.JoinOrganizationRequest{OrganizationId: org.Id}, "AlreadyInOrganizationException"},
-		{boss, "CreateOrganizationalUnit", &mkunit{&ghost, ptr("x")}, "ParentNotFoundException"},
-		{boss, "CreateOrganizationalUnit", &mkunit{&root, ptr("Lab")}, "DuplicateOrganizationalUnitException"},
+		{boss, "CreateOrganizationalUnit", mkunit(ghost, "x"), "ParentNotFoundException"},
+		{boss, "CreateOrganizationalUnit", mkunit(root, "Lab"), "DuplicateOrganizationalUnitException"},
 		{boss, "DeleteOrganizationalUnit", &shape.DeleteOrganizationalUnitRequest{OrganizationalUnitId: &ghost}, "OrganizationalUnitNotFoundException"},
 		{boss, "DeleteOrganizationalUnit", &shape.DeleteOrganizationalUnitRequest{OrganizationalUnitId: &unit}, "OrganizationalUnitNotEmptyException"},
-		{boss, "MoveAccount", &move{ptr(other), &root, &unit}, "AccountNotFoundException"},
-		{boss, "MoveAccount", &move{ptr(staff), &root, &unit}, "AccountNotFoundException"},
-		{boss, "MoveAccount", &move{ptr(staff), &ghost, &root}, "SourceParentNotFoundException"},
-		{boss, "MoveAccount", &move{ptr(staff), &unit, &ghost}, "DestinationParentNotFoundException"},
-		{boss, "MoveAccount", &move{ptr(staff), &unit, &unit}, "DuplicateAccountException"},
+		{boss, "MoveAccount", move(other, root, unit), "AccountNotFoundException"},
+		{boss, "MoveAccount", move(staff, root, unit), "AccountNotFoundException"},
+		{boss, "MoveAccount", move(staff, ghost, root), "SourceParentNotFoundException"},
+		{boss, "MoveAccount", move(staff, unit, ghost), "DestinationParentNotFoundException"},
+		{boss, "MoveAccount", move(staff, unit, unit), "DuplicateAccountException"},
 		{boss, "CreatePolicy", &create{Name: ptr("No"), Content: ptr(deny)}, "DuplicatePolicyException"},
 		{boss, "CreatePolicy", &create{Name: ptr("FullAWSAccess"), Content: ptr(deny)}, "DuplicatePolicyException"},
 		{boss, "CreatePolicy", &create{Name: ptr("x"), Content: ptr(strings.Replace(deny, `"Effect"`, `"Principal":"*","Effect"`, 1))}, "MalformedPolicyDocumentException"},
@@ -316,11 +318,11 @@ func TestRefusals(t *testing.T) {
 		{boss, "UpdatePolicy", &shape.UpdatePolicyRequest{PolicyId: &no, Content: ptr("{")}, "MalformedPolicyDocumentException"},
 		{boss, "DeletePolicy", &shape.DeletePolicyRequest{PolicyId: &no}, "PolicyInUseException"},
 		{boss, "DeletePolicy", &shape.DeletePolicyRequest{PolicyId: ptr(organization.FullAccess)}, "InvalidInputException IMMUTABLE_POLICY"},
-		{boss, "AttachPolicy", &attach{&no, &unit}, "DuplicatePolicyAttachmentException"},
-		{boss, "AttachPolicy", &attach{ptr("p-0000000000"), &unit}, "PolicyNotFoundException"},
-		{boss, "AttachPolicy", &attach{&no, ptr(other)}, "TargetNotFoundException"},
-		{boss, "DetachPolicy", &detach{&no, &root}, "PolicyNotAttachedException"},
-		{boss, "DetachPolicy", &detach{ptr(organization.FullAccess), &root}, "ConstraintViolationException MIN_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED"},
+		{boss, "AttachPolicy", attach(no, unit), "DuplicatePolicyAttachmentException"},
+		{boss, "AttachPolicy", attach("p-0000000000", unit), "PolicyNotFoundException"},
+		{boss, "AttachPolicy", attach(no, other), "TargetNotFoundException"},
+		{boss, "DetachPolicy", detach(no, root), "PolicyNotAttachedException"},
+		{boss, "DetachPolicy", detach(organization.FullAccess, root), "ConstraintViolationException MIN_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED"},
 		{boss, "ListPolicies", &shape.ListPoliciesRequest{NextToken: ptr("!")}, "InvalidInputException INVALID_NEXT_TOKEN"},
 	} {
 		h.refuse(c.as, c.op, c.in, c.code)
@@ -328,18 +330,18 @@ func TestRefusals(t *testing.T) {
 	for i := range 4 {
 		id := h.policy(fmt.Sprint("more", i), deny)
 		if i == 3 {
-			do[shape.AttachPolicyResponse](h, boss, "AttachPolicy", &attach{&no, &root})
-			h.refuse(boss, "AttachPolicy", &attach{&id, &root}, "ConstraintViolationException MAX_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED")
+			do[shape.AttachPolicyResponse](h, boss, "AttachPolicy", attach(no, root))
+			h.refuse(boss, "AttachPolicy", attach(id, root), "ConstraintViolationException MAX_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED")
 			break
 		}
-		do[shape.AttachPolicyResponse](h, boss, "AttachPolicy", &attach{&id, &root})
+		do[shape.AttachPolicyResponse](h, boss, "AttachPolicy", attach(id, root))
 	}
 	for i, at := 0, unit; i < 5; i++ {
 		if i == 4 {
-			h.refuse(boss, "CreateOrganizationalUnit", &mkunit{&at, ptr("x")}, "ConstraintViolationException OU_DEPTH_LIMIT_EXCEEDED")
+			h.refuse(boss, "CreateOrganizationalUnit", mkunit(at, "x"), "ConstraintViolationException OU_DEPTH_LIMIT_EXCEEDED")
 			break
 		}
-		at = *do[shape.CreateOrganizationalUnitResponse](h, boss, "CreateOrganizationalUnit", &mkunit{&at, ptr("x")}).OrganizationalUnit.Id
+		at = *do[shape.CreateOrganizationalUnitResponse](h, boss, "CreateOrganizationalUnit", mkunit(at, "x")).OrganizationalUnit.Id
 	}
 }
 
