@@ -1,5 +1,5 @@
-// Actiongen turns models/iam/actions.json, and the operation names of two services that it lacks, into the table of
-// internal/core/action. Its output depends on the models alone: the same models give the same bytes.
+// Actiongen turns models/iam/actions.json into the table of internal/core/action. Its output depends on the models alone: the
+// same models give the same bytes.
 package main
 
 import (
@@ -48,13 +48,7 @@ type reference struct {
 }
 
 // partial are the services of which the reference holds only the actions, types and keys that Cloister is to have.
-var partial = []string{"bedrock", "ec2", "sagemaker"}
-
-// named are services known by the names of their operations alone: each is an action of the same name.
-var named = []struct{ prefix, model, name string }{
-	{"cloudformation", "cloudformation", "AWS CloudFormation"},
-	{"tag", "resourcegroupstaggingapi", "Resource Groups Tagging API"},
-}
+var partial = []string{"ec2", "sagemaker"}
 
 // keyName writes all placeholders of a tag's or context's key alike.
 func keyName(k string) string {
@@ -103,20 +97,6 @@ func generate(models string) ([]byte, error) {
 	for _, prefix := range slices.Sorted(maps.Keys(ref.Services)) {
 		if err := service(&ref, prefix, line); err != nil {
 			return nil, fmt.Errorf("cannot write %s: %w", prefix, err)
-		}
-	}
-	for _, n := range named {
-		raw, err := os.ReadFile(filepath.Join(models, n.model+".json"))
-		if err != nil {
-			return nil, err
-		}
-		var m struct{ Operations map[string]any }
-		if err := json.Unmarshal(raw, &m); err != nil {
-			return nil, fmt.Errorf("cannot read %s: %w", n.model, err)
-		}
-		line("S", n.prefix, "names", n.name)
-		for _, o := range slices.Sorted(maps.Keys(m.Operations)) {
-			line("A", o)
 		}
 	}
 	for _, o := range slices.Sorted(maps.Keys(ref.Operations)) {

@@ -77,7 +77,7 @@ func Matching(pattern string) []Action {
 func Services() []string { return slices.Clone(table().order) }
 
 // Whole reports whether the table holds every action, resource type and key of a service. Of the others it holds those
-// that Cloister is to have, or the names of actions alone.
+// that Cloister is to have.
 func Whole(service string) bool {
 	s := table().services[strings.ToLower(service)]
 	return s != nil && s.whole

@@ -19,7 +19,7 @@ func TestLookup(t *testing.T) {
 		{"ec2:DescribeVpcs", "List", "", true},
 		{"ec2:CreateNetworkInterface", "Write", "network-interface! security-group subnet!", false},
 		{"bedrock:CreateModelCustomizationJob", "Write", "custom-model! foundation-model! model-customization-job", false},
-		{"cloudformation:CreateStack", "", "", false},
+		{"cloudformation:CreateStack", "Write", "stack!", false},
 		{"iam:PassRole", "Write", "role!", false},
 	} {
 		a, ok := Lookup(c.name)
@@ -42,7 +42,7 @@ func TestLookup(t *testing.T) {
 			t.Errorf("%s: %+v with types %v", c.name, a, types)
 		}
 	}
-	for name, want := range map[string]bool{"sts:TagSession": false, "sts:AssumeRole": true, "ec2:RejectVpcEndpointConnections": false, "tag:GetResources": false, "bedrock:InvokeModel": false} {
+	for name, want := range map[string]bool{"sts:TagSession": false, "sts:AssumeRole": true, "ec2:RejectVpcEndpointConnections": false, "tag:GetResources": true, "bedrock:InvokeModel": true, "sagemaker:CreateTrainingJob": false} {
 		if a, ok := Lookup(name); !ok || a.Complete != want {
 			t.Errorf("%s: complete %v, %v", name, a.Complete, ok)
 		}
@@ -137,7 +137,7 @@ func TestMatching(t *testing.T) {
 	if all := Matching("*"); len(all) < 900 {
 		t.Errorf("* matches %d actions", len(all))
 	}
-	if !Whole("s3") || Whole("ec2") || Whole("tag") || Whole("nosuch") || len(Services()) != 12 || !slices.IsSorted(Services()) {
+	if !Whole("s3") || !Whole("bedrock") || Whole("ec2") || !Whole("tag") || Whole("nosuch") || len(Services()) != 12 || !slices.IsSorted(Services()) {
 		t.Errorf("services: %v", Services())
 	}
 }

@@ -129,9 +129,14 @@ var further = map[string][]string{
 	"bedrock:CreateModelCopyJob":       {"bedrock:TagResource|tags are given"},
 	"bedrock:CreateModelImportJob":     {"bedrock:TagResource|tags are given", passRole + "bedrock.amazonaws.com"},
 	"bedrock:CreateModelInvocationJob": {"bedrock:TagResource|tags are given", passRole + "bedrock.amazonaws.com"},
-	"cloudtrail:CreateTrail":           {"cloudtrail:AddTags|tags are given", passRole + "cloudtrail.amazonaws.com"},
-	"cloudtrail:UpdateTrail":           {passRole + "cloudtrail.amazonaws.com"},
-	"logs:PutSubscriptionFilter":       {passRole + "logs.amazonaws.com"},
+
+	"bedrock:CreateCustomModelDeployment":            {"bedrock:TagResource|tags are given"},
+	"bedrock:CreateProvisionedModelThroughput":       {"bedrock:TagResource|tags are given"},
+	"bedrock:PutModelInvocationLoggingConfiguration": {passRole + "bedrock.amazonaws.com"},
+
+	"cloudtrail:CreateTrail":     {"cloudtrail:AddTags|tags are given", passRole + "cloudtrail.amazonaws.com"},
+	"cloudtrail:UpdateTrail":     {passRole + "cloudtrail.amazonaws.com"},
+	"logs:PutSubscriptionFilter": {passRole + "logs.amazonaws.com"},
 
 	"cloudformation:ContinueUpdateRollback": {passRole + "cloudformation.amazonaws.com"},
 	"cloudformation:CreateChangeSet":        {passRole + "cloudformation.amazonaws.com"},
@@ -146,7 +151,6 @@ const passRole = "iam:PassRole|a role ARN is given|iam:PassedToService="
 // names are actions that the trimmed reference lacks, by service.
 var names = map[string]string{
 	"sagemaker": "CreateTrainingJob DescribeTrainingJob ListTrainingJobs StopTrainingJob",
-	"bedrock":   "CreateModelCopyJob CreateModelImportJob CreateModelInvocationJob DeleteImportedModel DeleteModelInvocationLoggingConfiguration GetImportedModel GetModelCopyJob GetModelImportJob GetModelInvocationJob GetModelInvocationLoggingConfiguration ListImportedModels ListModelCopyJobs ListModelImportJobs ListModelInvocationJobs PutModelInvocationLoggingConfiguration StopModelInvocationJob",
 	"ec2":       "AcceptVpcPeeringConnection CreateVpcPeeringConnection DeleteVpcPeeringConnection DescribeInstanceTypes DescribeInstances DescribeVpcBlockPublicAccessExclusions DescribeVpcBlockPublicAccessOptions DescribeVpcPeeringConnections DisableVgwRoutePropagation EnableVgwRoutePropagation ModifyAddressAttribute ModifyVpcPeeringConnectionOptions RejectVpcPeeringConnection ResetAddressAttribute",
 }
 
@@ -158,14 +162,11 @@ type addition struct {
 	open    bool           // the action has more keys than the reference lists
 }
 
-// extra: the actions of bedrock-runtime and one that EC2's reference trims (Bedrock and EC2 API References); and the ARN
-// that real refusals of CreateModelCustomizationJob name though the reference does not list it. Tags, source identity and
+// extra: an action that EC2's reference trims (EC2 API Reference); and the ARN that real refusals of
+// CreateModelCustomizationJob name though the reference does not list it. Tags, source identity and
 // context of a session are asked for within AssumeRole and its like, with the keys of that request (IAM User Guide,
 // "Passing session tags").
 var extra = []addition{
-	{service: "bedrock", action: "InvokeModel"},
-	{service: "bedrock", action: "InvokeModelWithResponseStream"},
-	{service: "bedrock", action: "CountTokens"},
 	{service: "ec2", action: "DescribeAddressesAttribute"},
 	{service: "sts", action: "TagSession", open: true},
 	{service: "sts", action: "SetSourceIdentity", open: true},

@@ -55,6 +55,7 @@ func multivalued(lower string) bool {
 		"s3:requestobjecttagkeys", "s3:inventoryaccessibleoptionalfields",
 		"kms:encryptioncontextkeys", "kms:grantoperations", "kms:resourcealiases",
 		"sts:transitivetagkeys", "sts:identitytokenaudience", "sts:requestcontextproviders",
+		"cloudformation:resourcetypes", "cloudformation:targetregion",
 		"iam:accountpropertynamespaces", "logs:loggeneratingresourcearns":
 		return true
 	}

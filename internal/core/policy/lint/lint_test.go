@@ -81,7 +81,8 @@ func TestRules(t *testing.T) {
 		{"typo", 0, allow(`"comprehend:DetectSentimnet"`, all, ``), []string{"error matches no action of comprehend | did you mean comprehend:DetectSentiment?"}},
 		{"pattern without a match", 0, allow(`"s3:Gett*"`, all, ``), []string{"error s3:Gett* matches no action"}},
 		{"action outside the trimmed reference", 0, allow(`"ec2:RunInstances"`, all, ``), []string{"warning matches no known action of ec2"}},
-		{"names only", 0, allow(`["cloudformation:CreateStack","tag:GetResources"]`, `"arn:aws:cloudformation:*:*:stack/x/*"`, ``), nil},
+		{"stack on an ARN", 0, allow(`"cloudformation:CreateStack"`, `"arn:aws:cloudformation:*:*:stack/x/*"`, ``), nil},
+		{"tags of all on an ARN", 0, allow(`["cloudformation:CreateStack","tag:GetResources"]`, `"arn:aws:cloudformation:*:*:stack/x/*"`, ``), []string{`error tag:GetResources has no resources of its own | "Resource": "*"`}},
 		{"typo in NotAction", 0, one(`"Effect":"Deny","NotAction":"s3:GetObjet","Resource":"*"`), []string{"error did you mean s3:GetObject?"}},
 		{"case does not matter", 0, allow(`"S3:getobject"`, objects, ``), nil},
 
