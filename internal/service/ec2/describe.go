@@ -26,14 +26,51 @@ type wanted struct {
 	token   *string
 }
 
+// labelled is a view that answers for the tags of one kind's resources from one reading of them.
+type labelled struct {
+	store.View
+	prefix string
+	tags   map[string]map[string]string // by ARN
+}
+
+// Tags answers from what was read, and asks for what was not.
+func (l labelled) Tags(arn string) (map[string]string, error) {
+	if strings.HasPrefix(arn, l.prefix) {
+		return l.tags[arn], nil
+	}
+	return l.View.Tags(arn)
+}
+
+// withTags reads the tags of all resources of a kind at once, where a call is about more than a few of them.
+func withTags(c *api.Call, v store.View, k kind, ids []string) (store.View, error) {
+	if len(ids) > 0 && len(ids) < 20 {
+		return v, nil
+	}
+	l := labelled{View: v, prefix: k.arn(c, ""), tags: map[string]map[string]string{}}
+	all, err := v.Tagged(store.TagQuery{Scope: c.Scope(), Prefix: l.prefix})
+	for _, t := range all {
+		l.tags[t.ARN] = t.Tags
+	}
+	return l, err
+}
+
 // describe lists the rows of a table: by ids (each must exist), by filters (values or, filters and), page by page.
 func describe[T any](c *api.Call, v store.View, t store.Table[T], k kind, w wanted, fields map[string]func(*T) []string) ([]found[T], *string, error) {
 	if len(w.ids) > 0 && w.max != nil {
 		return nil, nil, fault.New("InvalidParameterCombination", "The parameter maxResults cannot be used with a list of IDs")
 	}
 	var all []found[T]
+	whole := true
 	if len(w.ids) == 0 {
-		items, err := t.List(v, store.Query{Scope: c.Scope()})
+		q := store.Query{Scope: c.Scope()}
+		if len(w.filters) == 0 && w.max != nil && *w.max > 0 { // no more than the page, and one row to know that there is another
+			after, err := position(w.token)
+			if err != nil {
+				return nil, nil, err
+			}
+			q.After, q.Limit, whole = after, int(min(*w.max, pageLimit))+1, false
+		}
+		items, err := t.List(v, q)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -49,6 +86,12 @@ func describe[T any](c *api.Call, v store.View, t store.Table[T], k kind, w want
 			return nil, nil, err
 		}
 		all = append(all, found[T]{ID: it.ID, Value: it.Value})
+	}
+	if whole {
+		var err error
+		if v, err = withTags(c, v, k, w.ids); err != nil {
+			return nil, nil, err
+		}
 	}
 	for i := range all {
 		tags, err := v.Tags(k.arn(c, all[i].ID))
@@ -130,14 +173,28 @@ func glob(p, s string) bool {
 	return strings.Trim(p[pi:], "*") == ""
 }
 
+// pageLimit is the most that a page may hold.
+const pageLimit = 1000
+
+// position is the id after which a page begins; empty: at the start.
+func position(token *string) (string, error) {
+	if token == nil || *token == "" {
+		return "", nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(*token)
+	if err != nil || len(b) < 2 || b[0] != '>' {
+		return "", fault.New("InvalidNextToken", "The token '%s' is invalid", *token)
+	}
+	return string(b[1:]), nil
+}
+
 // page cuts a sorted list. The token names the last id that was answered, so that a page is right even if rows come and go.
 func page[T any](all []found[T], most *int64, token *string) ([]found[T], *string, error) {
-	if token != nil && *token != "" {
-		b, err := base64.RawURLEncoding.DecodeString(*token)
-		if err != nil || len(b) == 0 || b[0] != '>' {
-			return nil, nil, fault.New("InvalidNextToken", "The token '%s' is invalid", *token)
-		}
-		after := string(b[1:])
+	after, err := position(token)
+	if err != nil {
+		return nil, nil, err
+	}
+	if after != "" {
 		i, hit := slices.BinarySearchFunc(all, after, func(x found[T], id string) int { return strings.Compare(x.ID, id) })
 		if hit {
 			i++
@@ -147,8 +204,8 @@ func page[T any](all []found[T], most *int64, token *string) ([]found[T], *strin
 	if most == nil {
 		return all, nil, nil
 	}
-	if *most < 5 || *most > 1000 {
-		return nil, nil, invalid("Value ( %d ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.", *most)
+	if *most < 5 || *most > pageLimit {
+		return nil, nil, invalid("Value ( %d ) for parameter maxResults is invalid. Expecting a value between 5 and %d.", *most, pageLimit)
 	}
 	if int64(len(all)) <= *most {
 		return all, nil, nil

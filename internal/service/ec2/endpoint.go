@@ -212,6 +212,10 @@ func deleteEndpoints(c *api.Call, tx store.Tx, in *shape.DeleteVpcEndpointsReque
 }
 
 func describeEndpoints(c *api.Call, v store.View, in *shape.DescribeVpcEndpointsRequest) (*shape.DescribeVpcEndpointsResult, error) {
+	v, err := withTags(c, v, anEndpoint, in.VpcEndpointIds)
+	if err != nil {
+		return nil, err
+	}
 	all, next, err := describe(c, v, rows.Endpoints, anEndpoint, wanted{in.VpcEndpointIds, in.Filters, in.MaxResults, in.NextToken}, map[string]func(*vpc.Endpoint) []string{
 		"service-name":       func(e *vpc.Endpoint) []string { return []string{e.Service} },
 		"vpc-endpoint-id":    func(e *vpc.Endpoint) []string { return []string{e.ID} },

@@ -25,7 +25,7 @@ const account = "111122223333"
 
 // house is the service over a real ledger; do calls a row as the gate would, without the gate.
 type house struct {
-	t    *testing.T
+	t    testing.TB
 	s    *sqlite.Store
 	svc  *ec2.Service
 	rows map[string]api.Operation
@@ -33,7 +33,7 @@ type house struct {
 	call api.Call
 }
 
-func open(t *testing.T) *house {
+func open(t testing.TB) *house {
 	t.Helper()
 	h := &house{t: t, svc: ec2.New(ec2.Config{}), rows: map[string]api.Operation{}, now: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)}
 	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ledger"), func() time.Time { return h.now })

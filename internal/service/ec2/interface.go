@@ -295,6 +295,10 @@ func describeInterfaces(c *api.Call, v store.View, in *shape.DescribeNetworkInte
 			return []string{get(i.Attachment)}
 		}
 	}
+	v, err := withTags(c, v, anInterface, in.NetworkInterfaceIds)
+	if err != nil {
+		return nil, err
+	}
 	all, next, err := describe(c, v, rows.Interfaces, anInterface, wanted{in.NetworkInterfaceIds, in.Filters, in.MaxResults, in.NextToken}, map[string]func(*eni) []string{
 		"addresses.primary": func(i *eni) []string {
 			return []string{"true", strconv.FormatBool(len(i.Addrs) < 2)}

@@ -209,6 +209,9 @@ func describeRules(c *api.Call, v store.View, in *shape.DescribeSecurityGroupRul
 	if err != nil {
 		return nil, err
 	}
+	if v, err = withTags(c, v, aRule, in.SecurityGroupRuleIds); err != nil {
+		return nil, err
+	}
 	var all []found[shape.SecurityGroupRule]
 	seen := map[string]bool{}
 	for i := range groups {

@@ -260,6 +260,10 @@ func describeTables(c *api.Call, v store.View, in *shape.DescribeRouteTablesRequ
 			return vals
 		}
 	}
+	v, err := withTags(c, v, aTable, in.RouteTableIds)
+	if err != nil {
+		return nil, err
+	}
 	all, next, err := describe(c, v, rows.RouteTables, aTable, wanted{in.RouteTableIds, in.Filters, in.MaxResults, in.NextToken}, map[string]func(*table) []string{
 		"association.main": func(t *table) (vals []string) {
 			if t.Main {
