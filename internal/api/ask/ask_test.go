@@ -38,6 +38,19 @@ var crypt = &Sheet{Service: "kms", Keys: map[string]string{"kms:EncryptionContex
 	"Encrypt":   "key=KeyId",
 }}
 
+// mixed says what crypt does not need: sources of one action, maps as keys, tags that have a resource of their own.
+var mixed = &Sheet{Service: "kms", Tags: "Tags", Types: map[string]string{"replica": "arn:${Partition}:kms:${ReplicaRegion}:${Account}:key/${KeyId}"},
+	Keys: map[string]string{
+		"kms:EncryptionAlgorithm":                       "ReEncryptFrom@SourceEncryptionAlgorithm|ReEncryptTo@DestinationEncryptionAlgorithm=SYMMETRIC_DEFAULT",
+		"kms:EncryptionContext:${EncryptionContextKey}": "EncryptionContext|ReEncryptFrom@SourceEncryptionContext|ReEncryptTo@DestinationEncryptionContext",
+		"kms:EncryptionContextKeys":                     "EncryptionContext.<keys>",
+	},
+	Operations: map[string]string{
+		"ReEncrypt": "ReEncryptFrom@key=SourceKeyId ReEncryptTo@key=DestinationKeyId",
+		"Encrypt":   "key=KeyId",
+		"CreateKey": "CreateKey@key TagResource@replica",
+	}}
+
 func p[T any](v T) *T { return &v }
 
 func TestQuestions(t *testing.T) {
@@ -52,6 +65,8 @@ func TestQuestions(t *testing.T) {
 		t.Fatal(err)
 	}
 	stream := &Sheet{Service: "logs", Operations: map[string]string{"PutLogEvents": "log-stream=logGroupName+logStreamName", "CreateLogGroup": "log-group"}, Tags: "tags"}
+	other := &Sheet{Service: "logs", Operations: map[string]string{"GetLogEvents": "log-stream=logGroupName|logGroupIdentifier+logStreamName",
+		"StartQuery": "log-group=logGroupName? log-group=logGroupNames?"}}
 	spot := &Sheet{Service: "comprehend", Operations: map[string]string{"StartEntitiesDetectionJob": "entities-detection-job entity-recognizer=EntityRecognizerArn?"},
 		Keys: map[string]string{"comprehend:VpcSubnets": "VpcConfig.Subnets"}}
 	cfg := &sagemaker.NetworkConfig{VpcConfig: &sagemaker.VpcConfig{Subnets: []string{"subnet-a", "subnet-b"}}}
@@ -78,12 +93,26 @@ iam:PassRole arn:aws:iam::444455556666:role/R 444455556666 iam:PassedToService=s
 			"kms:ReEncryptFrom arn:aws:kms:eu-west-1:111122223333:key/1 111122223333\nkms:ReEncryptTo arn:aws:kms:eu-west-1:999988887777:key/2 999988887777"},
 		{"the keys of a map", crypt, "Encrypt", &kms.EncryptRequest{KeyId: p("1"), EncryptionContext: map[string]string{"only": "x"}},
 			"kms:Encrypt arn:aws:kms:eu-west-1:111122223333:key/1 111122223333 kms:EncryptionContextKeys=only"},
+		{"a key's source for one action", mixed, "ReEncrypt", &kms.ReEncryptRequest{SourceKeyId: p("1"), DestinationKeyId: p("2"), DestinationEncryptionAlgorithm: p("RSAES_OAEP_SHA_1"),
+			SourceEncryptionContext: map[string]string{"a": "1"}, DestinationEncryptionContext: map[string]string{"b": "2"}},
+			"kms:ReEncryptFrom arn:aws:kms:eu-west-1:111122223333:key/1 111122223333 kms:EncryptionAlgorithm=SYMMETRIC_DEFAULT kms:EncryptionContext:a=1\n" +
+				"kms:ReEncryptTo arn:aws:kms:eu-west-1:111122223333:key/2 111122223333 kms:EncryptionAlgorithm=RSAES_OAEP_SHA_1 kms:EncryptionContext:b=2"},
+		{"no default from another action's source", mixed, "Encrypt", &kms.EncryptRequest{KeyId: p("1"), EncryptionContext: map[string]string{"z": "", "a": "1"}},
+			"kms:Encrypt arn:aws:kms:eu-west-1:111122223333:key/1 111122223333 kms:EncryptionContext:a=1 kms:EncryptionContext:z= kms:EncryptionContextKeys=a,z"},
+		{"tags about a resource of their own", mixed, "CreateKey", &kms.CreateKeyRequest{Tags: []kms.Tag{{TagKey: p("a"), TagValue: p("1")}}},
+			"kms:CreateKey *  aws:RequestTag/a=1 aws:TagKeys=a\nkms:TagResource arn:aws:kms:*:111122223333:key/* 111122223333 aws:RequestTag/a=1 aws:TagKeys=a"},
+		{"an ARN for the first of two placeholders", other, "GetLogEvents", &logs.GetLogEventsRequest{LogGroupIdentifier: p("arn:aws:logs:eu-west-1:999988887777:log-group:g"), LogStreamName: p("s")},
+			"logs:GetLogEvents arn:aws:logs:eu-west-1:999988887777:log-group:g:log-stream:s 999988887777"},
+		{"none of the optional resources", other, "StartQuery", &logs.StartQueryRequest{}, "logs:StartQuery arn:aws:logs:eu-west-1:111122223333:log-group:* 111122223333"},
+		{"one of the optional resources", other, "StartQuery", &logs.StartQueryRequest{LogGroupNames: []string{"a", "b"}},
+			"logs:StartQuery arn:aws:logs:eu-west-1:111122223333:log-group:a 111122223333\nlogs:StartQuery arn:aws:logs:eu-west-1:111122223333:log-group:b 111122223333"},
 		{"two placeholders", stream, "PutLogEvents", &logs.PutLogEventsRequest{LogGroupName: p("g"), LogStreamName: p("s")},
 			"logs:PutLogEvents arn:aws:logs:eu-west-1:111122223333:log-group:g:log-stream:s 111122223333"},
 		{"one of two placeholders", stream, "PutLogEvents", &logs.PutLogEventsRequest{LogGroupName: p("g")},
 			"logs:PutLogEvents arn:aws:logs:eu-west-1:111122223333:log-group:g:log-stream:* 111122223333"},
 		{"tags of a map", stream, "CreateLogGroup", &logs.CreateLogGroupRequest{Tags: map[string]string{"a": ""}},
-			"logs:CreateLogGroup arn:aws:logs:eu-west-1:111122223333:log-group:* 111122223333 aws:RequestTag/a= aws:TagKeys=a"},
+			"logs:CreateLogGroup arn:aws:logs:eu-west-1:111122223333:log-group:* 111122223333 aws:RequestTag/a= aws:TagKeys=a\n" +
+				"logs:TagResource arn:aws:logs:eu-west-1:111122223333:log-group:* 111122223333 aws:RequestTag/a= aws:TagKeys=a"},
 		{"keys of one type", spot, "StartEntitiesDetectionJob", &comprehend.StartEntitiesDetectionJobRequest{
 			EntityRecognizerArn: p("arn:aws:comprehend:eu-west-1:111122223333:entity-recognizer/r/version/2"), VpcConfig: &comprehend.VpcConfig{Subnets: []string{"subnet-a"}}},
 			`comprehend:StartEntitiesDetectionJob arn:aws:comprehend:eu-west-1:111122223333:entities-detection-job/* 111122223333 comprehend:VpcSubnets=subnet-a

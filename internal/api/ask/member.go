@@ -3,6 +3,7 @@ package ask
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,10 +48,8 @@ func at(v reflect.Value, path []string) []reflect.Value {
 		if path[0] != keysOf {
 			return nil
 		}
-		var out []reflect.Value
-		for _, k := range v.MapKeys() {
-			out = append(out, k)
-		}
+		out := v.MapKeys()
+		slices.SortFunc(out, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 		return out
 	case v.Kind() != reflect.Struct:
 		return nil

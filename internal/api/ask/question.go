@@ -25,15 +25,7 @@ func (p *plan) ask(c *api.Call, v store.View, in any) ([]api.Question, error) {
 		case n.When == "tags are given" && len(given) == 0:
 			continue
 		}
-		targets := p.targets
-		if i > 0 && n.When != "" { // tagging concerns what is made, not what else the call names
-			targets = targets[:1]
-		}
-		_, short, _ := strings.Cut(n.Action, ":")
-		for _, t := range targets {
-			if t.action != "" && t.action != short {
-				continue
-			}
+		for _, t := range p.about(i) {
 			for _, r := range t.resources(c, in) {
 				q, err := p.question(c, v, in, n, t, r, given)
 				if err != nil {
@@ -42,8 +34,38 @@ func (p *plan) ask(c *api.Call, v store.View, in any) ([]api.Question, error) {
 				out = append(out, q)
 			}
 		}
+		if i == 0 && out == nil { // every resource is optional and none is named: the call is asked about all the same
+			q, err := p.question(c, v, in, n, p.targets[0], p.targets[0].fill(c, nil), given)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, q)
+		}
 	}
 	return out, nil
+}
+
+// about gives the targets of one of the operation's actions. Tagging concerns what is made, not what else the call names: it
+// has the targets that name it, else the first.
+func (p *plan) about(need int) []target {
+	n := p.needs[need]
+	_, short, _ := strings.Cut(n.Action, ":")
+	var own, all []target
+	for _, t := range p.targets {
+		switch t.action {
+		case short:
+			own, all = append(own, t), append(all, t)
+		case "":
+			all = append(all, t)
+		}
+	}
+	switch {
+	case need == 0 || n.When == "":
+		return all
+	case own != nil:
+		return own
+	}
+	return all[:min(1, len(all))]
 }
 
 // question is about one resource; its keys are those that the action supports on a resource of the kind.
@@ -55,11 +77,16 @@ func (p *plan) question(c *api.Call, v store.View, in any, n action.Need, t targ
 		q.Keys[k] = []string{val}
 	}
 	has := func(key string) bool { return supports(a, t.kind, key) }
+	_, short, _ := strings.Cut(n.Action, ":")
 	for key, src := range s.Keys {
 		if !has(key) {
 			continue
 		}
-		if vals := s.key(c, in, src); len(vals) > 0 {
+		if prefix, _, open := strings.Cut(key, "${"); open {
+			for k, val := range tags(in, sources(src, short)) {
+				q.Keys[prefix+k] = []string{val}
+			}
+		} else if vals := s.key(c, in, short, src); len(vals) > 0 {
 			q.Keys[key] = vals
 		}
 	}
@@ -98,11 +125,15 @@ func (p *plan) question(c *api.Call, v store.View, in any, n action.Need, t targ
 	return q, nil
 }
 
-// key reads a condition key's values.
-func (s *Sheet) key(c *api.Call, in any, src string) []string {
+// key reads a condition key's values. A source of other actions has no default either.
+func (s *Sheet) key(c *api.Call, in any, action, src string) []string {
 	src, def, _ := strings.Cut(src, "=")
 	src, kms := strings.CutSuffix(src, "#")
-	out := values(in, paths(src))
+	from := sources(src, action)
+	if from == nil {
+		return nil
+	}
+	out := values(in, from)
 	if len(out) == 0 && def != "" {
 		return []string{def}
 	}
@@ -202,6 +233,9 @@ func (t target) fill(c *api.Call, ids []string) string {
 			if len(ids) > 0 {
 				id, ids = ids[0], ids[1:]
 			}
+			if strings.HasPrefix(id, "arn:") { // of several ids one that is an ARN holds all up to its place
+				b.Reset()
+			}
 			b.WriteString(id)
 		}
 		rest = after
@@ -214,6 +248,19 @@ func owner(arn string) string {
 		return p[4]
 	}
 	return ""
+}
+
+// sources are the paths of a key's source that hold for an action.
+func sources(src, action string) []string {
+	var out []string
+	for _, p := range paths(src) {
+		if name, path, only := strings.Cut(p, "@"); !only {
+			out = append(out, p)
+		} else if name == action {
+			out = append(out, path)
+		}
+	}
+	return out
 }
 
 func paths(src string) []string {

@@ -17,8 +17,9 @@ import (
 // Sheet is a service's knowledge of its inputs.
 //
 // A source is a dotted path of members by their names in the model; lists are passed through, so that a path has as many
-// values as the input. Several paths, separated by "|", give the values of the first that is set. "path?" of a key is left out
-// when nothing is set, as every key is; "path=false" is "false" then. "path#" turns the id of a KMS key into its ARN.
+// values as the input. Several paths, separated by "|", give the values of the first that is set. A key is
+// left out when nothing is set; "path=false" is "false" then. "path#" turns the id of a KMS key into its ARN. "Action@path" is
+// for the key in questions about that action alone; where no path is for an action, neither is the default.
 type Sheet struct {
 	Service string // shape package name: "bedrockruntime"
 	// Principal is what iam:PassedToService says: "bedrock.amazonaws.com". Roles are the sources of the roles that are passed.
@@ -28,6 +29,7 @@ type Sheet struct {
 	// maps. TagKeys are the sources of the keys of tags to take away.
 	Tags, TagKeys string
 	// Keys are the sources of condition keys, by the canonical name of the key. A question has those that its action supports.
+	// The source of a key with a placeholder ("kms:EncryptionContext:${EncryptionContextKey}") is a map that fills it.
 	Keys map[string]string
 	// Types are ARN templates of resource types that the reference lacks.
 	Types map[string]string
@@ -41,7 +43,9 @@ type Sheet struct {
 	//	=ResourceArn                  an ARN of any type
 	//	ReEncryptFrom@key=SourceKeyId of one of the operation's actions only
 	//
-	// A member may hold an ARN wherever its resource's id may stand.
+	// A member may hold an ARN wherever its resource's id may stand. When every resource is left out because none is named,
+	// the first is asked about as any. An action that comes only with tags is about the resources that name it ("A@key"),
+	// else the first.
 	Operations map[string]string
 	// Find completes a question about a resource that exists: its own policy, keys that depend on its state, its real ARN when
 	// the call named an alias. Tags are there already. Nil: nothing is to be added.

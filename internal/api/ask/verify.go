@@ -24,8 +24,8 @@ func (s *Sheet) Verify(built []string, elsewhere ...string) []error {
 	note := func(op *model.Operation, src string) bool {
 		ok := false
 		for _, p := range paths(src) {
-			if find(op.Input, p) == nil {
-				ok, used[p] = true, true
+			if find(op.Input, bare(p)) == nil {
+				ok, used[bare(p)] = true, true
 			}
 		}
 		return ok
@@ -112,12 +112,15 @@ func (s *Sheet) Verify(built []string, elsewhere ...string) []error {
 func (s *Sheet) unused(used map[string]bool, what, src string) []error {
 	var errs []error
 	for _, p := range paths(src) {
-		if !used[p] {
+		if p = bare(p); !used[p] {
 			errs = append(errs, fmt.Errorf("%s: no operation has a member %s, the source of %s", s.Service, p, what))
 		}
 	}
 	return errs
 }
+
+// bare is a path without the action that it is for.
+func bare(path string) string { return path[strings.Index(path, "@")+1:] }
 
 // find follows a path below an input's shape; lists are passed through.
 func find(r *model.Ref, path string) error {

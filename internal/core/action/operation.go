@@ -134,9 +134,13 @@ var further = map[string][]string{
 	"bedrock:CreateProvisionedModelThroughput":       {"bedrock:TagResource|tags are given"},
 	"bedrock:PutModelInvocationLoggingConfiguration": {passRole + "bedrock.amazonaws.com"},
 
-	"cloudtrail:CreateTrail":     {"cloudtrail:AddTags|tags are given", passRole + "cloudtrail.amazonaws.com"},
-	"cloudtrail:UpdateTrail":     {passRole + "cloudtrail.amazonaws.com"},
-	"logs:PutSubscriptionFilter": {passRole + "logs.amazonaws.com"},
+	"kms:CreateKey":                   {"kms:TagResource|tags are given"},
+	"kms:ReplicateKey":                {"kms:CreateKey", "kms:TagResource|tags are given"},
+	"cloudtrail:CreateEventDataStore": {"cloudtrail:AddTags|tags are given"},
+	"cloudtrail:CreateTrail":          {"cloudtrail:AddTags|tags are given", passRole + "cloudtrail.amazonaws.com"},
+	"cloudtrail:UpdateTrail":          {passRole + "cloudtrail.amazonaws.com"},
+	"logs:CreateLogGroup":             {"logs:TagResource|tags are given"},
+	"logs:PutSubscriptionFilter":      {passRole + "logs.amazonaws.com"},
 
 	"cloudformation:ContinueUpdateRollback": {passRole + "cloudformation.amazonaws.com"},
 	"cloudformation:CreateChangeSet":        {passRole + "cloudformation.amazonaws.com"},
