@@ -86,7 +86,8 @@ type condition struct {
 	ifExists bool
 	key      string // as written
 	keyName
-	values []operand
+	values  []operand
+	written []string // the values, for explanations
 }
 
 // operand is a value of the policy, read by its operator's family. ok false: it matches nothing.

@@ -65,10 +65,10 @@ func TestExplain(t *testing.T) {
 	}
 	var text []string
 	for _, r := range reasons {
-		if r.Text == "" || r.Kind == "" {
+		if r.String() == "" || r.Kind == "" {
 			t.Errorf("%+v", r)
 		}
-		text = append(text, r.Text)
+		text = append(text, r.String())
 	}
 	want := []string{
 		"denied: statement 1 of bucket policy (resource-based policy) decides s3:GetObject on arn:aws:s3:::b/k for arn:aws:sts::111122223333:assumed-role/Job/s1",
@@ -95,7 +95,7 @@ func TestExplain(t *testing.T) {
 	var changes []string
 	for _, r := range reasons {
 		if r.Kind == "change" {
-			changes = append(changes, r.Text)
+			changes = append(changes, r.String())
 		}
 	}
 	if got := strings.Join(changes, "\n"); !strings.Contains(got, "statement 0 of inline policy X of role Job would allow it but for its resource") ||

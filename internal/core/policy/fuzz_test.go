@@ -94,14 +94,14 @@ func FuzzPattern(f *testing.F) {
 			if !x.vars && !x.wild && got != (pat == s) {
 				t.Fatalf("%q as plain text on %q: %v", pat, s, got)
 			}
-			if len(p.tokens) > 9 || len(s) > 24 || len(value) > 24 {
+			if strings.Count(pat, "*") > 4 || len(p.tokens) > 9 || len(s) > 24 || len(value) > 24 {
 				continue // the law takes exponential time
 			}
 			if want := p.resolvable(ctx) && slow(p.tokens, s, ctx); got != want {
 				t.Fatalf("%+v %q on %q with %q: %v, the law says %v", x, pat, s, value, got, want)
 			}
 		}
-		if got := foldGlob(strings.ToLower(pat), s); ascii(pat) && ascii(s) && len(pat) < 10 && len(s) < 24 {
+		if got := foldGlob(strings.ToLower(pat), s); ascii(pat) && ascii(s) && len(pat) < 10 && strings.Count(pat, "*") < 5 && len(s) < 24 {
 			p := compilePattern(strings.ToLower(pat), syntax{wild: true})
 			if want := slow(p.tokens, strings.ToLower(s), ctx); got != want {
 				t.Fatalf("action %q on %q: %v, the law says %v", pat, s, got, want)

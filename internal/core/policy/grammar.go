@@ -400,7 +400,7 @@ func (b *builder) values(c *condition, m member) {
 		if !ok && b.strict {
 			b.refuse(badValue, v.off, s, valueHint(c, s))
 		}
-		c.values = append(c.values, o)
+		c.values, c.written = append(c.values, o), append(c.written, o.pat.raw)
 	}
 }
 
