@@ -33,7 +33,10 @@ import (
 const account = "111122223333"
 
 // people is a directory of one user.
-type people struct{ policy string }
+type people struct {
+	policy string
+	used   []string
+}
 
 func (p *people) Credential(_ store.View, key, token string, _ time.Time) (api.Credential, error) {
 	if key != "AKIAALICE" || token != "" {
@@ -62,6 +65,16 @@ func (p *people) Encode(account string, b []byte) (string, error) {
 	return account + "/" + string(b), nil
 }
 
+// Unnoted is true of the first call alone.
+func (p *people) Unnoted(_ store.View, who *identity.Principal) (bool, error) {
+	return who.Kind == identity.User && p.used == nil, nil
+}
+
+func (p *people) Used(_ store.Tx, who *identity.Principal, service, region string) error {
+	p.used = append(p.used, who.AccessKey+" "+service+" "+region)
+	return nil
+}
+
 type thing struct{ Name string }
 
 var things = store.Table[thing]{Kind: "thing"}
@@ -83,7 +96,7 @@ func open(t *testing.T, change func(*Config)) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
-	h := &house{t: t, store: st, who: &people{`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`}, log: &strings.Builder{}}
+	h := &house{t: t, store: st, who: &people{policy: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`}, log: &strings.Builder{}}
 	c := Config{Registry: wire.Open(), Store: st, World: world.Real{}, Directory: h.who, Partition: "aws", Region: "us-east-1", Account: account,
 		Log: slog.New(slog.NewJSONHandler(h.log, nil)),
 		Path: func(_ store.View, _ *api.Origin, service string) (*api.Path, *fault.Fault) {
@@ -531,5 +544,24 @@ func TestFloodSparesOtherKeys(t *testing.T) {
 	}
 	if w := h.send(outside, form("DescribeVpcs", nil)); w.Code != 200 {
 		t.Errorf("a signed call of the same address: %d %s", w.Code, w.Body)
+	}
+}
+
+// TestUsed: the first call of a key is noted whatever its end, a read without a word of its own too; the next is not.
+func TestUsed(t *testing.T) {
+	for name, change := range map[string]func(*house){
+		"allowed": func(*house) {},
+		"refused": func(h *house) {
+			h.who.policy = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`
+		},
+	} {
+		h := open(t, nil)
+		change(h)
+		h.send(outside, form("DescribeVpcs", nil))
+		h.send(outside, form("DescribeVpcs", nil))
+		h.send(outside, get("127.0.0.1:4566", "/open/key", false))
+		if len(h.who.used) != 1 || h.who.used[0] != "AKIAALICE ec2 us-east-1" {
+			t.Errorf("%s: noted %q", name, h.who.used)
+		}
 	}
 }

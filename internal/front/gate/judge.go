@@ -24,6 +24,9 @@ type Directory interface {
 	// Refusal is what sts:DecodeAuthorizationMessage shows of a refusal, Encode seals it for the account that was refused.
 	Refusal(r *policy.Request, v policy.Verdict) ([]byte, error)
 	Encode(account string, refusal []byte) (string, error)
+	// Used notes when a key or role was last used; Unnoted is whether it would write, which is once an hour.
+	Unnoted(v store.View, p *identity.Principal) (bool, error)
+	Used(tx store.Tx, p *identity.Principal, service, region string) error
 }
 
 // defaultEndpoint is what an endpoint without a policy of its own has (Amazon VPC guide, endpoint policies).

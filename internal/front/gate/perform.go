@@ -26,8 +26,12 @@ func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 	var out any
 	var refused *fault.Fault
 	var why *Explained
+	unnoted := false
 	// Authorised and, for a read, answered from one snapshot.
-	err := g.Store.View(ctx, func(v store.View) error {
+	err := g.Store.View(ctx, func(v store.View) (err error) {
+		if unnoted, err = g.Directory.Unnoted(v, p.call.Caller); err != nil {
+			return err
+		}
 		j, err := g.newJudge(v, p.call)
 		if err != nil {
 			return err
@@ -49,6 +53,11 @@ func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 		}
 		return err
 	})
+	if unnoted { // by calls that are refused too
+		if f := p.used(ctx); f != nil {
+			return nil, f
+		}
+	}
 	if refused != nil {
 		return nil, p.recorded(ctx, refused, why)
 	}
@@ -80,6 +89,18 @@ func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 		}
 	}
 	return out, nil
+}
+
+// used notes the caller's key or role as in use. It is a transaction of its own, once an hour, so that a change that fails leaves the
+// note standing.
+func (p *passage) used(ctx context.Context) *fault.Fault {
+	err := p.gate.Store.Update(context.WithoutCancel(ctx), func(tx store.Tx) error {
+		return p.gate.Directory.Used(tx, p.call.Caller, p.service.SigningName, p.call.Region)
+	})
+	if err != nil {
+		return faultOf(err)
+	}
+	return nil
 }
 
 func unbuilt(op *wire.Operation) *fault.Fault {

@@ -128,7 +128,7 @@ func (s *Service) detail(v store.View, e *entry, used map[string]uses, out *shap
 		}
 		d := shape.RoleDetail{Path: r.Path, RoleName: r.RoleName, RoleId: r.RoleId, Arn: r.Arn, CreateDate: r.CreateDate,
 			AssumeRolePolicyDocument: r.AssumeRolePolicyDocument, RolePolicyList: inline, AttachedManagedPolicies: attached,
-			PermissionsBoundary: r.PermissionsBoundary, Tags: r.Tags, InstanceProfileList: []shape.InstanceProfile{}}
+			PermissionsBoundary: r.PermissionsBoundary, Tags: r.Tags, RoleLastUsed: r.RoleLastUsed, InstanceProfileList: []shape.InstanceProfile{}}
 		for i := range worn {
 			one, err := s.showProfile(v, &worn[i], false)
 			if err != nil {

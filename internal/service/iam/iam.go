@@ -16,9 +16,6 @@ import (
 type Config struct {
 	Sealer    keyring.Sealer // seals the secrets of access keys and sessions
 	Partition string         // empty: aws
-	// Uses says that each call is told to Used. Without it nobody knows when a key was last used, and GetAccessKeyLastUsed is
-	// not built.
-	Uses bool
 	// Limits gives the service control policies that bear on a principal, a level each from the root of its organization down to its
 	// account; nil where none do. Nil: there are no organizations.
 	Limits func(v store.View, p *identity.Principal) ([][]api.NamedPolicy, error)
@@ -28,7 +25,6 @@ type Config struct {
 type Service struct {
 	seal      keyring.Sealer
 	partition string
-	noted     bool // each call is told to Used
 	limits    func(v store.View, p *identity.Principal) ([][]api.NamedPolicy, error)
 }
 
@@ -40,7 +36,7 @@ func New(c Config) *Service {
 	if c.Limits == nil {
 		c.Limits = func(store.View, *identity.Principal) ([][]api.NamedPolicy, error) { return nil, nil }
 	}
-	return &Service{seal: c.Sealer, partition: c.Partition, noted: c.Uses, limits: c.Limits}
+	return &Service{seal: c.Sealer, partition: c.Partition, limits: c.Limits}
 }
 
 // Rows is the table of operations.

@@ -2,7 +2,6 @@ package iam
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 
 	"cloister/internal/api"
@@ -169,7 +168,7 @@ func (s *Service) deleteKey(c *api.Call, tx store.Tx, in *shape.DeleteAccessKeyR
 	if err := keys.Delete(tx, s.everywhere(), *in.AccessKeyId); err != nil {
 		return nil, err
 	}
-	if err := lastUses.Delete(tx, s.everywhere(), *in.AccessKeyId); err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err := s.unused(tx, *in.AccessKeyId); err != nil {
 		return nil, err
 	}
 	return &shape.DeleteAccessKeyOutput{}, retirees.Create(tx, s.everywhere(), *in.AccessKeyId, &retired{c.Account})

@@ -129,6 +129,9 @@ func (s *Service) remove(tx store.Tx, p *party) error {
 	if p.user != nil {
 		return users.Delete(tx, p.user.Scope, p.id)
 	}
+	if err := s.unused(tx, p.id); err != nil {
+		return err
+	}
 	return roles.Delete(tx, p.role.Scope, p.id)
 }
 

@@ -174,7 +174,7 @@ func (s *Service) deleteRole(c *api.Call, tx store.Tx, in *shape.DeleteRoleReque
 }
 
 // showRole is a role as answers have it: its trust policy with ARNs in place of the unique ids that it is bound to. Lists
-// leave tags and boundary out, as AWS does.
+// leave tags, boundary and last use out, as AWS does.
 func (s *Service) showRole(v store.View, p *party, whole bool) (*shape.Role, error) {
 	r := &p.role.Value
 	trust, err := s.renderTrust(v, r.Trust)
@@ -190,6 +190,9 @@ func (s *Service) showRole(v store.View, p *party, whole bool) (*shape.Role, err
 		return out, nil
 	}
 	out.PermissionsBoundary = boundary(p)
+	if out.RoleLastUsed, err = s.roleUse(v, p.id); err != nil {
+		return nil, err
+	}
 	out.Tags, err = s.showTags(v, p.arn)
 	return out, err
 }

@@ -59,8 +59,8 @@ type accessKey struct {
 // keys do.
 type retired struct{ Account string }
 
-// use is when and where a long-term key was last used; it lives where access keys do, under the key's id. It is apart from the key,
-// so that noting a use never competes with a change of the key.
+// use is when and where a long-term key or a role was last used; it lives where access keys do, under the key's or the role's id. It is
+// apart from them, so that noting a use never competes with a change of the key or the role.
 type use struct {
 	At              time.Time
 	Service, Region string

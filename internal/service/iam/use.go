@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"cloister/internal/api"
+	"cloister/internal/core/identity"
 	shape "cloister/internal/shape/iam"
 	"cloister/internal/store"
 )
@@ -13,9 +14,6 @@ import (
 const useGrain = time.Hour
 
 func (s *Service) useRows() []api.Rower {
-	if !s.noted {
-		return nil
-	}
 	return []api.Rower{
 		api.Op[shape.GetAccessKeyLastUsedRequest, shape.GetAccessKeyLastUsedResponse]{
 			Name: "GetAccessKeyLastUsed", Honours: []string{"AccessKeyId"}, Questions: s.mayAskUse, View: s.lastUsed,
@@ -23,36 +21,71 @@ func (s *Service) useRows() []api.Rower {
 	}
 }
 
-// Unnoted reports whether Used would write: a call by a long-term key that lies an hour or more after the last one noted. Other
-// callers' keys are never noted.
-func (s *Service) Unnoted(v store.View, accessKeyID string) (bool, error) {
-	if _, err := keys.Get(v, s.everywhere(), accessKeyID); err != nil {
-		return false, missing(err, nil)
+// spent is whose use a call is noted for: the role of a session, else the long-term key of a user or root. Empty: nobody's. Sessions
+// of users and of root are passed over, as are keys that were not given out here.
+func spent(p *identity.Principal) string {
+	switch {
+	case p.Unverified:
+	case p.Kind == identity.Session:
+		return p.UniqueID
+	case p.IssuedAt.IsZero() && (p.Kind == identity.User || p.Kind == identity.Root):
+		return p.AccessKey
 	}
-	it, err := lastUses.Get(v, s.everywhere(), accessKeyID)
+	return ""
+}
+
+// Unnoted reports whether Used would write: a call that lies an hour or more after the last one noted for the same key or role.
+func (s *Service) Unnoted(v store.View, p *identity.Principal) (bool, error) {
+	id := spent(p)
+	if id == "" {
+		return false, nil
+	}
+	it, err := lastUses.Get(v, s.everywhere(), id)
 	if errors.Is(err, store.ErrNotFound) {
 		return true, nil
 	}
 	return err == nil && v.Now().Sub(it.Value.At) >= useGrain, err
 }
 
-// Used notes a call by a long-term key at tx.Now(), refused ones too, at most once an hour. service is the signing name, region
-// the one that was addressed. The key of a session, or nobody's, is passed over.
-func (s *Service) Used(tx store.Tx, accessKeyID, service, region string) error {
-	ok, err := s.Unnoted(tx, accessKeyID)
+// Used notes a call at tx.Now(), refused ones too, at most once an hour for a key or role. service is the signing name, region the
+// one that was addressed.
+func (s *Service) Used(tx store.Tx, p *identity.Principal, service, region string) error {
+	ok, err := s.Unnoted(tx, p)
 	if err != nil || !ok {
 		return err
 	}
+	id, kind := spent(p), keys.Kind
+	where := s.everywhere()
+	if p.Kind == identity.Session {
+		kind, where = roles.Kind, s.global(p.Account)
+	}
+	if _, err := tx.Get(store.Key{Scope: where, Kind: kind, ID: id}); err != nil {
+		return missing(err, nil) // deleted since: it is not to leave a trace that nobody clears away
+	}
 	now := use{At: second(tx), Service: service, Region: region}
-	it, err := lastUses.Get(tx, s.everywhere(), accessKeyID)
+	it, err := lastUses.Get(tx, s.everywhere(), id)
 	if errors.Is(err, store.ErrNotFound) {
-		return lastUses.Create(tx, s.everywhere(), accessKeyID, &now)
+		return lastUses.Create(tx, s.everywhere(), id, &now)
 	}
 	if err != nil {
 		return err
 	}
 	it.Value = now
 	return lastUses.Save(tx, &it)
+}
+
+// unused forgets when a key or role was last used.
+func (s *Service) unused(tx store.Tx, id string) error {
+	return missing(lastUses.Delete(tx, s.everywhere(), id), nil)
+}
+
+// roleUse is when a role's sessions last called; empty if they never did, as on AWS.
+func (s *Service) roleUse(v store.View, id string) (*shape.RoleLastUsed, error) {
+	it, err := lastUses.Get(v, s.everywhere(), id)
+	if err != nil {
+		return &shape.RoleLastUsed{}, missing(err, nil)
+	}
+	return &shape.RoleLastUsed{LastUsedDate: &it.Value.At, Region: &it.Value.Region}, nil
 }
 
 // keyHere finds a key of the call's account and the user who has it, nil for root's.

@@ -1,24 +1,17 @@
 package iam_test
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
-	"cloister/internal/service/iam"
+	"cloister/internal/core/identity"
 	shape "cloister/internal/shape/iam"
 	"cloister/internal/store"
 )
 
 func TestLastUsed(t *testing.T) {
 	h := build(t)
-	if h.ops["GetAccessKeyLastUsed"].View != nil {
-		t.Error("a house that notes no uses answers when a key was used")
-	}
-	for _, o := range iam.New(iam.Config{Uses: true}).Rows() { // the ledger is all they share
-		if o.Name == "GetAccessKeyLastUsed" {
-			h.ops[o.Name] = o
-		}
-	}
 	do[shape.CreateUserResponse](h, home, "CreateUser", &shape.CreateUserRequest{UserName: ptr("ada")})
 	key := do[shape.CreateAccessKeyResponse](h, home, "CreateAccessKey", &shape.CreateAccessKeyRequest{UserName: ptr("ada")}).AccessKey.AccessKeyId
 	in := &shape.GetAccessKeyLastUsedRequest{AccessKeyId: key}
@@ -34,11 +27,13 @@ func TestLastUsed(t *testing.T) {
 		t.Errorf("unused: %+v", u)
 	}
 	note := func(id, service string) {
-		h.update(func(tx store.Tx) error { return h.iam.Used(tx, id, service, "us-east-1") })
+		h.update(func(tx store.Tx) error {
+			return h.iam.Used(tx, &identity.Principal{Kind: identity.User, Account: home, AccessKey: id}, service, "us-east-1")
+		})
 	}
 	first := h.now
 	note(*key, "ec2")
-	note("ASIANOBODY", "ec2")
+	note("AKIANOBODY", "ec2") // of a key that was deleted while its call was on the way
 	h.now = first.Add(59 * time.Minute)
 	note(*key, "s3")
 	if u := get(); !u.LastUsedDate.Equal(first) || *u.ServiceName != "ec2" || *u.Region != "us-east-1" {
@@ -55,4 +50,54 @@ func TestLastUsed(t *testing.T) {
 	h.refuse("GetAccessKeyLastUsed", &shape.GetAccessKeyLastUsedRequest{AccessKeyId: ptr("AKIANOBODYATALLHERE")}, "NoSuchEntity", "The Access Key with id AKIANOBODYATALLHERE cannot be found.")
 	do[shape.DeleteAccessKeyOutput](h, home, "DeleteAccessKey", &shape.DeleteAccessKeyRequest{UserName: ptr("ada"), AccessKeyId: key})
 	h.refuse("GetAccessKeyLastUsed", in, "NoSuchEntity", "")
+}
+
+// TestRoleLastUsed: a role's sessions leave their mark on the role, and it goes with the role.
+func TestRoleLastUsed(t *testing.T) {
+	h := build(t)
+	trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+	id := do[shape.CreateRoleResponse](h, home, "CreateRole", &shape.CreateRoleRequest{RoleName: ptr("R"), AssumeRolePolicyDocument: &trust}).Role.RoleId
+	used := func() *shape.RoleLastUsed {
+		t.Helper()
+		one := do[shape.GetRoleResponse](h, home, "GetRole", &shape.GetRoleRequest{RoleName: ptr("R")}).Role.RoleLastUsed
+		all := do[shape.GetAccountAuthorizationDetailsResponse](h, home, "GetAccountAuthorizationDetails", &shape.GetAccountAuthorizationDetailsRequest{}).RoleDetailList
+		if !reflect.DeepEqual(one, all[0].RoleLastUsed) {
+			t.Errorf("GetRole says %+v, the details %+v", one, all[0].RoleLastUsed)
+		}
+		return one
+	}
+	if u := used(); u == nil || u.LastUsedDate != nil || u.Region != nil {
+		t.Errorf("unused: %+v", u)
+	}
+	caller := &identity.Principal{Kind: identity.Session, Account: home, UniqueID: *id, AccessKey: "ASIA", IssuedAt: h.now}
+	h.update(func(tx store.Tx) error { return h.iam.Used(tx, caller, "s3", "eu-west-1") })
+	if u := used(); u.LastUsedDate == nil || !u.LastUsedDate.Equal(h.now) || *u.Region != "eu-west-1" {
+		t.Errorf("used: %+v", u)
+	}
+	h.view(func(v store.View) error {
+		for _, c := range []struct {
+			p    *identity.Principal
+			want bool
+		}{
+			{caller, false},
+			{&identity.Principal{Kind: identity.Root, Account: home, AccessKey: "AKIANEW"}, true},
+			{&identity.Principal{Kind: identity.Root, Account: home, AccessKey: "anything", Unverified: true}, false},
+			{&identity.Principal{Kind: identity.User, Account: home, AccessKey: "ASIA", IssuedAt: h.now}, false},
+			{&identity.Principal{Kind: identity.Service, Service: "ec2.amazonaws.com"}, false},
+			{&identity.Principal{Kind: identity.Anonymous}, false},
+		} {
+			if got, err := h.iam.Unnoted(v, c.p); got != c.want || err != nil {
+				t.Errorf("%+v is unnoted: %v, %v", c.p, got, err)
+			}
+		}
+		return nil
+	})
+	do[shape.DeleteRoleOutput](h, home, "DeleteRole", &shape.DeleteRoleRequest{RoleName: ptr("R")})
+	h.update(func(tx store.Tx) error { return h.iam.Used(tx, caller, "s3", "eu-west-1") })
+	h.view(func(v store.View) error {
+		if l, err := v.List(store.Query{Scope: store.Scope{Partition: "aws"}, Kind: "access-key-use"}); len(l) > 0 || err != nil {
+			t.Errorf("left behind: %v, %v", l, err)
+		}
+		return nil
+	})
 }
