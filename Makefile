@@ -37,6 +37,7 @@ crash:
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/core/policy ./internal/front/wire ./internal/driver/sqlite ./internal/driver/linux ./internal/work/language ./test/whole
+	cd bench/policy && $(GO) run . # beside cedar-go, in one run
 
 quality:
 	$(GO) test -count=1 -run Quality -v ./internal/work/language
