@@ -29,12 +29,14 @@ var (
 	aPermission = kind{"eni-perm-", "network-interface-permission", "InvalidPermissionID.NotFound", "InvalidPermissionID.Malformed", "The networkInterfacePermission ID '%s' does not exist"}
 	aDHCP       = kind{"dopt-", "dhcp-options", "InvalidDhcpOptionID.NotFound", "InvalidDhcpOptionsId.Malformed", "DhcpOption ID '%s' does not exist"}
 	aPrefixList = kind{"pl-", "prefix-list", "InvalidPrefixListID.NotFound", "InvalidPrefixListId.Malformed", "The prefix list ID '%s' does not exist"}
+	anACL       = kind{"acl-", "network-acl", "InvalidNetworkAclID.NotFound", "InvalidNetworkAclId.Malformed", "The networkAcl ID '%s' does not exist"}
+	anACLAssoc  = kind{"aclassoc-", "", "InvalidAssociationID.NotFound", "InvalidAssociationID.Malformed", "The association ID '%s' does not exist"}
 	anAssoc     = kind{"rtbassoc-", "", "InvalidAssociationID.NotFound", "InvalidAssociationID.Malformed", "The association ID '%s' does not exist"}
 )
 
 // taggable are the kinds that CreateTags knows; longer prefixes before those that they begin with.
 func taggable() []kind {
-	return []kind{aVPC, aSubnet, aGroup, aRule, aTable, anEndpoint, anInterface, aDHCP}
+	return []kind{aVPC, aSubnet, aGroup, aRule, aTable, anEndpoint, anInterface, aDHCP, anACL}
 }
 
 func kindOf(id string) (kind, bool) {

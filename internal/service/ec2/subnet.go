@@ -86,6 +86,9 @@ func createSubnet(c *api.Call, tx store.Tx, in *shape.CreateSubnetRequest) (*sha
 	if err := rows.Subnets.Create(tx, c.Scope(), sn.ID, &sn); err != nil {
 		return nil, err
 	}
+	if err := underDefault(c, tx, n.ID, sn.ID); err != nil {
+		return nil, err
+	}
 	tags, err := tagNew(c, tx, aSubnet, sn.ID, in.TagSpecifications)
 	if err != nil {
 		return nil, err
@@ -134,6 +137,9 @@ func deleteSubnet(c *api.Call, tx store.Tx, in *shape.DeleteSubnetRequest) (*sha
 			return nil, err
 		}
 	case !absent(err):
+		return nil, err
+	}
+	if err := leaveACL(c, tx, it.ID); err != nil {
 		return nil, err
 	}
 	return &shape.DeleteSubnetOutput{}, drop(c, tx, rows.Subnets, aSubnet, it.ID)

@@ -83,40 +83,53 @@ type token struct{ ID, Params string }
 
 var tokens = store.Table[token]{Kind: "ec2-token"}
 
+// repeated finds what a client token made before; nil when nothing did, or when that is gone. The same token with other
+// parameters is refused.
+func repeated[T any](c *api.Call, tx store.Tx, t store.Table[T], kind string, tok *string, params string) (*store.Item[T], error) {
+	if deref(tok) == "" {
+		return nil, nil
+	}
+	was, err := tokens.Get(tx, c.Scope(), kind+"/"+*tok)
+	switch {
+	case absent(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case was.Value.Params != params:
+		return nil, mismatch()
+	}
+	old, err := t.Get(tx, c.Scope(), was.Value.ID)
+	if absent(err) { // what it made is gone
+		return nil, tokens.Delete(tx, c.Scope(), was.ID)
+	}
+	return &old, err
+}
+
+// remember ties a client token to what it made.
+func remember(c *api.Call, tx store.Tx, kind string, tok *string, id, params string) error {
+	if deref(tok) == "" {
+		return nil
+	}
+	return tokens.Create(tx, c.Scope(), kind+"/"+*tok, &token{id, params})
+}
+
 func createTable(c *api.Call, tx store.Tx, in *shape.CreateRouteTableRequest) (*shape.CreateRouteTableResult, error) {
 	n, err := load(tx, c, rows.VPCs, aVPC, in.VpcId, "vpcId")
 	if err != nil {
 		return nil, err
 	}
-	if in.ClientToken != nil {
-		was, err := tokens.Get(tx, c.Scope(), "route-table/"+*in.ClientToken)
-		switch {
-		case err == nil && was.Value.Params != n.ID:
-			return nil, mismatch()
-		case err == nil:
-			old, err := rows.RouteTables.Get(tx, c.Scope(), was.Value.ID)
-			if err == nil {
-				out, err := tableShape(c, tx, &old.Value)
-				return &shape.CreateRouteTableResult{RouteTable: out, ClientToken: in.ClientToken}, err
-			}
-			if !absent(err) {
-				return nil, err
-			}
-			if err := tokens.Delete(tx, c.Scope(), was.ID); err != nil { // its table is gone
-				return nil, err
-			}
-		case !absent(err):
-			return nil, err
-		}
+	if was, err := repeated(c, tx, rows.RouteTables, "route-table", in.ClientToken, n.ID); err != nil {
+		return nil, err
+	} else if was != nil {
+		out, err := tableShape(c, tx, &was.Value)
+		return &shape.CreateRouteTableResult{RouteTable: out, ClientToken: in.ClientToken}, err
 	}
 	t := vpc.RouteTable{ID: c.Dice.ID("rtb"), VPC: n.ID, Account: c.Account}
 	if err := rows.RouteTables.Create(tx, c.Scope(), t.ID, &t); err != nil {
 		return nil, err
 	}
-	if in.ClientToken != nil {
-		if err := tokens.Create(tx, c.Scope(), "route-table/"+*in.ClientToken, &token{t.ID, n.ID}); err != nil {
-			return nil, err
-		}
+	if err := remember(c, tx, "route-table", in.ClientToken, t.ID, n.ID); err != nil {
+		return nil, err
 	}
 	if _, err := tagNew(c, tx, aTable, t.ID, in.TagSpecifications); err != nil {
 		return nil, err

@@ -52,7 +52,7 @@ func (s *Service) vpcRows() []api.Rower {
 	}
 }
 
-// createVpc makes a VPC with its main route table and its default group, as AWS does. It has no network ACL yet.
+// createVpc makes a VPC with its main route table, its default group and its default network ACL, as AWS does.
 func createVpc(c *api.Call, tx store.Tx, in *shape.CreateVpcRequest) (*shape.CreateVpcResult, error) {
 	if in.CidrBlock == nil {
 		return nil, missing("cidrBlock")
@@ -85,6 +85,10 @@ func createVpc(c *api.Call, tx store.Tx, in *shape.CreateVpcRequest) (*shape.Cre
 	if err := rows.Groups.Create(tx, c.Scope(), g.ID, &g); err != nil {
 		return nil, err
 	}
+	acl := newACL(c, n.ID, true)
+	if err := rows.ACLs.Create(tx, c.Scope(), acl.ID, &acl); err != nil {
+		return nil, err
+	}
 	tags, err := tagNew(c, tx, aVPC, n.ID, in.TagSpecifications)
 	if err != nil {
 		return nil, err
@@ -94,6 +98,8 @@ func createVpc(c *api.Call, tx store.Tx, in *shape.CreateVpcRequest) (*shape.Cre
 	out.State = new("pending")
 	return &shape.CreateVpcResult{Vpc: &out}, nil
 }
+
+var everywhere = netip.MustParsePrefix("0.0.0.0/0")
 
 // usable refuses what a VPC's namespace cannot route, or routes already: loopback, multicast, the S3 prefix list.
 func usable(p netip.Prefix) bool {
@@ -135,6 +141,16 @@ func deleteVpc(c *api.Call, tx store.Tx, in *shape.DeleteVpcRequest) (*shape.Del
 	for _, t := range snap.RouteTables {
 		if !t.Main {
 			return nil, depends("vpc", it.ID)
+		}
+	}
+	for _, a := range snap.ACLs {
+		if !a.Default {
+			return nil, depends("vpc", it.ID)
+		}
+	}
+	for _, a := range snap.ACLs {
+		if err := drop(c, tx, rows.ACLs, anACL, a.ID); err != nil {
+			return nil, err
 		}
 	}
 	for _, g := range snap.Groups {
