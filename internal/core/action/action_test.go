@@ -17,6 +17,7 @@ func TestLookup(t *testing.T) {
 	}{
 		{"s3:getobject", "Read", "accesspointobject object", false},
 		{"ec2:DescribeVpcs", "List", "", true},
+		{"ec2:AcceptVpcPeeringConnection", "Write", "vpc! vpc-peering-connection!", false},
 		{"ec2:CreateNetworkInterface", "Write", "network-interface! security-group subnet!", false},
 		{"bedrock:CreateModelCustomizationJob", "Write", "custom-model! foundation-model! model-customization-job", false},
 		{"cloudformation:CreateStack", "Write", "stack!", false},
@@ -42,7 +43,7 @@ func TestLookup(t *testing.T) {
 			t.Errorf("%s: %+v with types %v", c.name, a, types)
 		}
 	}
-	for name, want := range map[string]bool{"sts:TagSession": false, "sts:AssumeRole": true, "ec2:RejectVpcEndpointConnections": false, "tag:GetResources": true, "bedrock:InvokeModel": true, "sagemaker:CreateTrainingJob": false} {
+	for name, want := range map[string]bool{"sts:TagSession": false, "sts:AssumeRole": true, "ec2:RejectVpcEndpointConnections": true, "tag:GetResources": true, "bedrock:InvokeModel": true, "sagemaker:CreateTrainingJob": false} {
 		if a, ok := Lookup(name); !ok || a.Complete != want {
 			t.Errorf("%s: complete %v, %v", name, a.Complete, ok)
 		}
@@ -196,6 +197,7 @@ func TestForOperation(t *testing.T) {
 		{"bedrockruntime", "Converse", "bedrock:InvokeModel"},
 		{"tagging", "GetResources", "tag:GetResources"},
 		{"kms", "ReEncrypt", "kms:ReEncryptFrom, kms:ReEncryptTo"},
+		{"ec2", "CreateFlowLogs", "ec2:CreateFlowLogs, ec2:CreateTags when tags are given, iam:PassRole when a role ARN is given to vpc-flow-logs.amazonaws.com"},
 		{"comprehend", "StartEntitiesDetectionJob", "comprehend:StartEntitiesDetectionJob, comprehend:TagResource when tags are given, " +
 			"iam:PassRole when a role ARN is given to comprehend.amazonaws.com"},
 		{"s3", "NoSuchOperation", "?"},

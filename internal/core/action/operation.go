@@ -148,14 +148,27 @@ var further = map[string][]string{
 	"cloudformation:DeleteStack":            {passRole + "cloudformation.amazonaws.com"},
 	"cloudformation:RollbackStack":          {passRole + "cloudformation.amazonaws.com"},
 	"cloudformation:UpdateStack":            {passRole + "cloudformation.amazonaws.com"},
+
+	"ec2:AllocateAddress":                       {createTags + "AllocateAddress"},
+	"ec2:CreateDhcpOptions":                     {createTags + "CreateDhcpOptions"},
+	"ec2:CreateEgressOnlyInternetGateway":       {createTags + "CreateEgressOnlyInternetGateway"},
+	"ec2:CreateFlowLogs":                        {createTags + "CreateFlowLogs", passRole + "vpc-flow-logs.amazonaws.com"},
+	"ec2:CreateInternetGateway":                 {createTags + "CreateInternetGateway"},
+	"ec2:CreateManagedPrefixList":               {createTags + "CreateManagedPrefixList"},
+	"ec2:CreateNatGateway":                      {createTags + "CreateNatGateway"},
+	"ec2:CreateNetworkAcl":                      {createTags + "CreateNetworkAcl"},
+	"ec2:CreateVpcEndpointServiceConfiguration": {createTags + "CreateVpcEndpointServiceConfiguration"},
+	"ec2:CreateVpcPeeringConnection":            {createTags + "CreateVpcPeeringConnection"},
 }
 
-const passRole = "iam:PassRole|a role ARN is given|iam:PassedToService="
+const (
+	passRole   = "iam:PassRole|a role ARN is given|iam:PassedToService="
+	createTags = "ec2:CreateTags|tags are given|ec2:CreateAction=" // EC2 User Guide, "Grant permission to tag resources during creation"
+)
 
 // names are actions that the trimmed reference lacks, by service.
 var names = map[string]string{
 	"sagemaker": "CreateTrainingJob DescribeTrainingJob ListTrainingJobs StopTrainingJob",
-	"ec2":       "AcceptVpcPeeringConnection CreateVpcPeeringConnection DeleteVpcPeeringConnection DescribeInstanceTypes DescribeInstances DescribeVpcBlockPublicAccessExclusions DescribeVpcBlockPublicAccessOptions DescribeVpcPeeringConnections DisableVgwRoutePropagation EnableVgwRoutePropagation ModifyAddressAttribute ModifyVpcPeeringConnectionOptions RejectVpcPeeringConnection ResetAddressAttribute",
 }
 
 // addition is what the reference lacks and another source has.
@@ -166,12 +179,10 @@ type addition struct {
 	open    bool           // the action has more keys than the reference lists
 }
 
-// extra: an action that EC2's reference trims (EC2 API Reference); and the ARN that real refusals of
-// CreateModelCustomizationJob name though the reference does not list it. Tags, source identity and
-// context of a session are asked for within AssumeRole and its like, with the keys of that request (IAM User Guide,
-// "Passing session tags").
+// extra: the ARN that real refusals of CreateModelCustomizationJob name though the reference does not list it. Tags, source
+// identity and context of a session are asked for within AssumeRole and its like, with the keys of that request (IAM User
+// Guide, "Passing session tags").
 var extra = []addition{
-	{service: "ec2", action: "DescribeAddressesAttribute"},
 	{service: "sts", action: "TagSession", open: true},
 	{service: "sts", action: "SetSourceIdentity", open: true},
 	{service: "sts", action: "SetContext", open: true},
