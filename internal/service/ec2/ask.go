@@ -87,7 +87,7 @@ func (a *asker) base() map[string][]string { return map[string][]string{"ec2:Reg
 func (a *asker) keys(k kind, id string) (map[string][]string, error) {
 	out := a.base()
 	set := func(key, val string) {
-		if val != "" {
+		if key != "" && val != "" {
 			out[key] = []string{val}
 		}
 	}
@@ -134,8 +134,9 @@ func (a *asker) keys(k kind, id string) (map[string][]string, error) {
 		set("ec2:Subnet", arnOf(aSubnet, it.Value.Subnet))
 		set("ec2:Vpc", arnOf(aVPC, it.Value.VPC))
 		set("ec2:AvailabilityZone", it.Value.Zone)
-	case aDHCP:
-		set("ec2:DhcpOptionsID", id)
+	default:
+		set(map[string]string{"dhcp-options": "ec2:DhcpOptionsID", "elastic-ip": "ec2:AllocationId", "internet-gateway": "ec2:InternetGatewayID",
+			"network-acl": "ec2:NetworkAclID", "vpc-peering-connection": "ec2:VpcPeeringConnectionID", "instance": "ec2:InstanceID"}[k.name], id)
 	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err

@@ -37,5 +37,6 @@ func (s *Service) Rows() []api.Operation {
 		s.endpointRows(), s.prefixRows(), s.interfaceRows(), s.attributeRows(), s.permissionRows(), s.dhcpRows(), s.tagRows(), s.placeRows()} {
 		ops = append(ops, part...)
 	}
-	return api.Rows("ec2", ops...)
+	built := api.Rows("ec2", ops...)
+	return append(built, rest(built)...)
 }
