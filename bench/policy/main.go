@@ -28,8 +28,8 @@ import (
 )
 
 const (
-	rounds = 40
-	batch  = 3000 // decisions a round, timed one by one, and as many in one go
+	rounds = 20
+	batch  = 2000 // decisions a round, timed one by one, and as many in one go
 )
 
 // contender answers the i-th request.

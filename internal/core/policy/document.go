@@ -30,6 +30,8 @@ type statement struct {
 	notResource  bool
 	anyResource  bool // a trust policy has no Resource
 	conditions   []condition
+	// principals and resources as written, for explanations
+	shown, written []string
 }
 
 type exactAction struct {
@@ -129,9 +131,7 @@ func (d *Document) Sid(i int) string {
 func (d *Document) Resources() []string {
 	var out []string
 	for i := range d.statements {
-		for j := range d.statements[i].resources {
-			out = append(out, d.statements[i].resources[j].raw)
-		}
+		out = append(out, d.statements[i].written...)
 	}
 	return out
 }

@@ -10,7 +10,7 @@ import (
 // failed, every layer without an Allow, and what would change the outcome. The order is fixed.
 func Explain(req *Request, sets *Sets) (Verdict, []Reason) {
 	e := &explainer{req: req, sets: sets, v: Decide(req, sets), p: req.caller(), act: newAction(req.Action), bounded: bounded(req, sets)}
-	e.who, e.out = name(e.p), make([]Reason, 0, 10)
+	e.who[0], e.resource[0], e.out = name(e.p), req.Resource, make([]Reason, 0, 16)
 	e.decision()
 	if e.v.Layer == LayerNone {
 		return e.v, e.out
@@ -51,12 +51,13 @@ type explainer struct {
 	sets    *Sets
 	v       Verdict
 	p       *identity.Principal
-	who     string
 	act     action
 	bounded bool
 	out     []Reason
 	denies  []int // places in out of the Denies that matched
 	misses  []int // of the one part that kept an Allow from matching
+	// what reasons hold in common, as lists
+	who, resource [1]string
 }
 
 // name is the caller as explanations name it.

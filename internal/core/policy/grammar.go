@@ -229,7 +229,7 @@ func (b *builder) principal(s *statement, is, not *node, off int) {
 			b.refuse(badPrincipal, n.off, quote(n.text), "Principal is \"*\" or an object like {\"AWS\": \"arn:aws:iam::111122223333:role/Name\"}")
 			return
 		}
-		s.principals = []principalRef{{kind: everybody, value: "*", shown: "*", off: n.off, end: n.end}}
+		s.principals, s.shown = []principalRef{{kind: everybody, value: "*", shown: "*", off: n.off, end: n.end}}, []string{"*"}
 		return
 	}
 	b.object(n, "Principal", "AWS", "Service", "Federated", "CanonicalUser")
@@ -240,7 +240,7 @@ func (b *builder) principal(s *statement, is, not *node, off int) {
 				b.refuse(badPrincipal, v.off, quote(m.name)+":"+quote(v.text), principalHint(m.name, v.text))
 			}
 			r.off, r.end = v.off, v.end
-			s.principals = append(s.principals, r)
+			s.principals, s.shown = append(s.principals, r), append(s.shown, v.text)
 		}
 	}
 	if n.kind == object && len(s.principals) == 0 {
@@ -335,7 +335,7 @@ func (b *builder) resource(s *statement, is, not *node, off int) {
 			b.resourceName(v)
 		}
 		fill := kind == Identity || kind == Boundary || kind == Session || kind == SCP && strings.HasSuffix(v.text, "*")
-		s.resources = append(s.resources, compileResource(v.text, b.vars, fill))
+		s.resources, s.written = append(s.resources, compileResource(v.text, b.vars, fill)), append(s.written, v.text)
 	}
 	if len(s.resources) == 0 && (n.kind != list || len(n.items) == 0) {
 		b.refuse(noResource, n.off, "", name+" lists nothing")

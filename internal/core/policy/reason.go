@@ -75,21 +75,21 @@ func (e *explainer) sayDecider(*Reason) string {
 	if e.v.Decision == ExplicitlyDenied {
 		verb = "denied: "
 	}
-	return verb + place(e.v.Source, e.v.Statement, " (") + e.v.Layer.String() + ") decides " + e.question() + " for " + e.who
+	return verb + place(e.v.Source, e.v.Statement, " (") + e.v.Layer.String() + ") decides " + e.question() + " for " + e.who[0]
 }
 
 func (e *explainer) sayGrant(r *Reason) string {
-	return "allowed: " + strings.TrimSpace("grant "+strings.TrimPrefix(r.Source, "grant ")) + " on the key gives " + e.question() + " to " + e.who
+	return "allowed: " + strings.TrimSpace("grant "+strings.TrimPrefix(r.Source, "grant ")) + " on the key gives " + e.question() + " to " + e.who[0]
 }
 
 func (e *explainer) sayRoot(*Reason) string {
-	return "allowed: " + e.who + " is the root user of its account, which nothing here denies"
+	return "allowed: " + e.who[0] + " is the root user of its account, which nothing here denies"
 }
 
 func (e *explainer) sayLinked(*Reason) string { return "denied: a service-linked role can't be passed" }
 
 func (e *explainer) sayNobody(*Reason) string {
-	return "denied: no " + e.v.Layer.String() + " allows " + e.question() + " for " + e.who
+	return "denied: no " + e.v.Layer.String() + " allows " + e.question() + " for " + e.who[0]
 }
 
 func (e *explainer) sayDenies(r *Reason) string {
@@ -114,7 +114,7 @@ func (e *explainer) sayPrincipal(r *Reason) string {
 	if s.notPrincipal {
 		element = "NotPrincipal "
 	}
-	t := misses(r) + element + listed(r.Expected) + " does not take in " + e.who
+	t := misses(r) + element + listed(r.Expected) + " does not take in " + e.who[0]
 	if r.Layer == LayerEndpoint.String() && e.sets.EndpointGateway && classify(s.principals, e.p, e.req.CanonicalUser, false) == namedAccount {
 		t += "; in a gateway endpoint's policy an account means its root user alone"
 	}

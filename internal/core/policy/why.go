@@ -9,11 +9,11 @@ func (e *explainer) statement(l Layer, src *Source, n int) bool {
 	}
 	if as == unnamed {
 		r := e.about(l, src, n, "missed")
-		r.Part, r.Expected, r.Actual, r.draft.say = "principal", s.shown(), []string{e.who}, (*explainer).sayPrincipal
+		r.Part, r.Expected, r.Actual, r.draft.say = "principal", s.shown, e.who[:], (*explainer).sayPrincipal
 	}
 	if !s.coversResource(e.req) {
 		r := e.about(l, src, n, "missed")
-		r.Part, r.Expected, r.Actual, r.draft.say = "resource", s.written(), []string{e.req.Resource}, (*explainer).sayResource
+		r.Part, r.Expected, r.Actual, r.draft.say = "resource", s.written, e.resource[:], (*explainer).sayResource
 	}
 	for i := range s.conditions {
 		c := &s.conditions[i]
@@ -55,20 +55,4 @@ func (e *explainer) about(l Layer, src *Source, n int, kind string) *Reason {
 	e.out = append(e.out, Reason{Kind: kind, Layer: l.String(), Source: src.Name, Owner: src.Owner, Statement: n, Sid: s.sid, Effect: effect,
 		draft: draft{of: e, src: src}})
 	return &e.out[len(e.out)-1]
-}
-
-func (s *statement) shown() []string {
-	out := make([]string, len(s.principals))
-	for i := range s.principals {
-		out[i] = s.principals[i].shown
-	}
-	return out
-}
-
-func (s *statement) written() []string {
-	out := make([]string, len(s.resources))
-	for i := range s.resources {
-		out[i] = s.resources[i].raw
-	}
-	return out
 }
