@@ -23,7 +23,7 @@ func python(t *testing.T) string {
 func boto(t *testing.T, script string) {
 	t.Helper()
 	cmd := exec.Command(python(t), script)
-	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "PYTHONUTF8=1")
+	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "PYTHONUTF8=1", "CLOISTER_BINARY="+binary)
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", bytes.TrimSpace(out))
 	if err != nil {
@@ -39,7 +39,7 @@ func TestBoto3(t *testing.T) {
 // TestBoto3IAM: the scripts name what they make, so each has a daemon of its own.
 func TestBoto3IAM(t *testing.T) {
 	python(t)
-	for _, script := range []string{"refused.py"} {
+	for _, script := range []string{"refused.py", "identities.py", "seeds.py"} {
 		t.Run(script, func(t *testing.T) {
 			serve(t).env(t)
 			boto(t, script)
