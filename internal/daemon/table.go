@@ -5,9 +5,12 @@ import (
 
 	"cloister/internal/api"
 	"cloister/internal/service/cloister"
+	"cloister/internal/service/cloudtrail"
 	"cloister/internal/service/comprehend"
 	"cloister/internal/service/ec2"
 	"cloister/internal/service/iam"
+	"cloister/internal/service/kms"
+	"cloister/internal/service/logs"
 	"cloister/internal/service/organization"
 	"cloister/internal/service/s3"
 	"cloister/internal/service/sagemaker"
@@ -23,6 +26,9 @@ func rows(networks *ec2.Service, who *iam.Service, objects *s3.Service) []api.Op
 		objects.Operations(),
 		comprehend.Rows(),
 		sagemaker.Rows(),
+		kms.Rows(),
+		logs.Rows(),
+		cloudtrail.Rows(),
 		cloister.Rows(),
 		organization.Rows(),
 	)
