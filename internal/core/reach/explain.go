@@ -31,10 +31,10 @@ func Explain(s vpc.Snapshot, eni, service string) []job.Reason {
 		out = append(out, job.Reason{Layer: "dns", Rule: s.VPC.ID, Text: "DNS support of " + s.VPC.ID + " is off: names of " + service + " do not resolve",
 			Change: "ModifyVpcAttribute " + s.VPC.ID + " EnableDnsSupport=true"})
 	}
-	d := fabric.Draw(s, 0)
+	m := Index(Only(fabric.Draw(s, 0)))
 	// The route and the group are two walls: each is told even when the other one already refused.
-	https := Trace(d, Flow{From: eni, Dst: vpc.S3Addr, Proto: vpc.TCP, Port: fabric.PortHTTPS})
-	http := Trace(d, Flow{From: eni, Dst: vpc.S3Addr, Proto: vpc.TCP, Port: fabric.PortHTTP})
+	https := m.Trace(Flow{From: eni, Dst: vpc.S3Addr, Proto: vpc.TCP, Port: fabric.PortHTTPS})
+	http := m.Trace(Flow{From: eni, Dst: vpc.S3Addr, Proto: vpc.TCP, Port: fabric.PortHTTP})
 	if refused(https, Route) {
 		out = append(out, routeReason(s, i, name))
 	}

@@ -109,7 +109,7 @@ func TestTrace(t *testing.T) {
 		{"daemon to the resolver", udp("", "10.0.0.2", 53), reach.Accept, reach.Output, "local", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := reach.Trace(d, c.flow)
+			got := reach.Trace(reach.Only(d), c.flow)
 			var shadow []string
 			for _, s := range got.Shadowing {
 				shadow = append(shadow, string(s.Hop))
@@ -136,7 +136,7 @@ func TestSegment(t *testing.T) {
 		{"198.18.0.2", vpc.UDP, 53, reach.Accept}, {"198.18.0.2", vpc.TCP, 80, reach.Drop},
 		{"198.51.100.10", vpc.TCP, 22, reach.Drop}, {"8.8.8.8", vpc.TCP, 443, reach.Drop}, {"198.18.0.5", vpc.TCP, 443, reach.Drop},
 	} {
-		if got := reach.Trace(d, reach.Flow{From: "eni-9", Dst: adr(c.dst), Proto: c.proto, Port: c.port}); got.Verdict != c.want {
+		if got := reach.Trace(reach.Only(d), reach.Flow{From: "eni-9", Dst: adr(c.dst), Proto: c.proto, Port: c.port}); got.Verdict != c.want {
 			t.Errorf("%s %d %d: %s at %+v", c.dst, c.proto, c.port, got.Verdict, got.Deciding)
 		}
 	}
@@ -207,7 +207,7 @@ func FuzzTrace(f *testing.F) {
 		s.Groups[0].Rules[int(b[1])%5].From = int(b[2]) - 2
 		s.Groups[0].Rules[int(b[1])%5].Proto = vpc.Proto(b[3])
 		for _, d := range []fabric.Desired{fabric.Draw(s, 1), {}, fabric.Segment("x", from, 1)} {
-			r := reach.Trace(d, fl)
+			r := reach.Trace(reach.Only(d), fl)
 			if bad := slices.ContainsFunc(r.Hops, func(s reach.Step) bool { return s.Verdict == reach.Drop }); bad == (r.Verdict == reach.Accept) {
 				t.Fatalf("%+v", r)
 			}
