@@ -164,7 +164,7 @@ func (w *walk) internet(n *network, in entry, p packet) {
 		return
 	}
 	switch {
-	case n.d.Catch == nil:
+	case n.d.Catch == nil || !within(n.d.Gateways, p.dst):
 		w.say(n, p, Route, Drop, "internet", "start the daemon with an uplink", "the internet here has no %s, and no uplink", p.dst)
 	case p.proto != vpc.TCP:
 		w.say(n, p, Route, Drop, "internet", "use TCP", "only TCP leaves by the uplink, not %s", p.service())

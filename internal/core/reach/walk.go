@@ -110,6 +110,12 @@ func (w *walk) fromDaemon(n *network, id string, p packet) {
 	}
 }
 
+// own reports an address that the network itself answers on.
+func (n *network) own(a netip.Addr) bool {
+	_, to := n.local(a)
+	return to == toSelf || to == toAnswer
+}
+
 type place uint8
 
 const (
@@ -211,6 +217,9 @@ func (w *walk) pass(n *network, in entry, p packet) {
 func (w *walk) spoof(n *network, in entry, p packet) bool {
 	switch {
 	case in.port != nil && p.back:
+	case in.port != nil && in.port.Open && n.own(p.src):
+		w.say(n, p, Spoof, Drop, in.port.ID, "", "%s is an address of the network itself", p.src)
+		w.source = nil
 	case in.port != nil && slices.Contains(in.port.Addrs, p.src):
 		w.say(n, p, Spoof, Accept, in.port.ID, "", "%s is an address of %s", p.src, in.port.ID)
 	case in.port != nil && in.port.Open:

@@ -106,7 +106,7 @@ func world() reach.World {
 		Links: []fabric.Link{
 			{ID: "igw-a", Alias: "xa", Peer: "vpc-a", Near: pfxs("203.0.113.10/32", "203.0.113.20/32")},
 			{ID: "igw-b", Alias: "xb", Peer: "vpc-b", Near: pfxs("203.0.113.30/32", "203.0.113.31/32")}},
-		Catch: &fabric.Listener{Name: "catch", Net: "tcp", Port: 9999, Transparent: true},
+		Gateways: pfxs("0.0.0.0/0"), Catch: &fabric.Listener{Name: "catch", Net: "tcp", Port: 9999, Transparent: true},
 	}
 	return reach.World{"vpc-a": a, "vpc-b": b, vpc.InternetNetwork: net}
 }
@@ -184,6 +184,7 @@ func TestWorld(t *testing.T) {
 		// Appliances.
 		{"handed to an appliance", tcp("eni-app", "172.20.0.1", 80), "+vpc-a ingress sgr-in", ""},
 		{"an appliance sends for another", with(tcp("eni-fw", "10.0.1.10", 80), "172.20.0.1", 0), "+vpc-a ingress sgr-in", ""},
+		{"but not for the network itself", with(tcp("eni-fw", "10.0.1.10", 80), "10.0.1.40", 0), "-vpc-a spoof eni-fw", ""},
 		{"and the answer has no way", with(tcp("eni-fw", "10.0.2.10", 5432), "172.20.0.1", 0), "-vpc-a <route rtb-db", "<acl-out"},
 		// The daemon.
 		{"the daemon meets no ACL", reach.Flow{Network: "vpc-a", Dst: adr("10.0.2.10"), Proto: vpc.TCP, Port: 22}, "+vpc-a ingress sgr-in", ""},
