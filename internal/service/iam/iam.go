@@ -44,7 +44,8 @@ func (s *Service) Rows() []api.Operation {
 	out := api.Rows("iam", slices.Concat(
 		s.userRows(), s.keyRows(), s.roleRows(), s.tagRows(), s.inlineRows(),
 		s.policyRows(), s.versionRows(), s.attachRows(), s.boundaryRows(), s.groupRows(), s.groupPolicyRows(),
-		s.profileRows(), s.profileTagRows(), s.linkedRows(), s.aliasRows(), s.absentRows(), s.summaryRows(), s.simulationRows(), s.detailRows(), s.useRows(),
+		s.profileRows(), s.profileTagRows(), s.linkedRows(), s.aliasRows(), s.absentRows(), s.neverRows(), s.providerRows(), s.reportRows(), s.grantingRows(),
+		s.summaryRows(), s.simulationRows(), s.detailRows(), s.useRows(),
 	)...)
 	for i := range out {
 		out[i].Questions = closed(out[i].Questions)

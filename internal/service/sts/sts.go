@@ -90,7 +90,7 @@ func (s *Service) Rows() []api.Operation {
 			out[i].Questions = closed(out[i].Questions)
 		}
 	}
-	return out
+	return append(out, api.Rows("sts", outsideRows()...)...)
 }
 
 func callerIdentity(c *api.Call, _ store.View, _ *shape.GetCallerIdentityRequest) (*shape.GetCallerIdentityResponse, error) {
