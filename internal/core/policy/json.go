@@ -2,7 +2,6 @@ package policy
 
 import (
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -28,6 +27,7 @@ type node struct {
 	text     string
 	members  []member
 	items    []*node
+	names    map[string]int // of large objects: places in members
 }
 
 type member struct {
@@ -190,10 +190,8 @@ func (sc *scanner) object(depth int) *node {
 		if !ok {
 			return nil
 		}
-		for _, m := range n.members {
-			if m.name == name {
-				return sc.fail(off, "the key \""+name+"\" stands twice in one object; the first is at "+sc.place(m.off)+": merge them")
-			}
+		if first := n.first(name); first != nil {
+			return sc.fail(off, "the key \""+name+"\" stands twice in one object; the first is at "+sc.place(first.off)+": merge them")
 		}
 		sc.space()
 		if sc.i == len(sc.s) || sc.s[sc.i] != ':' {
@@ -204,7 +202,7 @@ func (sc *scanner) object(depth int) *node {
 		if v == nil {
 			return nil
 		}
-		n.members = append(n.members, member{name, off, v})
+		n.add(member{name, off, v})
 	}
 }
 
@@ -238,6 +236,37 @@ func (sc *scanner) list(depth int) *node {
 	}
 }
 
+// many is the number of members from which a map finds them faster than a walk.
+const many = 16
+
+func (n *node) first(name string) *member {
+	if n.names != nil {
+		if i, ok := n.names[name]; ok {
+			return &n.members[i]
+		}
+		return nil
+	}
+	for i := range n.members {
+		if n.members[i].name == name {
+			return &n.members[i]
+		}
+	}
+	return nil
+}
+
+func (n *node) add(m member) {
+	n.members = append(n.members, m)
+	switch {
+	case n.names != nil:
+		n.names[m.name] = len(n.members) - 1
+	case len(n.members) == many:
+		n.names = make(map[string]int, 4*many)
+		for i := range n.members {
+			n.names[n.members[i].name] = i
+		}
+	}
+}
+
 // betweenHint is for a byte that stands where a comma or a closing bracket should.
 func (sc *scanner) betweenHint(closing byte, opened int) string {
 	switch c := sc.s[sc.i]; c {
@@ -252,132 +281,4 @@ func (sc *scanner) betweenHint(closing byte, opened int) string {
 func (sc *scanner) place(off int) string {
 	line, col := position(sc.s, off)
 	return "line " + itoa(line) + ", column " + itoa(col)
-}
-
-func (sc *scanner) number() *node {
-	off, s := sc.i, sc.s
-	digits := func() bool {
-		from := sc.i
-		for sc.i < len(s) && '0' <= s[sc.i] && s[sc.i] <= '9' {
-			sc.i++
-		}
-		return sc.i > from
-	}
-	if s[sc.i] == '-' {
-		sc.i++
-	}
-	zero := sc.i < len(s) && s[sc.i] == '0'
-	from := sc.i
-	ok := digits() && !(zero && sc.i > from+1)
-	if ok && sc.i < len(s) && s[sc.i] == '.' {
-		sc.i++
-		ok = digits()
-	}
-	if ok && sc.i < len(s) && (s[sc.i] == 'e' || s[sc.i] == 'E') {
-		sc.i++
-		if sc.i < len(s) && (s[sc.i] == '+' || s[sc.i] == '-') {
-			sc.i++
-		}
-		ok = digits()
-	}
-	if !ok {
-		return sc.fail(off, "not a JSON number; account ids with leading zeros are strings")
-	}
-	return &node{kind: number, off: off, end: sc.i, text: s[off:sc.i]}
-}
-
-// string reads a string whose opening quote is at sc.i.
-func (sc *scanner) string() (string, bool) {
-	start := sc.i
-	sc.i++
-	from := sc.i
-	var b []byte
-	for sc.i < len(sc.s) {
-		switch c := sc.s[sc.i]; {
-		case c == '"':
-			part := sc.s[from:sc.i]
-			sc.i++
-			if b == nil {
-				return part, true
-			}
-			return string(append(b, part...)), true
-		case c == '\\':
-			b = append(b, sc.s[from:sc.i]...)
-			r, ok := sc.escape()
-			if !ok {
-				return "", false
-			}
-			b = utf8.AppendRune(b, r)
-			from = sc.i
-		case c < 0x20:
-			sc.fail(sc.i, "a string does not go over the end of the line: close the quote opened at "+sc.place(start))
-			return "", false
-		case c < utf8.RuneSelf:
-			sc.i++
-		default:
-			r, w := utf8.DecodeRuneInString(sc.s[sc.i:])
-			if r == utf8.RuneError && w == 1 {
-				sc.fail(sc.i, "not valid UTF-8")
-				return "", false
-			}
-			sc.i += w
-		}
-	}
-	sc.fail(start, "this string is not closed")
-	return "", false
-}
-
-func (sc *scanner) escape() (rune, bool) {
-	off := sc.i
-	sc.i += 2
-	if sc.i > len(sc.s) {
-		sc.fail(off, "the document ends in an escape")
-		return 0, false
-	}
-	if j := strings.IndexByte(`"\/bfnrt`, sc.s[off+1]); j >= 0 {
-		return rune("\"\\/\b\f\n\r\t"[j]), true
-	}
-	if sc.s[off+1] == 'u' {
-		if r, ok := sc.hex(); ok {
-			if !utf16.IsSurrogate(r) {
-				return r, true
-			}
-			if strings.HasPrefix(sc.s[sc.i:], `\u`) {
-				sc.i += 2
-				if r2, ok := sc.hex(); ok {
-					if r = utf16.DecodeRune(r, r2); r != utf8.RuneError {
-						return r, true
-					}
-				}
-			}
-		}
-	}
-	sc.fail(off, "not a JSON escape")
-	return 0, false
-}
-
-func (sc *scanner) hex() (rune, bool) {
-	if sc.i+4 > len(sc.s) {
-		return 0, false
-	}
-	var r rune
-	for _, c := range []byte(sc.s[sc.i : sc.i+4]) {
-		j := strings.IndexByte("0123456789abcdef", lowerByte(c))
-		if j < 0 {
-			return 0, false
-		}
-		r = r<<4 | rune(j)
-	}
-	sc.i += 4
-	return r, true
-}
-
-// position gives line and column, both from 1; the column counts characters.
-func position(s string, off int) (line, col int) {
-	if off > len(s) {
-		off = len(s)
-	}
-	before := s[:off]
-	line = 1 + strings.Count(before, "\n")
-	return line, 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
 }

@@ -35,6 +35,15 @@ func (k Kind) String() string {
 	return "kind?"
 }
 
+// article is the kind's name with its article.
+func (k Kind) article() string {
+	switch k {
+	case Identity, SCP, Endpoint:
+		return "an " + k.String()
+	}
+	return "a " + k.String()
+}
+
 // KindOf reads what String wrote; "" is None.
 func KindOf(s string) (Kind, bool) {
 	if s == "" {

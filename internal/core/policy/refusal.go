@@ -48,7 +48,6 @@ const (
 	emptyStatement
 	badVersion
 	noEffect
-	badEffect
 	noPrincipal
 	emptyPrincipal
 	strayPrincipal
@@ -59,6 +58,7 @@ const (
 	bothResources
 	strayResource
 	strayNotResource
+	badEffect
 	badValue
 	twinSid
 	badSid
@@ -146,22 +146,45 @@ const (
 
 // Size is the length of a document as IAM counts it: characters without white space outside strings.
 func Size(text string) int {
-	n, quoted := 0, false
+	n := 0
+	squeeze(text, func(c byte) {
+		if c&0xC0 != 0x80 { // not a later byte of a character
+			n++
+		}
+	})
+	return n
+}
+
+// squeeze calls f for each byte that is not white space outside strings.
+func squeeze(text string, f func(byte)) {
+	quoted := false
 	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
+		c := text[i]
+		switch {
 		case c == '"':
 			quoted = !quoted
-		case c == '\\' && quoted:
+		case c == '\\' && quoted && i+1 < len(text):
+			f(c)
 			i++
-			n++
+			c = text[i]
 		case !quoted && (c == ' ' || c == '\t' || c == '\n' || c == '\r'):
 			continue
-		case c&0xC0 == 0x80: // later byte of a character
-			continue
 		}
-		n++
+		f(c)
 	}
-	return n
+}
+
+// sizeOf counts as the service of the kind does.
+func sizeOf(k Kind, text string) int {
+	switch k {
+	case Endpoint:
+		return len(text)
+	case Bucket, Key: // bytes of the normalised document
+		n := 0
+		squeeze(text, func(byte) { n++ })
+		return n
+	}
+	return Size(text)
 }
 
 // limitOf is the size that Parse itself enforces; 0: the service does.

@@ -1,6 +1,10 @@
 package policy
 
-import "strings"
+import (
+	"strings"
+
+	actions "cloister/internal/core/action"
+)
 
 // Rules for documents that are saved, beyond their shape. Source: IAM User Guide (grammar, Resource), the S3 and VPC
 // guides, and the recorded order of IAM's own refusals.
@@ -41,14 +45,17 @@ func (b *builder) resourceName(n *node) {
 		return
 	}
 	p := strings.SplitN(r, ":", 6)
-	for len(p) < 6 {
-		p = append(p, "*")
+	part := func(i int) string { // what a short ARN leaves out is a star
+		if i < len(p) {
+			return p[i]
+		}
+		return "*"
 	}
-	partition, service, region, account, rest := p[1], p[2], p[3], p[4], p[5]
+	partition, service, region, account, rest := part(1), part(2), part(3), part(4), part(5)
 	switch {
 	case !strings.ContainsAny(partition, "*?") && partition != "aws" && !strings.HasPrefix(partition, "aws-"):
 		bad("Partition \""+partition+"\" is not valid for resource \""+r+"\".", "the partition is aws, aws-cn or aws-us-gov")
-	case strings.ContainsAny(service, "*?") && service != "*" || service == "":
+	case len(p) < 4 || strings.ContainsAny(service, "*?") || service == "":
 		bad("Resource vendor must be fully qualified and cannot contain regexes.", "no wildcard in the service part")
 	case service == "s3" && region != "" && region != "*" && account == "":
 		bad("Resource "+r+" can not contain region information.", "write arn:"+partition+":s3:::bucket/key")
@@ -86,8 +93,11 @@ func (b *builder) keyRules(c *condition, m member) {
 	}
 	switch b.doc.kind {
 	case Bucket:
-		if vendor != "aws" && vendor != "s3" {
+		switch _, known := actions.CanonicalKey(c.key); {
+		case vendor != "aws" && vendor != "s3":
 			b.refuse(badKey, m.off, "", "S3 knows keys that begin with aws: and s3:")
+		case !known:
+			b.refuse(badKey, m.off, "", "S3 knows no key "+c.key)
 		}
 	case Endpoint:
 		if c.lower != "aws:principalaccount" && c.lower != "aws:sourcevpc" && c.lower != "aws:sourcevpce" {
