@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"cloister/internal/api"
+	"cloister/internal/core/action"
 	"cloister/internal/driver/sqlite"
+	"cloister/internal/shape/bedrock"
 	"cloister/internal/shape/comprehend"
 	"cloister/internal/shape/kms"
 	"cloister/internal/shape/logs"
@@ -69,6 +71,11 @@ func TestQuestions(t *testing.T) {
 		"StartQuery": "log-group=logGroupName? log-group=logGroupNames?"}}
 	spot := &Sheet{Service: "comprehend", Operations: map[string]string{"StartEntitiesDetectionJob": "entities-detection-job entity-recognizer=EntityRecognizerArn?"},
 		Keys: map[string]string{"comprehend:VpcSubnets": "VpcConfig.Subnets"}}
+	model := &Sheet{Service: "bedrock", Principal: "bedrock.amazonaws.com", Tags: "tags", Operations: map[string]string{
+		"CreateModelCustomizationJob": "foundation-model=baseModelIdentifier", "CreateCustomModelDeployment": "CreateCustomModelDeployment@custom-model=modelArn TagResource@custom-model-deployment"}}
+	loose := &Sheet{Service: "comprehend", Keys: map[string]string{"comprehend:VpcSubnets": "DataSecurityConfig.VpcConfig.Subnets"}, Operations: map[string]string{
+		"DetectEntities": "entity-recognizer-endpoint=EndpointArn?", "UpdateFlywheel": "flywheel=FlywheelArn =ActiveModelArn?"}}
+	net := &comprehend.UpdateDataSecurityConfig{VpcConfig: &comprehend.VpcConfig{Subnets: []string{"subnet-a"}}}
 	cfg := &sagemaker.NetworkConfig{VpcConfig: &sagemaker.VpcConfig{Subnets: []string{"subnet-a", "subnet-b"}}}
 	for _, x := range []struct {
 		name  string
@@ -117,6 +124,16 @@ iam:PassRole arn:aws:iam::444455556666:role/R 444455556666 iam:PassedToService=s
 			EntityRecognizerArn: p("arn:aws:comprehend:eu-west-1:111122223333:entity-recognizer/r/version/2"), VpcConfig: &comprehend.VpcConfig{Subnets: []string{"subnet-a"}}},
 			`comprehend:StartEntitiesDetectionJob arn:aws:comprehend:eu-west-1:111122223333:entities-detection-job/* 111122223333 comprehend:VpcSubnets=subnet-a
 comprehend:StartEntitiesDetectionJob arn:aws:comprehend:eu-west-1:111122223333:entity-recognizer/r/version/2 111122223333`},
+		{"the type of an ARN of any type", loose, "UpdateFlywheel", &comprehend.UpdateFlywheelRequest{DataSecurityConfig: net,
+			FlywheelArn: p("arn:aws:comprehend:eu-west-1:111122223333:flywheel/f"), ActiveModelArn: p("arn:aws:comprehend:eu-west-1:111122223333:document-classifier/c/version/1")},
+			`comprehend:UpdateFlywheel arn:aws:comprehend:eu-west-1:111122223333:flywheel/f 111122223333 comprehend:VpcSubnets=subnet-a
+comprehend:UpdateFlywheel arn:aws:comprehend:eu-west-1:111122223333:document-classifier/c/version/1 111122223333`},
+		{"nothing but an optional resource", loose, "DetectEntities", &comprehend.DetectEntitiesRequest{}, `comprehend:DetectEntities * `},
+		{"no account, and no bearer token", model, "CreateModelCustomizationJob", &bedrock.CreateModelCustomizationJobRequest{BaseModelIdentifier: p("amazon.titan:0")},
+			`bedrock:CreateModelCustomizationJob arn:aws:bedrock:eu-west-1::foundation-model/amazon.titan:0 `},
+		{"tags for what is made", model, "CreateCustomModelDeployment", &bedrock.CreateCustomModelDeploymentRequest{ModelArn: p("m"), Tags: []bedrock.Tag{{Key: p("a"), Value: p("1")}}},
+			`bedrock:CreateCustomModelDeployment arn:aws:bedrock:eu-west-1:111122223333:custom-model/m 111122223333 aws:RequestTag/a=1 aws:TagKeys=a
+bedrock:TagResource arn:aws:bedrock:eu-west-1:111122223333:custom-model-deployment/* 111122223333 aws:RequestTag/a=1 aws:TagKeys=a`},
 		{"an optional resource", spot, "StartEntitiesDetectionJob", &comprehend.StartEntitiesDetectionJobRequest{},
 			`comprehend:StartEntitiesDetectionJob arn:aws:comprehend:eu-west-1:111122223333:entities-detection-job/* 111122223333`},
 	} {
@@ -166,6 +183,32 @@ func TestVerify(t *testing.T) {
 	}
 	if strings.Contains(all.String(), "ListTags") || strings.Contains(all.String(), "NetworkIsolation") {
 		t.Errorf("what is built and what comes from elsewhere is no fault:\n%s", all.String())
+	}
+}
+
+// The type of an ARN is that of the template which says most of it, but the sheet's word holds where it may.
+func TestTypeOf(t *testing.T) {
+	tag, _ := action.Lookup("comprehend:TagResource")
+	get, _ := action.Lookup("s3:PutObject")
+	for _, x := range []struct {
+		a                    action.Action
+		said, resource, want string
+	}{
+		{tag, "", "arn:aws:comprehend:eu-west-1:111122223333:flywheel/f", "flywheel"},
+		{tag, "", "arn:aws:comprehend:eu-west-1:111122223333:flywheel/f/dataset/d", "flywheel-dataset"},
+		{tag, "flywheel", "arn:aws:comprehend:eu-west-1:111122223333:flywheel/f/dataset/d", "flywheel"},
+		{tag, "flywheel", "arn:aws:comprehend:eu-west-1:111122223333:document-classifier/d/version/1", "document-classifier"},
+		{tag, "", "arn:aws:comprehend:eu-west-1:111122223333:document-classifier-endpoint/d", "document-classifier-endpoint"},
+		{tag, "", "arn:aws:s3:::b", ""},
+		{tag, "mine", "*", "mine"},
+		{get, "", "arn:aws:s3:::b/k", "object"},
+	} {
+		if got := typeOf(x.a, x.said, x.resource); got != x.want {
+			t.Errorf("%s is of type %q, want %q", x.resource, got, x.want)
+		}
+	}
+	if _, ok := fits("arn:${Partition}:x:${Region}:all", "arn:aws:x:all:small"); ok {
+		t.Error("another end fits")
 	}
 }
 

@@ -22,20 +22,22 @@ func (p *plan) ask(c *api.Call, v store.View, in any) ([]api.Question, error) {
 				out = append(out, api.Question{Action: n.Action, Resource: r, Owner: owner(r), Keys: map[string][]string{"iam:PassedToService": {s.Principal}}})
 			}
 			continue
-		case n.When == "tags are given" && len(given) == 0:
+		case n.When == "tags are given" && len(given) == 0, n.When == "bearer-token auth only": // nobody comes with a bearer token
 			continue
 		}
+		asked := false
 		for _, t := range p.about(i) {
 			for _, r := range t.resources(c, in) {
 				q, err := p.question(c, v, in, n, t, r, given)
 				if err != nil {
 					return nil, err
 				}
-				out = append(out, q)
+				out, asked = append(out, q), true
 			}
 		}
-		if i == 0 && out == nil { // every resource is optional and none is named: the call is asked about all the same
-			q, err := p.question(c, v, in, n, p.targets[0], p.targets[0].fill(c, nil), given)
+		if !asked {
+			t, r := p.unnamed(c, n, i)
+			q, err := p.question(c, v, in, n, t, r, given)
 			if err != nil {
 				return nil, err
 			}
@@ -43,6 +45,18 @@ func (p *plan) ask(c *api.Call, v store.View, in any) ([]api.Question, error) {
 		}
 	}
 	return out, nil
+}
+
+// unnamed is what an action is asked about when all that it may act on is optional and left out: any resource of the first
+// type if the action cannot do without one, else none.
+func (p *plan) unnamed(c *api.Call, n action.Need, need int) (target, string) {
+	a, _ := action.Lookup(n.Action)
+	for _, t := range p.about(need) {
+		if slices.ContainsFunc(a.Resources, func(r action.ResourceType) bool { return r.Required && r.Name == t.kind }) {
+			return t, t.fill(c, nil)
+		}
+	}
+	return target{}, "*"
 }
 
 // about gives the targets of one of the operation's actions. Tagging concerns what is made, not what else the call names: it
@@ -72,11 +86,12 @@ func (p *plan) about(need int) []target {
 func (p *plan) question(c *api.Call, v store.View, in any, n action.Need, t target, resource string, given map[string]string) (api.Question, error) {
 	s := p.sheet
 	a, _ := action.Lookup(n.Action)
+	kind := typeOf(a, t.kind, resource)
 	q := api.Question{Action: n.Action, Resource: resource, Owner: owner(resource), Keys: map[string][]string{}}
 	for k, val := range n.Keys {
 		q.Keys[k] = []string{val}
 	}
-	has := func(key string) bool { return supports(a, t.kind, key) }
+	has := func(key string) bool { return supports(a, kind, key) }
 	_, short, _ := strings.Cut(n.Action, ":")
 	for key, src := range s.Keys {
 		if !has(key) {
@@ -120,7 +135,7 @@ func (p *plan) question(c *api.Call, v store.View, in any, n action.Need, t targ
 		}
 	}
 	if s.Find != nil {
-		return q, s.Find(c, v, t.kind, &q)
+		return q, s.Find(c, v, kind, &q)
 	}
 	return q, nil
 }
@@ -156,13 +171,51 @@ func KeyARN(c *api.Call, id string) string {
 	return c.ARN("kms", "key/"+id)
 }
 
-// supports reports whether an action has a key on a resource of a kind. Of an action whose keys are not all known any may be.
+// typeOf is the type of an action's resource. An ARN says it itself when the call may name several types; the sheet's word
+// holds when its template fits, or none does.
+func typeOf(a action.Action, said, resource string) string {
+	best, most := said, -1
+	for _, t := range a.Resources {
+		n, ok := fits(t.ARN, resource)
+		switch {
+		case !ok:
+		case t.Name == said:
+			return said
+		case n > most:
+			best, most = t.Name, n
+		}
+	}
+	return best
+}
+
+// fits reports whether an ARN has the form of a template, and how many of its bytes the template gives.
+func fits(template, arn string) (int, bool) {
+	n := 0
+	for i := 0; ; i++ {
+		literal, rest, more := strings.Cut(template, "${")
+		at := strings.Index(arn, literal)
+		if !more && strings.HasSuffix(arn, literal) {
+			at = len(arn) - len(literal)
+		}
+		if at < 0 || i == 0 && at > 0 || !more && literal != "" && !strings.HasSuffix(arn, literal) {
+			return 0, false
+		}
+		n += len(literal)
+		if !more {
+			return n, literal != "" || i > 0
+		}
+		arn = arn[at+len(literal):]
+		_, template, _ = strings.Cut(rest, "}")
+	}
+}
+
+// supports reports whether an action has a key on a resource of a type. Of an action whose keys are not all known any may be.
 func supports(a action.Action, kind, key string) bool {
 	if !a.Complete || slices.Contains(a.Keys, key) {
 		return true
 	}
 	for _, t := range a.Resources {
-		if (t.Name == kind || kind == "") && slices.Contains(t.Keys, key) {
+		if t.Name == kind && slices.Contains(t.Keys, key) {
 			return true
 		}
 	}

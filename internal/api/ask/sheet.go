@@ -43,9 +43,9 @@ type Sheet struct {
 	//	=ResourceArn                  an ARN of any type
 	//	ReEncryptFrom@key=SourceKeyId of one of the operation's actions only
 	//
-	// A member may hold an ARN wherever its resource's id may stand. When every resource is left out because none is named,
-	// the first is asked about as any. An action that comes only with tags is about the resources that name it ("A@key"),
-	// else the first.
+	// A member may hold an ARN wherever its resource's id may stand; an ARN of another type that the action has is of that type.
+	// When all are left out, the action is asked about any of the first type that it requires, or about "*" if it requires none.
+	// An action that comes only with tags is about the resources that name it ("A@key"), else the first.
 	Operations map[string]string
 	// Find completes a question about a resource that exists: its own policy, keys that depend on its state, its real ARN when
 	// the call named an alias. Tags are there already. Nil: nothing is to be added.
@@ -71,7 +71,12 @@ func (s *Sheet) Rest(built ...api.Operation) []api.Operation {
 
 // Questions makes the Questions of one operation's row, built or not.
 func (s *Sheet) Questions(operation string) func(*api.Call, store.View, any) ([]api.Question, error) {
-	p, err := s.plan(operation)
+	return s.As(operation, s.Operations[operation])
+}
+
+// As is Questions with other resources than the sheet says, for an operation whose input decides what they are.
+func (s *Sheet) As(operation, resources string) func(*api.Call, store.View, any) ([]api.Question, error) {
+	p, err := s.plan(operation, resources)
 	if err != nil {
 		panic(fmt.Sprintf("cannot tell what %s.%s asks: %v", s.Service, operation, err))
 	}
@@ -125,9 +130,8 @@ type plan struct {
 	targets []target
 }
 
-func (s *Sheet) plan(operation string) (*plan, error) {
-	spec, ok := s.Operations[operation]
-	if !ok {
+func (s *Sheet) plan(operation, spec string) (*plan, error) {
+	if _, ok := s.Operations[operation]; !ok {
 		return nil, errors.New("its sheet does not name it")
 	}
 	needs, ok := action.ForOperation(s.Service, operation)

@@ -31,13 +31,14 @@ func (s *Sheet) Verify(built []string, elsewhere ...string) []error {
 		return ok
 	}
 	for name, op := range m.Operations {
-		if _, there := s.Operations[name]; !there {
+		spec, there := s.Operations[name]
+		if !there {
 			if !slices.Contains(built, name) {
 				complain("%s asks nothing", name)
 			}
 			continue
 		}
-		p, err := s.plan(name)
+		p, err := s.plan(name, spec)
 		if err != nil {
 			complain("%s: %v", name, err)
 			continue
