@@ -30,8 +30,11 @@ var language = kind{name: "dominant-language-detection", code: "LANGUAGE"}
 // (Comprehend Developer Guide, guidelines and limits).
 const maxActive = 10
 
-// Rows is the service's table.
-func Rows() []api.Operation { return api.Rows("comprehend", languageRows()...) }
+// Rows is the service's table. What is not built is authorised, and then told so.
+func Rows() []api.Operation {
+	own := api.Rows("comprehend", append(languageRows(), variedRows()...)...)
+	return append(own, sheet.Rest(own...)...)
+}
 
 // startSpec is what all Start* inputs have in common.
 type startSpec struct {
@@ -49,40 +52,9 @@ type startSpec struct {
 var startHonours = []string{"InputDataConfig.S3Uri", "InputDataConfig.InputFormat", "OutputDataConfig.S3Uri", "DataAccessRoleArn", "JobName",
 	"ClientRequestToken", "VpcConfig.SecurityGroupIds", "VpcConfig.Subnets", "Tags.*"}
 
-// questions of a Start* call: the action with Comprehend's condition keys, iam:PassRole, and tagging.
-func (k kind) questions(c *api.Call, op string, s startSpec) []api.Question {
-	arn := c.ARN("comprehend", k.name+"-job/*")
-	keys := map[string][]string{}
-	if s.vpc != nil { // an absent VpcConfig leaves the keys absent: Null conditions depend on it
-		keys["comprehend:VpcSubnets"] = s.vpc.Subnets
-		keys["comprehend:VpcSecurityGroupIds"] = s.vpc.SecurityGroupIds
-	}
-	tagKeys(keys, s.tags)
-	qs := []api.Question{{Action: "comprehend:" + op, Resource: arn, Keys: keys}}
-	if len(s.tags) > 0 {
-		tk := map[string][]string{}
-		tagKeys(tk, s.tags)
-		qs = append(qs, api.Question{Action: "comprehend:TagResource", Resource: arn, Keys: tk})
-	}
-	if s.role != nil {
-		qs = append(qs, api.Question{Action: "iam:PassRole", Resource: *s.role, Owner: accountOf(*s.role, c.Account),
-			Keys: map[string][]string{"iam:PassedToService": {Principal}}})
-	}
-	return qs
-}
-
-func tagKeys(keys map[string][]string, tags []shape.Tag) {
-	for _, t := range tags {
-		if t.Key != nil {
-			keys["aws:RequestTag/"+*t.Key] = []string{deref(t.Value)}
-			keys["aws:TagKeys"] = append(keys["aws:TagKeys"], *t.Key)
-		}
-	}
-}
-
 // start writes the job down as SUBMITTED. The same token with the same input gives the first job again.
 func (k kind) start(c *api.Call, tx store.Tx, s startSpec) (*job.Job, error) {
-	if accountOf(*s.role, "") != c.Account {
+	if accountOf(*s.role) != c.Account {
 		return nil, fault.New("InvalidRequestException", "The data access role %s does not belong to the account %s: a role cannot be passed across accounts.", *s.role, c.Account)
 	}
 	if len(s.tags) > 50 {
@@ -209,9 +181,9 @@ func deref(s *string) string {
 
 func isNotFound(err error) bool { return err != nil && errors.Is(err, store.ErrNotFound) }
 
-func accountOf(roleARN, or string) string {
-	if p := strings.SplitN(roleARN, ":", 6); len(p) == 6 && p[4] != "" {
+func accountOf(roleARN string) string {
+	if p := strings.SplitN(roleARN, ":", 6); len(p) == 6 {
 		return p[4]
 	}
-	return or
+	return ""
 }

@@ -2,6 +2,7 @@ package comprehend
 
 import (
 	"cloister/internal/api"
+	"cloister/internal/api/ask"
 	"cloister/internal/core/job"
 	shape "cloister/internal/shape/comprehend"
 	"cloister/internal/store"
@@ -15,9 +16,7 @@ func languageRows() []api.Rower {
 	return []api.Rower{
 		api.Op[shape.StartDominantLanguageDetectionJobRequest, shape.StartDominantLanguageDetectionJobResponse]{
 			Name: "StartDominantLanguageDetectionJob", Honours: startHonours,
-			Questions: func(c *api.Call, v store.View, in *shape.StartDominantLanguageDetectionJobRequest) ([]api.Question, error) {
-				return k.questions(c, "StartDominantLanguageDetectionJob", spec(in)), nil
-			},
+			Questions: ask.Ask[shape.StartDominantLanguageDetectionJobRequest](sheet, "StartDominantLanguageDetectionJob"),
 			Act: func(c *api.Call, tx store.Tx, in *shape.StartDominantLanguageDetectionJobRequest) (*shape.StartDominantLanguageDetectionJobResponse, error) {
 				j, err := k.start(c, tx, spec(in))
 				if err != nil {
@@ -29,9 +28,7 @@ func languageRows() []api.Rower {
 		},
 		api.Op[shape.DescribeDominantLanguageDetectionJobRequest, shape.DescribeDominantLanguageDetectionJobResponse]{
 			Name: "DescribeDominantLanguageDetectionJob", Honours: []string{"JobId"},
-			Questions: func(c *api.Call, v store.View, in *shape.DescribeDominantLanguageDetectionJobRequest) ([]api.Question, error) {
-				return k.oneJob(c, v, "DescribeDominantLanguageDetectionJob", in.JobId)
-			},
+			Questions: ask.Ask[shape.DescribeDominantLanguageDetectionJobRequest](sheet, "DescribeDominantLanguageDetectionJob"),
 			View: func(c *api.Call, v store.View, in *shape.DescribeDominantLanguageDetectionJobRequest) (*shape.DescribeDominantLanguageDetectionJobResponse, error) {
 				it, err := k.get(c, v, in.JobId)
 				if err != nil {
@@ -42,11 +39,9 @@ func languageRows() []api.Rower {
 			},
 		},
 		api.Op[shape.ListDominantLanguageDetectionJobsRequest, shape.ListDominantLanguageDetectionJobsResponse]{
-			Name:    "ListDominantLanguageDetectionJobs",
-			Honours: []string{"Filter.JobName", "Filter.JobStatus", "Filter.SubmitTimeBefore", "Filter.SubmitTimeAfter", "NextToken", "MaxResults"},
-			Questions: func(c *api.Call, v store.View, in *shape.ListDominantLanguageDetectionJobsRequest) ([]api.Question, error) {
-				return []api.Question{{Action: "comprehend:ListDominantLanguageDetectionJobs", Resource: "*"}}, nil
-			},
+			Name:      "ListDominantLanguageDetectionJobs",
+			Honours:   []string{"Filter.JobName", "Filter.JobStatus", "Filter.SubmitTimeBefore", "Filter.SubmitTimeAfter", "NextToken", "MaxResults"},
+			Questions: ask.Ask[shape.ListDominantLanguageDetectionJobsRequest](sheet, "ListDominantLanguageDetectionJobs"),
 			View: func(c *api.Call, v store.View, in *shape.ListDominantLanguageDetectionJobsRequest) (*shape.ListDominantLanguageDetectionJobsResponse, error) {
 				var f filter
 				if x := in.Filter; x != nil {
@@ -66,9 +61,7 @@ func languageRows() []api.Rower {
 		},
 		api.Op[shape.StopDominantLanguageDetectionJobRequest, shape.StopDominantLanguageDetectionJobResponse]{
 			Name: "StopDominantLanguageDetectionJob", Honours: []string{"JobId"},
-			Questions: func(c *api.Call, v store.View, in *shape.StopDominantLanguageDetectionJobRequest) ([]api.Question, error) {
-				return k.oneJob(c, v, "StopDominantLanguageDetectionJob", in.JobId)
-			},
+			Questions: ask.Ask[shape.StopDominantLanguageDetectionJobRequest](sheet, "StopDominantLanguageDetectionJob"),
 			Act: func(c *api.Call, tx store.Tx, in *shape.StopDominantLanguageDetectionJobRequest) (*shape.StopDominantLanguageDetectionJobResponse, error) {
 				j, err := k.stop(c, tx, in.JobId)
 				if err != nil {
@@ -79,9 +72,7 @@ func languageRows() []api.Rower {
 		},
 		api.Op[shape.ListTagsForResourceRequest, shape.ListTagsForResourceResponse]{
 			Name: "ListTagsForResource", Honours: []string{"ResourceArn"},
-			Questions: func(c *api.Call, v store.View, in *shape.ListTagsForResourceRequest) ([]api.Question, error) {
-				return tagQuestions(c, v, "ListTagsForResource", in.ResourceArn, nil)
-			},
+			Questions: ask.Ask[shape.ListTagsForResourceRequest](sheet, "ListTagsForResource"),
 			View: func(c *api.Call, v store.View, in *shape.ListTagsForResourceRequest) (*shape.ListTagsForResourceResponse, error) {
 				if err := tagged(c, v, in.ResourceArn); err != nil {
 					return nil, err
@@ -92,22 +83,14 @@ func languageRows() []api.Rower {
 		},
 		api.Op[shape.TagResourceRequest, shape.TagResourceResponse]{
 			Name: "TagResource", Honours: []string{"ResourceArn", "Tags.*"},
-			Questions: func(c *api.Call, v store.View, in *shape.TagResourceRequest) ([]api.Question, error) {
-				return tagQuestions(c, v, "TagResource", in.ResourceArn, in.Tags)
-			},
+			Questions: ask.Ask[shape.TagResourceRequest](sheet, "TagResource"),
 			Act: func(c *api.Call, tx store.Tx, in *shape.TagResourceRequest) (*shape.TagResourceResponse, error) {
 				return &shape.TagResourceResponse{}, tag(c, tx, in.ResourceArn, in.Tags)
 			},
 		},
 		api.Op[shape.UntagResourceRequest, shape.UntagResourceResponse]{
 			Name: "UntagResource", Honours: []string{"ResourceArn", "TagKeys"},
-			Questions: func(c *api.Call, v store.View, in *shape.UntagResourceRequest) ([]api.Question, error) {
-				qs, err := tagQuestions(c, v, "UntagResource", in.ResourceArn, nil)
-				if len(qs) > 0 && len(in.TagKeys) > 0 {
-					qs[0].Keys["aws:TagKeys"] = in.TagKeys
-				}
-				return qs, err
-			},
+			Questions: ask.Ask[shape.UntagResourceRequest](sheet, "UntagResource"),
 			Act: func(c *api.Call, tx store.Tx, in *shape.UntagResourceRequest) (*shape.UntagResourceResponse, error) {
 				if err := tagged(c, tx, in.ResourceArn); err != nil {
 					return nil, err

@@ -72,28 +72,6 @@ func (k kind) list(c *api.Call, v store.View, f filter, token *string, max *int6
 // cursor sorts jobs by time, then id.
 func cursor(j *job.Job) string { return j.Submitted.UTC().Format("20060102150405.000000") + j.ID }
 
-// oneJob asks for an action on one job; the job's tags are keys when it exists.
-func (k kind) oneJob(c *api.Call, v store.View, op string, id *string) ([]api.Question, error) {
-	arn := c.ARN("comprehend", k.name+"-job/"+deref(id))
-	keys, err := resourceTags(v, arn)
-	return []api.Question{{Action: "comprehend:" + op, Resource: arn, Keys: keys}}, err
-}
-
-func resourceTags(v store.View, arn string) (map[string][]string, error) {
-	tags, err := v.Tags(arn)
-	keys := map[string][]string{}
-	for t, val := range tags {
-		keys["aws:ResourceTag/"+t] = []string{val}
-	}
-	return keys, err
-}
-
-func tagQuestions(c *api.Call, v store.View, op string, arn *string, tags []shape.Tag) ([]api.Question, error) {
-	keys, err := resourceTags(v, deref(arn))
-	tagKeys(keys, tags)
-	return []api.Question{{Action: "comprehend:" + op, Resource: deref(arn), Owner: accountOf(deref(arn), ""), Keys: keys}}, err
-}
-
 // tagged fails unless the ARN names something of ours that exists.
 func tagged(c *api.Call, v store.View, arn *string) error {
 	_, err := rows.Jobs.Find(v, c.Scope(), "arn", *arn)
