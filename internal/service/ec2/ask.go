@@ -137,6 +137,7 @@ func (a *asker) keys(k kind, id string) (map[string][]string, error) {
 	default:
 		set(map[string]string{"dhcp-options": "ec2:DhcpOptionsID", "elastic-ip": "ec2:AllocationId", "internet-gateway": "ec2:InternetGatewayID",
 			"network-acl": "ec2:NetworkAclID", "vpc-peering-connection": "ec2:VpcPeeringConnectionID", "instance": "ec2:InstanceID"}[k.name], id)
+		err = a.joined(k.name, id, set)
 	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err

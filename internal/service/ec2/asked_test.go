@@ -1,13 +1,18 @@
 package ec2_test
 
 import (
+	"errors"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 
 	"cloister/internal/api"
+	"cloister/internal/core/vpc"
 	shape "cloister/internal/shape/ec2"
+	"cloister/internal/store"
+	"cloister/internal/store/rows"
 )
 
 // asked writes questions as lines: action, resource without what all of EC2's have in common, owner if another's, keys but the region.
@@ -38,6 +43,17 @@ func TestAsked(t *testing.T) {
 	h.attach(eni, "amazon-comprehend")
 	table := *do[shape.CreateRouteTableResult](h, &shape.CreateRouteTableRequest{VpcId: &vpcID}).RouteTable.RouteTableId
 	do[shape.CreateTagsOutput](h, &shape.CreateTagsRequest{Resources: []string{vpcID}, Tags: []shape.Tag{{Key: new("Purpose"), Value: new("Peering")}}})
+	sc := h.call.Scope()
+	ours, theirs := vpc.PeerSide{Account: account, Region: "us-east-1", VPC: vpcID}, vpc.PeerSide{Account: "444455556666", Region: "us-east-1", VPC: "vpc-b"}
+	if err := h.s.Update(t.Context(), func(tx store.Tx) error {
+		return errors.Join(
+			rows.Addresses.Create(tx, sc, "eipalloc-8", &vpc.Address{ID: "eipalloc-8", Account: account, Public: netip.MustParseAddr("203.0.113.8"), Association: "eipassoc-8", Interface: eni, VPC: vpcID}),
+			rows.NATs.Create(tx, sc, "nat-8", &vpc.NAT{ID: "nat-8", VPC: vpcID, Account: account, Addresses: []vpc.NATAddress{{Allocation: "eipalloc-8", Association: "eipassoc-8"}}}),
+			rows.Peerings.Create(tx, store.Scope{Partition: "aws"}, "pcx-8", &vpc.Peering{ID: "pcx-8", Requester: theirs, Accepter: ours}),
+			rows.Peerings.Create(tx, store.Scope{Partition: "aws"}, "pcx-7", &vpc.Peering{ID: "pcx-7", Requester: theirs, Accepter: theirs}))
+	}); err != nil {
+		t.Fatal(err)
+	}
 	arn := func(rest string) string { return "arn:aws:ec2:us-east-1:" + account + ":" + rest }
 	spec := func(kind string) []shape.TagSpecification {
 		return []shape.TagSpecification{{ResourceType: &kind, Tags: []shape.Tag{{Key: new("a"), Value: new("1")}, {Key: new("b"), Value: new("")}}}}
@@ -104,6 +120,20 @@ func TestAsked(t *testing.T) {
 			"ec2:AssociateVpcCidrBlock arn:aws:ec2::" + account + ":ipam-pool/ipam-pool-1"}},
 		{"a private name", &shape.CreateVpcEndpointServiceConfigurationRequest{PrivateDnsName: new("x.example.com")}, []string{
 			"ec2:CreateVpcEndpointServiceConfiguration vpc-endpoint-service/* ec2:VpceServicePrivateDnsName=x.example.com"}},
+		{"what an address stands for", &shape.DisassociateAddressRequest{AssociationId: new("eipassoc-8")}, []string{
+			"ec2:DisassociateAddress elastic-ip/eipalloc-8 ec2:AllocationId=eipalloc-8 ec2:Domain=vpc ec2:PublicIpAddress=203.0.113.8", "ec2:DisassociateAddress" + ofInterface}},
+		{"no such association", &shape.DisassociateAddressRequest{AssociationId: new("eipassoc-0")}, []string{"ec2:DisassociateAddress elastic-ip/*"}},
+		{"an address that is there, by itself", &shape.ReleaseAddressRequest{PublicIp: new("203.0.113.8")}, []string{
+			"ec2:ReleaseAddress elastic-ip/eipalloc-8 ec2:AllocationId=eipalloc-8 ec2:Domain=vpc ec2:PublicIpAddress=203.0.113.8"}},
+		{"a NAT gateway's addresses", &shape.DisassociateNatGatewayAddressRequest{NatGatewayId: new("nat-8"), AssociationIds: []string{"eipassoc-8", "eipassoc-7"}}, []string{
+			"ec2:DisassociateNatGatewayAddress natgateway/nat-8 ec2:Vpc=" + arn("vpc/"+vpcID),
+			"ec2:DisassociateNatGatewayAddress elastic-ip/eipalloc-8 ec2:AllocationId=eipalloc-8 ec2:Domain=vpc ec2:PublicIpAddress=203.0.113.8"}},
+		// Amazon VPC Peering Guide, "Identity and access management": the connection has both VPCs, the accepter's VPC is a resource.
+		{"a peering that is there", &shape.AcceptVpcPeeringConnectionRequest{VpcPeeringConnectionId: new("pcx-8")}, []string{
+			"ec2:AcceptVpcPeeringConnection vpc-peering-connection/pcx-8 ec2:AccepterVpc=" + arn("vpc/"+vpcID) + " ec2:RequesterVpc=arn:aws:ec2:us-east-1:444455556666:vpc/vpc-b ec2:VpcPeeringConnectionID=pcx-8",
+			"ec2:AcceptVpcPeeringConnection" + ofVPC}},
+		{"a peering of others", &shape.DeleteVpcPeeringConnectionRequest{VpcPeeringConnectionId: new("pcx-7")}, []string{
+			"ec2:DeleteVpcPeeringConnection vpc-peering-connection/pcx-7 ec2:VpcPeeringConnectionID=pcx-7"}},
 		{"several of one kind", &shape.DeleteFlowLogsRequest{FlowLogIds: []string{"fl-1", "fl-2"}}, []string{"ec2:DeleteFlowLogs vpc-flow-log/fl-1", "ec2:DeleteFlowLogs vpc-flow-log/fl-2"}},
 		{"a table and a gateway", &shape.EnableVgwRoutePropagationRequest{RouteTableId: &table, GatewayId: new("vgw-1")}, []string{
 			"ec2:EnableVgwRoutePropagation route-table/" + table + " ec2:RouteTableID=" + table + " ec2:Vpc=" + arn("vpc/"+vpcID), "ec2:EnableVgwRoutePropagation vpn-gateway/vgw-1"}},

@@ -6,12 +6,10 @@ import (
 	"cloister/internal/api"
 	sheets "cloister/internal/api/ask"
 	"cloister/internal/core/vpc"
-	shape "cloister/internal/shape/ec2"
 	"cloister/internal/store"
 )
 
-// asking are the questions of an operation of the sheet, for its row. What a kind's state tells (the VPC of a gateway, the
-// address of an allocation) is for asker.keys to give once the kind has rows.
+// asking are the questions of an operation of the sheet, for its row.
 func asking[I any](operation string) func(*api.Call, store.View, *I) ([]api.Question, error) {
 	f := questions(operation)
 	return func(c *api.Call, v store.View, in *I) ([]api.Question, error) { return f(c, v, in) }
@@ -40,20 +38,12 @@ func questions(operation string) func(*api.Call, store.View, any) ([]api.Questio
 				qs[0].Keys["ec2:Attribute/"+x.name] = []string{x.value}
 			}
 		}
-		switch in := in.(type) {
-		case *shape.CreateVpcPeeringConnectionRequest:
-			ends(c, in, qs[0].Keys)
-		case *shape.CreateFlowLogsRequest:
-			return delivered(c, v, in, qs)
-		case *shape.DetachNetworkInterfaceRequest:
-			return detached(c, v, in, qs)
-		}
-		return qs, nil
+		return named(c, v, in, qs)
 	}
 }
 
-// sheet is what the operations that are not built ask. Resources that an association names and not the call are any of their
-// kind until the kinds exist. Sources: Service Authorization Reference, Amazon EC2, and the EC2 API Reference.
+// sheet is what the operations that are not built ask. A resource that an association names and not the call is any of its
+// kind here, and found afterwards. Sources: Service Authorization Reference, Amazon EC2, and the EC2 API Reference.
 var sheet = &sheets.Sheet{
 	Service: "ec2", Principal: "vpc-flow-logs.amazonaws.com", Roles: "DeliverLogsPermissionArn", Tags: "TagSpecifications.Tags",
 	Keys: map[string]string{
@@ -98,14 +88,6 @@ var sheet = &sheets.Sheet{
 		"DisassociateNatGatewayAddress":    "natgateway=NatGatewayId elastic-ip",
 		"AssignPrivateNatGatewayAddress":   "natgateway=NatGatewayId",
 		"UnassignPrivateNatGatewayAddress": "natgateway=NatGatewayId",
-
-		"CreateNetworkAcl":             "network-acl vpc=VpcId",
-		"DeleteNetworkAcl":             "network-acl=NetworkAclId",
-		"DescribeNetworkAcls":          "",
-		"CreateNetworkAclEntry":        "network-acl=NetworkAclId",
-		"DeleteNetworkAclEntry":        "network-acl=NetworkAclId",
-		"ReplaceNetworkAclEntry":       "network-acl=NetworkAclId",
-		"ReplaceNetworkAclAssociation": "network-acl=NetworkAclId subnet",
 
 		"CreateManagedPrefixList":          "prefix-list",
 		"DeleteManagedPrefixList":          "prefix-list=PrefixListId",
