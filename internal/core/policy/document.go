@@ -42,7 +42,6 @@ type exactAction struct {
 
 type wildAction struct {
 	vendor    uint64 // hash of the lower-case prefix; 0: any
-	whole     bool   // every action of the vendor, or of all
 	pattern   string // lower case
 	statement int32
 }
@@ -84,14 +83,14 @@ func (b *builder) index() {
 			continue
 		}
 		for _, a := range s.lowered {
-			vendor, name, colon := strings.Cut(a, ":")
+			vendor, _, colon := strings.Cut(a, ":")
 			switch {
 			case !strings.ContainsAny(a, "*?"):
 				d.exact = append(d.exact, exactAction{hashLower(a), a, int32(i)})
 			case colon && !strings.ContainsAny(vendor, "*?"):
-				d.wild = append(d.wild, wildAction{hashLower(vendor), name == "*", a, int32(i)})
+				d.wild = append(d.wild, wildAction{hashLower(vendor), a, int32(i)})
 			default:
-				d.wild = append(d.wild, wildAction{0, a == "*", a, int32(i)})
+				d.wild = append(d.wild, wildAction{0, a, int32(i)})
 			}
 		}
 	}
@@ -196,7 +195,7 @@ func (c *cursor) next() int {
 	for c.step < len(d.exact)+len(d.wild) {
 		w := &d.wild[c.step-len(d.exact)]
 		c.step++
-		if (w.vendor == 0 || w.vendor == c.act.vendor) && (w.whole && w.sameVendor(c.act.name) || foldGlob(w.pattern, c.act.name)) {
+		if (w.vendor == 0 || w.vendor == c.act.vendor) && foldGlob(w.pattern, c.act.name) {
 			return int(w.statement)
 		}
 	}
@@ -208,23 +207,6 @@ func (c *cursor) next() int {
 		}
 	}
 	return -1
-}
-
-// sameVendor guards against names that share a hash.
-func (w *wildAction) sameVendor(name string) bool {
-	n := len(w.pattern) - 1
-	if w.vendor == 0 {
-		return true
-	}
-	if len(name) <= n {
-		return false
-	}
-	for i := range n {
-		if lowerByte(name[i]) != w.pattern[i] {
-			return false
-		}
-	}
-	return true
 }
 
 func (s *statement) listsAction(name string) bool {

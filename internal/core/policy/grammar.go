@@ -109,7 +109,6 @@ func (b *builder) document(root *node) {
 	}
 	st := m["Statement"]
 	switch {
-	case m == nil:
 	case st == nil:
 		b.refuse(noStatement, root.off, "", "the document has no Statement")
 	case st.kind == object:

@@ -128,9 +128,6 @@ func (sc *scanner) hex() (rune, bool) {
 
 // position gives line and column, both from 1; the column counts characters.
 func position(s string, off int) (line, col int) {
-	if off > len(s) {
-		off = len(s)
-	}
 	before := s[:off]
 	line = 1 + strings.Count(before, "\n")
 	return line, 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
