@@ -86,6 +86,9 @@ var sheet = &ask.Sheet{
 // managing access": the ARN without ":*" is for TagResource, UntagResource and ListTagsForResource).
 const within = ":log-stream:"
 
+// bare are the actions that are asked about a log group's ARN as it is.
+var bare = map[string]bool{"logs:TagResource": true, "logs:UntagResource": true, "logs:ListTagsForResource": true}
+
 // everywhere are actions without a resource of their own that are yet asked about a log group without a name: real refusals of
 // DescribeLogGroups say "log-group::log-stream:", and the guide grants the three on "log-group:*" ("Logs sent to CloudWatch
 // Logs").
@@ -97,7 +100,7 @@ func find(c *api.Call, v store.View, kind string, q *api.Question) error {
 	switch {
 	case everywhere[q.Action]:
 		q.Resource, q.Owner = c.ARN("logs", "log-group:"+within), c.Account
-	case kind == "log-group" && q.Action != "logs:TagResource" && strings.Contains(q.Resource, ":log-group:"):
+	case kind == "log-group" && !bare[q.Action] && strings.Contains(q.Resource, ":log-group:"):
 		q.Resource += within
 	case kind == "log-stream":
 		group, _, _ := strings.Cut(q.Resource, within)

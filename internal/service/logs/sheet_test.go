@@ -72,6 +72,8 @@ func TestQuestions(t *testing.T) {
 		{"R: each group of a tail", "StartLiveTail", &logs.StartLiveTailRequest{LogGroupIdentifiers: []string{group + "a", their}}, []string{"logs:StartLiveTail " + group + "a:log-stream:", "logs:StartLiveTail " + their + ":log-stream:"}},
 		{"O: TagResource has the bare ARN", "TagResource", &logs.TagResourceRequest{ResourceArn: p(group + "tagged"), Tags: map[string]string{"Team": "Blue"}},
 			[]string{"logs:TagResource " + group + "tagged aws:RequestTag/Team=Blue aws:ResourceTag/Team=Green aws:TagKeys=Team"}},
+		{"O: so has UntagResource", "UntagResource", &logs.UntagResourceRequest{ResourceArn: p(group + "g"), TagKeys: []string{"a"}}, []string{"logs:UntagResource " + group + "g aws:TagKeys=a"}},
+		{"O: so has ListTagsForResource", "ListTagsForResource", &logs.ListTagsForResourceRequest{ResourceArn: p(group + "g")}, []string{"logs:ListTagsForResource " + group + "g"}},
 		{"S: the tags of another kind of resource", "UntagResource", &logs.UntagResourceRequest{ResourceArn: p("arn:aws:logs:us-east-2:111122223333:destination:d"), TagKeys: []string{"a"}},
 			[]string{"logs:UntagResource arn:aws:logs:us-east-2:111122223333:destination:d aws:TagKeys=a"}},
 		{"S: the older operation has keys of tags", "UntagLogGroup", &logs.UntagLogGroupRequest{LogGroupName: p("g"), Tags: []string{"a", "b"}}, []string{"logs:UntagLogGroup " + group + "g:log-stream: aws:TagKeys=a,b"}},
