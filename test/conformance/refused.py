@@ -12,6 +12,7 @@ import re
 import sys
 import time
 
+import botocore
 import botocore.exceptions
 from botocore.config import Config
 from walk import Session, allow, held, policy
@@ -33,6 +34,9 @@ FREE = {
     "sts.GetCallerIdentity": "everybody may know who he is",
     "sts.GetSessionToken": "the call only authenticates (IAM User Guide, permissions for GetSessionToken)",
 }
+
+# Older models demand members that AWS has since made optional; the table is of botocore 1.43.
+OLD = tuple(int(n) for n in botocore.__version__.split(".")[:2]) < (1, 43)
 
 # boto3's names where they are not our table's.
 NAMES = {"bedrockruntime": "bedrock-runtime", "tagging": "resourcegroupstaggingapi"}
@@ -145,18 +149,21 @@ def all_refused(session, table):
         service, operation, asked = call
         try:
             return nobody.ask(service, operation, asked["input"])
-        except botocore.exceptions.BotoCoreError as e:  # boto3 would not send it
-            return "boto3", 0, str(e)
+        except botocore.exceptions.ParamValidationError as e:  # boto3 would not send it
+            return "unsent", 0, str(e)
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(ask, calls))
-    pending, wrong, count = [], [], {}
+    pending, wrong, unsent, count = [], [], [], {}
     for (service, operation, asked), answer in zip(calls, answers):
         name = f"{service}.{operation}"
         if name in FREE:
             bad = "" if answer is None else f"it is free ({FREE[name]}) and answers {answer}"
         elif answer and (answer[1] == 501 or answer[0] == "501"):
             pending.append(name)
+            continue
+        elif answer and answer[0] == "unsent" and OLD:
+            unsent.append(name)
             continue
         else:
             bad = fault(service, operation, asked, nobody.arn, answer)
@@ -165,6 +172,8 @@ def all_refused(session, table):
         else:
             count[service] = count.get(service, 0) + 1
     print(f"    {len(calls)} operations in {time.monotonic() - began:.1f} s; refused in AWS's words: {count}")
+    if unsent:
+        print(f"    this old boto3 demands more of {' '.join(unsent)}")
     if pending:
         print(f"    pending, {len(pending)} that are not built and answer before they ask: {' '.join(pending)}")
     if wrong or pending and PENDING_IS_FAILURE:
