@@ -2,8 +2,6 @@ package policy
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -178,48 +176,6 @@ func TestAccepted(t *testing.T) {
 		if d.Len() != 1 || d.Text() != c.text || d.Kind() != c.kind {
 			t.Errorf("%s: %+v", c.text, d)
 		}
-	}
-}
-
-// The policies of the documents that the project starts from, as people will paste them.
-func TestSeeds(t *testing.T) {
-	files, err := filepath.Glob("testdata/seeds/*")
-	if err != nil || len(files) < 13 {
-		t.Fatal(files, err)
-	}
-	hints := map[string]string{"customization-role.bad.json": "trailing comma", "endpoint-packages-twice.bad.json": "second document",
-		"md-packages-twice.bad.json": "second document", "processing-packages-twice.bad.json": "second document", "endpoint-yaml.bad.txt": "YAML"}
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := filepath.Base(f)
-		part := strings.Split(name, ".")
-		kind, known := KindOf(part[1])
-		if part[1] == "bad" {
-			for _, k := range []Kind{Identity, Endpoint, Bucket, Trust} {
-				_, err := Parse(b, k)
-				var se *SyntaxError
-				if hints[name] == "" || !errors.As(err, &se) || !strings.Contains(se.Hint, hints[name]) {
-					t.Errorf("%s as %s: %v", name, k, err)
-				}
-			}
-			continue
-		}
-		if !known {
-			t.Fatalf("%s: kind?", name)
-		}
-		if _, err := Parse(b, kind); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	// the place is the first stray comma itself
-	b, _ := os.ReadFile("testdata/seeds/customization-role.bad.json")
-	_, err = Parse(b, Identity)
-	var se *SyntaxError
-	if !errors.As(err, &se) || b[se.Offset] != ',' || se.Line != 1 || se.Column != se.Offset+1 {
-		t.Errorf("place: %+v", se)
 	}
 }
 
