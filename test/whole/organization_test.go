@@ -90,8 +90,8 @@ func TestOrganization(t *testing.T) {
 	}
 	s.nothingLeft()
 	if n := s.must("iam", "SimulatePrincipalPolicy", "PolicySourceArn", "arn:aws:iam::"+s.account+":user/ada", "ActionNames.member.1", "s3:GetObject"); n.text("EvalDecision") != "explicitDeny" ||
-		n.text("AllowedByOrganizations") != "false" {
-		t.Errorf("simulated: %s, %s", n.text("EvalDecision"), n.text("AllowedByOrganizations"))
+		n.text("AllowedByOrganizations") != "false" || !strings.HasPrefix(n.text("SourcePolicyId"), "service control policy attached to the unit Lab") || n.text("StartPosition") != "" {
+		t.Errorf("simulated: %s, %s, by %q", n.text("EvalDecision"), n.text("AllowedByOrganizations"), n.text("SourcePolicyId"))
 	}
 
 	// A level that allows only what it names: nothing else passes, whatever the other levels say.

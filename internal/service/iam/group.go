@@ -62,6 +62,9 @@ func (s *Service) createGroup(c *api.Call, tx store.Tx, in *shape.CreateGroupReq
 	if err != nil {
 		return nil, err
 	}
+	if err := s.room(tx, c.Account, groups.Kind); err != nil {
+		return nil, err
+	}
 	id := c.Dice.Unique("AGPA")
 	if err := groups.Create(tx, s.global(c.Account), id, &group{holder: h}); err != nil {
 		return nil, conflict(err, taken("Group with name %s already exists.", h.Name))

@@ -3,9 +3,11 @@
 package iam
 
 import (
+	"maps"
 	"slices"
 
 	"cloister/internal/api"
+	"cloister/internal/core/action"
 	"cloister/internal/core/fault"
 	"cloister/internal/core/identity"
 	"cloister/internal/core/keyring"
@@ -60,8 +62,26 @@ func closed(ask asking) asking {
 		if c.Caller.Kind != identity.Session && !c.Caller.IssuedAt.IsZero() {
 			return nil, fault.Of(fault.BadToken, badToken)
 		}
-		return ask(c, v, in)
+		qs, err := ask(c, v, in)
+		for i := range qs {
+			known(&qs[i])
+		}
+		return qs, err
 	}
+}
+
+// known leaves a question the condition keys that its action has: a user has a boundary, and yet iam:GetUser has no key for it.
+// Source: Service Authorization Reference.
+func known(q *api.Question) {
+	a, ok := action.Lookup(q.Action)
+	if !ok || !a.Complete {
+		return
+	}
+	q.Keys = maps.Clone(q.Keys) // questions may share theirs
+	maps.DeleteFunc(q.Keys, func(key string, _ []string) bool {
+		name, ok := action.CanonicalKey(key)
+		return !ok || !slices.Contains(a.Keys, name) && !slices.ContainsFunc(a.Resources, func(r action.ResourceType) bool { return slices.Contains(r.Keys, name) })
+	})
 }
 
 type asking = func(*api.Call, store.View, any) ([]api.Question, error)

@@ -156,7 +156,11 @@ func (s *Service) caseOf(c *api.Call, v store.View, name string) (*simulate.Case
 	for _, level := range sets.SCP {
 		var l []simulate.Source
 		for _, n := range level {
-			l = append(l, simulate.Source{ID: n.Name, Type: simulate.Control, Text: n.Text})
+			id := n.Name
+			if i := strings.LastIndex(id, " attached to "); n.Owner != "" && n.Owner != c.Account && i >= 0 {
+				id = "service control policy" + id[i:] // its name and its text are the management account's
+			}
+			l = append(l, simulate.Source{ID: id, Type: simulate.Control, Text: n.Text})
 		}
 		cs.SCP = append(cs.SCP, l)
 	}

@@ -55,12 +55,14 @@ func onPolicy[I any](s *Service, action string, name func(*I) *string, more ...f
 			q.Resource = "*"
 			return []api.Question{q}, nil
 		}
-		tags, err := v.Tags(q.Resource)
-		if err != nil {
-			return nil, err
-		}
-		for k, val := range tags {
-			q.Keys["aws:ResourceTag/"+k] = []string{val}
+		if a, err := arn.Parse(q.Resource); err == nil && a.Account == c.Account { // another account's tags are not ours to go by
+			tags, err := v.Tags(q.Resource)
+			if err != nil {
+				return nil, err
+			}
+			for k, val := range tags {
+				q.Keys["aws:ResourceTag/"+k] = []string{val}
+			}
 		}
 		for _, f := range more {
 			f(in, q.Keys)
@@ -105,6 +107,9 @@ func (s *Service) createPolicy(c *api.Call, tx store.Tx, in *shape.CreatePolicyR
 		Versions: []version{{ID: "v1", Text: *in.PolicyDocument, Created: now}}}
 	if in.Path != nil {
 		m.Path = *in.Path
+	}
+	if err := s.room(tx, c.Account, policies.Kind); err != nil {
+		return nil, err
 	}
 	id := c.Dice.Unique("ANPA")
 	if err := policies.Create(tx, s.global(c.Account), id, &m); err != nil {

@@ -1,6 +1,9 @@
 package iam_test
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -220,4 +223,61 @@ func TestQuestions(t *testing.T) {
 	}
 	may(`{"Effect":"Allow","Action":"iam:UpdateUser","Resource":"` + *u.Arn + `"}`)
 	try(false, "UpdateUser", &shape.UpdateUserRequest{UserName: ptr("ada"), NewPath: ptr("/admin/")})
+}
+
+// TestKeysOfActions: a question has the keys that the reference gives its action, whoever else it shares its making with.
+func TestKeysOfActions(t *testing.T) {
+	h := build(t)
+	limit := h.policy("Limit", allowRead)
+	tags := []shape.Tag{{Key: ptr("team"), Value: ptr("blue")}}
+	do[shape.CreateUserResponse](h, home, "CreateUser", &shape.CreateUserRequest{UserName: ptr("ada"), PermissionsBoundary: &limit, Tags: tags})
+	ask := func(op string, in any) (all []string) {
+		t.Helper()
+		h.view(func(v store.View) error {
+			qs, err := h.ops[op].Questions(&api.Call{Caller: h.root(home), Partition: "aws", Account: home, Service: "iam", Name: op}, v, in)
+			for _, q := range qs {
+				all = append(all, q.Action+" "+strings.Join(slices.Sorted(maps.Keys(q.Keys)), " "))
+			}
+			return err
+		})
+		return all
+	}
+	for _, c := range []struct {
+		op   string
+		in   any
+		want []string
+	}{
+		{"CreateUser", &shape.CreateUserRequest{UserName: ptr("bob"), PermissionsBoundary: &limit, Tags: tags},
+			[]string{"iam:CreateUser aws:RequestTag/team aws:TagKeys iam:PermissionsBoundary", "iam:TagUser aws:RequestTag/team aws:TagKeys"}},
+		{"GetUser", &shape.GetUserRequest{UserName: ptr("ada")}, []string{"iam:GetUser aws:ResourceTag/team iam:ResourceTag/team"}},
+		{"PutUserPolicy", &shape.PutUserPolicyRequest{UserName: ptr("ada")}, []string{"iam:PutUserPolicy aws:ResourceTag/team iam:PermissionsBoundary iam:ResourceTag/team"}},
+		{"AttachUserPolicy", &shape.AttachUserPolicyRequest{UserName: ptr("ada"), PolicyArn: &limit},
+			[]string{"iam:AttachUserPolicy aws:ResourceTag/team iam:PermissionsBoundary iam:PolicyARN iam:ResourceTag/team"}},
+	} {
+		if got := ask(c.op, c.in); !slices.Equal(got, c.want) {
+			t.Errorf("%s asks %q, want %q", c.op, got, c.want)
+		}
+	}
+}
+
+// TestAccountQuotas: an account is full at AWS's number, and what goes makes room.
+func TestAccountQuotas(t *testing.T) {
+	h := build(t)
+	h.update(func(tx store.Tx) error {
+		for i := range 300 {
+			name := fmt.Sprintf("g%03d", i)
+			if _, err := tx.Put(store.Row{Key: store.Key{Scope: store.Scope{Partition: "aws", Account: home}, Kind: "iam-group", ID: "AGPA" + name}, Value: []byte(`{"Name":"` + name + `","Path":"/"}`),
+				Terms: []store.Term{{Name: "name", Value: name, Unique: true}}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	in := &shape.CreateGroupRequest{GroupName: ptr("one-more")}
+	h.refuse("CreateGroup", in, "LimitExceeded", "Cannot exceed quota for GroupsPerAccount: 300")
+	do[shape.DeleteGroupOutput](h, home, "DeleteGroup", &shape.DeleteGroupRequest{GroupName: ptr("g007")})
+	do[shape.CreateGroupResponse](h, home, "CreateGroup", in)
+	if m := do[shape.GetAccountSummaryResponse](h, home, "GetAccountSummary", &shape.GetAccountSummaryInput{}).SummaryMap; m["Groups"] != 300 || m["GroupsQuota"] != 300 || m["UsersQuota"] != 5000 {
+		t.Errorf("the summary has %v", m)
+	}
 }

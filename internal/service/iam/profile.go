@@ -186,6 +186,9 @@ func (s *Service) createProfile(c *api.Call, tx store.Tx, in *shape.CreateInstan
 	if in.Path != nil {
 		p.Path = *in.Path
 	}
+	if err := s.room(tx, c.Account, profiles.Kind); err != nil {
+		return nil, err
+	}
 	id := c.Dice.Unique("AIPA")
 	if err := profiles.Create(tx, s.global(c.Account), id, &p); err != nil {
 		return nil, conflict(err, taken("Instance Profile %s already exists.", p.Name))

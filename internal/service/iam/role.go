@@ -64,6 +64,9 @@ func (s *Service) createRole(c *api.Call, tx store.Tx, in *shape.CreateRoleReque
 	if r.Trust, err = s.bindTrust(tx, *in.AssumeRolePolicyDocument); err != nil {
 		return nil, err
 	}
+	if err := s.room(tx, c.Account, roles.Kind); err != nil {
+		return nil, err
+	}
 	id := c.Dice.Unique("AROA")
 	if err := roles.Create(tx, s.global(c.Account), id, &r); err != nil {
 		return nil, conflict(err, taken("Role with name %s already exists.", h.Name))

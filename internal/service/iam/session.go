@@ -143,6 +143,11 @@ func (s *Service) KeyAccount(v store.View, accessKeyID string) (string, error) {
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return "", fmt.Errorf("cannot read key %s: %w", accessKeyID, err)
 	}
+	if k, err := retirees.Get(v, s.everywhere(), accessKeyID); err == nil { // AWS reads the account out of the id, whatever became of the key
+		return k.Value.Account, nil
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return "", fmt.Errorf("cannot read key %s: %w", accessKeyID, err)
+	}
 	ses, err := sessions.Get(v, s.everywhere(), accessKeyID)
 	return ses.Value.Account, err
 }

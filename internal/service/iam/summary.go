@@ -26,18 +26,19 @@ func (s *Service) summary(c *api.Call, v store.View, _ *shape.GetAccountSummaryI
 		"AccountMFAEnabled": 0, "AccountPasswordPresent": 0, "AccountSigningCertificatesPresent": 0,
 		"MFADevices": 0, "MFADevicesInUse": 0, "ServerCertificates": 0, "Providers": 0,
 	}
-	for name, kind := range map[string]string{"Users": users.Kind, "Groups": groups.Kind, "Roles": roles.Kind, "InstanceProfiles": profiles.Kind} {
+	for _, kind := range []string{users.Kind, groups.Kind, roles.Kind, profiles.Kind, policies.Kind} {
 		l, err := v.List(store.Query{Scope: s.global(c.Account), Kind: kind})
 		if err != nil {
 			return nil, err
 		}
-		m[name] = int64(len(l))
+		name, most := quotas(kind)
+		m[name], m[name+"Quota"] = int64(len(l)), int64(most)
 	}
 	l, err := policies.List(v, store.Query{Scope: s.global(c.Account)})
 	if err != nil {
 		return nil, err
 	}
-	m["Policies"], m["PolicyVersionsInUse"] = int64(len(l)), 0
+	m["PolicyVersionsInUse"] = 0
 	for i := range l {
 		m["PolicyVersionsInUse"] += int64(len(l[i].Value.Versions))
 	}

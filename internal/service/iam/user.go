@@ -68,6 +68,9 @@ func (s *Service) createUser(c *api.Call, tx store.Tx, in *shape.CreateUserReque
 	if err != nil {
 		return nil, err
 	}
+	if err := s.room(tx, c.Account, users.Kind); err != nil {
+		return nil, err
+	}
 	id := c.Dice.Unique("AIDA")
 	u := user{holder: h}
 	if err := users.Create(tx, s.global(c.Account), id, &u); err != nil {

@@ -191,7 +191,7 @@ func (s *Simulator) matched(v policy.Verdict, reasons []policy.Reason) []shape.S
 			continue
 		}
 		st := shape.Statement{SourcePolicyId: &src.ID, SourcePolicyType: &src.Type}
-		if sp := s.spans[r.Source]; r.Statement < len(sp) {
+		if sp := s.spans[r.Source]; r.Statement < len(sp) && src.Type != Control { // where it stands is for the management account to know
 			st.StartPosition, st.EndPosition = position(src.Text, sp[r.Statement].from), position(src.Text, sp[r.Statement].to)
 		}
 		out = append(out, st)
