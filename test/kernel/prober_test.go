@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -25,9 +26,11 @@ const patience = 400 * time.Millisecond
 
 // proberMain is a process on a port that does as it is told: a line "id verb args", answered by "id words".
 func proberMain() {
-	if len(os.Args) == 0 || os.Args[0] != proberArg {
+	if len(os.Args) == 0 || os.Args[0] != proberArg && (len(os.Args) < 2 || os.Args[1] != proberArg) {
 		return
 	}
+	seen := &frames{}
+	lines := &conns{}
 	var mu sync.Mutex
 	say := func(id, text string) {
 		mu.Lock()
@@ -37,7 +40,24 @@ func proberMain() {
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
 		f := strings.Fields(in.Text())
-		go func() { say(f[0], probe(f[1], f[2:])) }()
+		go func() {
+			switch verb, args := f[1], f[2:]; verb {
+			case "ready":
+				say(f[0], "ok")
+			case "watch": // what comes in by eth0
+				say(f[0], seen.watch())
+			case "look": // hex
+				say(f[0], seen.look(args[0]))
+			case "frame": // hex
+				say(f[0], frame(args[0]))
+			case "open": // name dest
+				say(f[0], lines.open(args[0], args[1]))
+			case "talk": // name
+				say(f[0], lines.talk(args[0]))
+			default:
+				say(f[0], probe(verb, args))
+			}
+		}()
 	}
 	os.Exit(0)
 }
@@ -98,6 +118,23 @@ func probe(verb string, args []string) string {
 			return outcome(nil, err)
 		}
 		return "open " + string(b[:n])
+	case "echo": // serve, over tcp, what it hears
+		l, err := net.Listen("tcp4", args[0])
+		if err != nil {
+			return "error " + err.Error()
+		}
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go func() { _, _ = io.Copy(c, c) }()
+			}
+		}()
+		return "ok"
+	case "raw": // every socket that could speak past the kernel's own protocols
+		return raws()
 	case "ping":
 		return ping(args[0])
 	case "dial6":
@@ -152,7 +189,7 @@ func ping(to string) string {
 // prober talks to one.
 type prober struct {
 	t    testing.TB
-	in   *os.File
+	in   io.WriteCloser
 	mu   sync.Mutex
 	next int
 	wait map[string]chan string
@@ -160,6 +197,11 @@ type prober struct {
 
 // sit starts a prober on a port.
 func sit(t testing.TB, f *linux.Fabric, port string) *prober {
+	t.Helper()
+	return seat(t, f, port, proberArg)
+}
+
+func seat(t testing.TB, f *linux.Fabric, port string, argv ...string) *prober {
 	t.Helper()
 	inR, inW, err := os.Pipe()
 	if err != nil {
@@ -169,7 +211,7 @@ func sit(t testing.TB, f *linux.Fabric, port string) *prober {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = f.Spawn(soon(t), linux.Spec{Port: port, Argv: []string{proberArg}, Stdin: inR, Stdout: outW, Stderr: os.Stderr})
+	_, err = f.Spawn(soon(t), linux.Spec{Port: port, Argv: argv, Stdin: inR, Stdout: outW, Stderr: os.Stderr})
 	inR.Close()
 	outW.Close()
 	if err != nil {
@@ -177,25 +219,27 @@ func sit(t testing.TB, f *linux.Fabric, port string) *prober {
 	}
 	p := &prober{t: t, in: inW, wait: map[string]chan string{}}
 	t.Cleanup(func() { inW.Close(); outR.Close() })
-	go func() {
-		for s := bufio.NewScanner(outR); s.Scan(); {
-			id, text, _ := strings.Cut(s.Text(), " ")
-			p.mu.Lock()
-			ch := p.wait[id]
-			delete(p.wait, id)
-			p.mu.Unlock()
-			if ch != nil {
-				ch <- text
-			}
-		}
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		for _, ch := range p.wait {
-			ch <- "gone" // it ended before it answered
-		}
-		p.wait = nil
-	}()
+	go p.read(outR)
 	return p
+}
+
+func (p *prober) read(out io.Reader) {
+	for s := bufio.NewScanner(out); s.Scan(); {
+		id, text, _ := strings.Cut(s.Text(), " ")
+		p.mu.Lock()
+		ch := p.wait[id]
+		delete(p.wait, id)
+		p.mu.Unlock()
+		if ch != nil {
+			ch <- text
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, ch := range p.wait {
+		ch <- "gone" // it ended before it answered
+	}
+	p.wait = nil
 }
 
 // ask gives the answer, "gone" when the prober has ended.
