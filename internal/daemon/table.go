@@ -4,7 +4,9 @@ import (
 	"slices"
 
 	"cloister/internal/api"
+	"cloister/internal/service/bedrock"
 	"cloister/internal/service/cloister"
+	"cloister/internal/service/cloudformation"
 	"cloister/internal/service/cloudtrail"
 	"cloister/internal/service/comprehend"
 	"cloister/internal/service/ec2"
@@ -15,6 +17,7 @@ import (
 	"cloister/internal/service/s3"
 	"cloister/internal/service/sagemaker"
 	"cloister/internal/service/sts"
+	"cloister/internal/service/tagging"
 )
 
 // rows is the whole table of operations.
@@ -25,6 +28,9 @@ func rows(networks *ec2.Service, who *iam.Service, objects *s3.Service) []api.Op
 		sts.New(sts.Config{Roles: who}).Rows(),
 		objects.Operations(),
 		comprehend.Rows(),
+		bedrock.Rows(),
+		cloudformation.Rows(),
+		tagging.Rows(),
 		sagemaker.Rows(),
 		kms.Rows(),
 		logs.Rows(),
