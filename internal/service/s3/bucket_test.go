@@ -238,6 +238,9 @@ func TestQuestions(t *testing.T) {
 		"ListMultipartUploads": {"s3:ListBucketMultipartUploads", bucket},
 	}
 	for name, row := range h.rows {
+		if row.View == nil && row.Act == nil && row.Stream == nil {
+			continue // not built: TestAsked
+		}
 		in := inputOf(t, name)
 		empty := inputOf(t, name)
 		for member, v := range map[string]string{"Bucket": "docs", "Key": "k"} {

@@ -52,7 +52,7 @@ func New(b Blobs, p Principals) *Service {
 
 // Operations is the table.
 func (s *Service) Operations() []api.Operation {
-	return api.Rows("s3",
+	built := api.Rows("s3",
 		s.createBucket(), s.deleteBucket(), s.headBucket(), s.listBuckets(), s.getBucketLocation(),
 		s.putBucketPolicy(), s.getBucketPolicy(), s.deleteBucketPolicy(),
 		s.putBucketTagging(), s.getBucketTagging(), s.deleteBucketTagging(),
@@ -61,6 +61,7 @@ func (s *Service) Operations() []api.Operation {
 		s.createMultipartUpload(), s.uploadPart(), s.completeMultipartUpload(), s.abortMultipartUpload(),
 		s.listParts(), s.listMultipartUploads(),
 	)
+	return append(built, rest(built)...)
 }
 
 // Bucket is a row in the partition's scope; the id is the name.

@@ -1,0 +1,204 @@
+package s3
+
+import (
+	"maps"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"cloister/internal/api"
+	"cloister/internal/core/action"
+	"cloister/internal/core/arn"
+	"cloister/internal/core/fault"
+	shape "cloister/internal/shape/s3"
+	"cloister/internal/store"
+)
+
+// questions are the sheet's, of the bucket that the call names: with its owner and its policy. Beside an error (there is no such
+// bucket) they are those that the path may forbid.
+func questions(operation string) func(*api.Call, store.View, any) ([]api.Question, error) {
+	f := sheet.Questions(operation)
+	return func(c *api.Call, v store.View, in any) ([]api.Question, error) {
+		qs, err := f(c, v, in)
+		if err != nil {
+			return nil, err
+		}
+		for _, q := range qs { // a bucket's tags are keys once it says so (PutBucketAbac), which none can here
+			maps.DeleteFunc(q.Keys, func(k string, _ []string) bool { return strings.HasPrefix(k, "aws:ResourceTag/") })
+		}
+		if id := member(in, "VersionId"); id != nil {
+			ofVersion(qs, *id)
+		}
+		qs, from := asked(c, in, qs)
+		b, err := find(c, v, member(in, "Bucket"), member(in, "ExpectedBucketOwner"))
+		if err != nil {
+			return qs, err
+		}
+		for i, q := range qs {
+			if i != from && strings.HasPrefix(q.Action, "s3:") {
+				qs[i] = ask(b, q.Action, q.Resource, q.Keys)
+			}
+		}
+		if from < 0 {
+			return qs, nil
+		}
+		return qs, sourced(c, v, in, &qs[from])
+	}
+}
+
+// member reads a member of text; nil when the input has none or it is not set.
+func member(in any, name string) *string {
+	f := reflect.ValueOf(in).Elem().FieldByName(name)
+	if !f.IsValid() {
+		return nil
+	}
+	p, _ := f.Interface().(*string)
+	return p
+}
+
+// ofVersion makes questions ones about a version. Legal holds and retention have no actions of their own for versions.
+func ofVersion(qs []api.Question, id string) {
+	of := map[string]string{
+		"s3:GetObject": "s3:GetObjectVersion", "s3:GetObjectAttributes": "s3:GetObjectVersionAttributes", "s3:GetObjectAcl": "s3:GetObjectVersionAcl",
+		"s3:PutObjectAcl": "s3:PutObjectVersionAcl", "s3:GetObjectTagging": "s3:GetObjectVersionTagging", "s3:PutObjectTagging": "s3:PutObjectVersionTagging",
+		"s3:DeleteObjectTagging": "s3:DeleteObjectVersionTagging",
+	}
+	for i := range qs {
+		if name := of[qs[i].Action]; name != "" {
+			qs[i].Action = name
+			qs[i].Keys["s3:versionid"] = []string{id}
+		}
+	}
+}
+
+// asked adds what a sheet cannot say; from is the place of the question about a copy's source, or -1.
+func asked(c *api.Call, in any, qs []api.Question) (_ []api.Question, from int) {
+	switch in := in.(type) {
+	case *shape.ListObjectVersionsRequest:
+		maps.Copy(qs[0].Keys, listKeys(in.Prefix, in.Delimiter, in.MaxKeys))
+	case *shape.PutObjectTaggingRequest:
+		tags := map[string]string{}
+		if in.Tagging != nil {
+			for _, t := range in.Tagging.TagSet {
+				tags[str(t.Key)] = str(t.Value)
+			}
+		}
+		requestTags(qs[0].Keys, tags)
+	case *shape.PutObjectRetentionRequest:
+		if in.Retention != nil {
+			remaining(c, in.Retention.RetainUntilDate, qs[0].Keys)
+		}
+		if in.BypassGovernanceRetention != nil && *in.BypassGovernanceRetention {
+			qs = append(qs, also(qs[0], "s3:BypassGovernanceRetention"))
+		}
+	case *shape.PutBucketReplicationRequest:
+		if r := in.ReplicationConfiguration; r != nil && r.Role != nil {
+			role, _ := arn.Parse(*r.Role)
+			qs = append(qs, api.Question{Action: "iam:PassRole", Resource: *r.Role, Owner: role.Account, Keys: map[string][]string{"iam:PassedToService": {"s3.amazonaws.com"}}})
+		}
+	case *shape.CopyObjectRequest:
+		copySource(qs[0].Keys, in.CopySource)
+		tags := map[string]string{}
+		if v, err := url.ParseQuery(str(in.Tagging)); err == nil { // the handler refuses others
+			for k := range v {
+				tags[k] = v.Get(k)
+			}
+		}
+		requestTags(qs[0].Keys, tags)
+		remaining(c, in.ObjectLockRetainUntilDate, qs[0].Keys)
+		// What a copy brings along with the bytes has an action of its own. Tags of the source, which come along by themselves,
+		// would need s3:GetObjectTagging and s3:PutObjectTagging: objects have none here.
+		for _, x := range []struct {
+			given  bool
+			action string
+		}{
+			{in.ACL != nil || in.GrantFullControl != nil || in.GrantRead != nil || in.GrantReadACP != nil || in.GrantWriteACP != nil, "s3:PutObjectAcl"},
+			{len(tags) > 0, "s3:PutObjectTagging"},
+			{in.ObjectLockMode != nil || in.ObjectLockRetainUntilDate != nil, "s3:PutObjectRetention"},
+			{in.ObjectLockLegalHoldStatus != nil, "s3:PutObjectLegalHold"},
+		} {
+			if x.given {
+				qs = append(qs, also(qs[0], x.action))
+			}
+		}
+		return qs, 1
+	case *shape.UploadPartCopyRequest:
+		copySource(qs[0].Keys, in.CopySource)
+		return qs, 1
+	}
+	return qs, -1
+}
+
+// also asks another action about the resource of a question, with those of its keys that the action has.
+func also(q api.Question, name string) api.Question {
+	a, _ := action.Lookup(name)
+	keys := map[string][]string{}
+	for k, val := range q.Keys {
+		if canonical, ok := action.CanonicalKey(k); ok && slices.Contains(a.Keys, canonical) {
+			keys[k] = val
+		}
+	}
+	return api.Question{Action: name, Resource: q.Resource, Keys: keys}
+}
+
+func requestTags(keys map[string][]string, tags map[string]string) {
+	for k, val := range tags {
+		keys["s3:RequestObjectTag/"+k] = []string{val}
+	}
+	if len(tags) > 0 {
+		keys["s3:RequestObjectTagKeys"] = slices.Sorted(maps.Keys(tags))
+	}
+}
+
+// remaining is how many days a retention would last from now on, the last one begun (S3 User Guide, "Object Lock", limits by
+// bucket policy; that it is rounded up is our reading).
+func remaining(c *api.Call, until *time.Time, keys map[string][]string) {
+	if until != nil {
+		const day = 24 * time.Hour
+		keys["s3:object-lock-remaining-retention-days"] = []string{strconv.FormatInt(int64((until.Sub(c.Time)+day-1)/day), 10)}
+	}
+}
+
+// source is what x-amz-copy-source names: bucket/key, url-encoded, with a slash before it or without, and ?versionId=.
+func source(header *string) (bucket, key, version string, ok bool) {
+	text, query, _ := strings.Cut(str(header), "?")
+	path, err := url.PathUnescape(text)
+	if err != nil {
+		return "", "", "", false
+	}
+	bucket, key, ok = strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if query != "" {
+		if version, ok = strings.CutPrefix(query, "versionId="); !ok || version == "" {
+			return "", "", "", false
+		}
+	}
+	return bucket, key, version, ok && bucket != "" && key != ""
+}
+
+// copySource is the key of a copy's source, in one form however it was written: no rule is evaded by a slash or an escape.
+func copySource(keys map[string][]string, header *string) {
+	if bucket, key, _, ok := source(header); ok {
+		keys["s3:x-amz-copy-source"] = []string{bucket + "/" + key}
+	}
+}
+
+// sourced makes a question about any object one about the source of a copy, which may be another account's.
+func sourced(c *api.Call, v store.View, in any, q *api.Question) error {
+	bucket, key, version, ok := source(member(in, "CopySource"))
+	if !ok {
+		return fault.New("InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey").With(400)
+	}
+	q.Resource = objectARN(c, bucket, key)
+	b, err := findAnywhere(c, v, &bucket, member(in, "ExpectedSourceBucketOwner"))
+	if err != nil {
+		return err
+	}
+	*q = ask(b, "s3:GetObject", q.Resource, map[string][]string{})
+	if version != "" {
+		q.Action, q.Keys["s3:versionid"] = "s3:GetObjectVersion", []string{version}
+	}
+	return nil
+}
