@@ -199,7 +199,7 @@ func (d *Daemon) build() error {
 	ec2s := ec2.New(ec2.Config{})
 	objects := s3.New(d.blobs, d.iam)
 	g, err := gate.New(gate.Config{
-		Registry: wire.Open(), Store: d.store, World: d.world, Directory: d.iam, Path: ec2s.Path,
+		Registry: wire.Open(), Store: d.store, World: d.world, Directory: d.iam, Path: ec2s.Path, Organization: organization.Membership,
 		Rows: rows(ec2s, d.iam, objects), Log: d.log, Partition: Partition, Region: d.cfg.Region, Account: d.cfg.Account, Dev: d.cfg.Dev,
 	})
 	if err != nil {

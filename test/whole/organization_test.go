@@ -66,6 +66,16 @@ func TestOrganization(t *testing.T) {
 		t.Errorf("a policy that hangs nowhere denies: %v", err)
 	}
 
+	// The boundary of data that policies draw around an organization: its accounts pass, others do not.
+	stranger := s.house.root(t)
+	statement := dict{"Sid": "OursAlone", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::" + s.bucket + "/*",
+		"Condition": dict{"StringEquals": dict{"aws:PrincipalOrgID": org.Id, "aws:ResourceOrgID": org.Id}, "ForAnyValue:StringLike": dict{"aws:PrincipalOrgPaths": org.Id + "/*"}}}
+	s.bucketPolicy(statement)
+	if err := read(boss, s.bucket); err != nil {
+		t.Errorf("an account of the organization: %v", err)
+	}
+	stranger.refused(read(stranger, s.bucket), 403, "AccessDenied")
+
 	job, _ := s.running(nil)
 	boss.cli("scp", "attach", "NoS3", "Lab")
 	holds(t, boss.cli("org", "show"), "[FullAWSAccess, NoS3]", "unit ou-", "which no policy binds")

@@ -29,12 +29,14 @@ type Config struct {
 	World     world.World
 	Directory Directory
 	// Path finds the endpoint that a request from inside a VPC takes to a service; a fault when none carries it.
-	Path      func(v store.View, o *api.Origin, service string) (*api.Path, *fault.Fault)
-	Log       *slog.Logger
-	Partition string // "aws"
-	Region    string // of unsigned calls
-	Account   string // the default account; --dev: whose root an unknown key is
-	Dev       bool
+	Path func(v store.View, o *api.Origin, service string) (*api.Path, *fault.Fault)
+	// Organization is what an account belongs to and its path there (o-.../r-.../ou-.../); empty outside of one. Nil: there are none.
+	Organization func(v store.View, partition, account string) (id, path string, err error)
+	Log          *slog.Logger
+	Partition    string // "aws"
+	Region       string // of unsigned calls
+	Account      string // the default account; --dev: whose root an unknown key is
+	Dev          bool
 }
 
 // Gate serves calls. It is safe for concurrent use.

@@ -39,11 +39,13 @@ type judge struct {
 	path *api.Path // nil: not through a VPC endpoint
 	sets *policy.Sets
 	base policy.Context
+	view store.View
+	orgs map[string]membership // by account
 }
 
 // newJudge gathers what holds for all questions of a call: the caller's policies, the endpoint's, and the global keys.
 func (g *Gate) newJudge(v store.View, c *api.Call) (*judge, error) {
-	j := &judge{gate: g, call: c}
+	j := &judge{gate: g, call: c, view: v}
 	if c.Origin.Door == api.InVPC {
 		p, f := g.Path(v, c.Origin, c.Service)
 		if f != nil {
@@ -85,6 +87,9 @@ func (g *Gate) newJudge(v store.View, c *api.Call) (*judge, error) {
 	}
 	j.sets = s
 	j.base = globalKeys(c, j.path)
+	if err := j.belonging(); err != nil {
+		return nil, fmt.Errorf("cannot read the caller's organization: %w", err)
+	}
 	return j, nil
 }
 
@@ -187,6 +192,9 @@ func (j *judge) request(q *api.Question) (*policy.Request, *policy.Sets, error) 
 	r := &policy.Request{Principal: j.call.Caller, Action: q.Action, Resource: q.Resource, ResourceAccount: owner, Context: j.base.With(q.Keys)}
 	if owner != "" {
 		r.Context.Set(policy.KeyResourceAccount, owner)
+		if err := j.belongs(&r.Context, "Resource", owner); err != nil {
+			return nil, nil, fmt.Errorf("cannot read an owner's organization: %w", err)
+		}
 	}
 	s := *j.sets
 	if q.Policy != nil {

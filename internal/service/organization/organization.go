@@ -77,6 +77,24 @@ func Limits(v store.View, p *identity.Principal) ([][]api.NamedPolicy, error) {
 	return out, nil
 }
 
+// Membership is the organization that an account belongs to and the account's path in it, from the organization over the root and
+// the units: "o-.../r-.../ou-.../". Both are empty outside of one. It is the value of aws:PrincipalOrgPaths and its kin.
+func Membership(v store.View, partition, account string) (id, path string, err error) {
+	s := store.Scope{Partition: partition}
+	at, err := nodes.Get(v, s, account)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", "", nil
+	}
+	for err == nil && at.Value.Parent != "" {
+		path = at.Value.Parent + "/" + path
+		at, err = nodes.Get(v, s, at.Value.Parent)
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("cannot read the organization's tree: %v", err)
+	}
+	return at.Value.Org, at.Value.Org + "/" + path, nil
+}
+
 // level is what is attached to one place of the tree. A policy cannot be missing: DeletePolicy refuses while it is attached. If it
 // is all the same, nothing is decided.
 func level(v store.View, s store.Scope, at *store.Item[node], owner string) ([]api.NamedPolicy, error) {

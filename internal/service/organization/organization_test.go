@@ -220,6 +220,12 @@ func TestLimits(t *testing.T) {
 	check("the policy's text changed", "s3:GetObject", false)
 
 	_ = h.store.View(t.Context(), func(v store.View) error {
+		for account, want := range map[string]string{boss: *org.Id + "/" + *org.RootId + "/", staff: *org.Id + "/" + *org.RootId + "/" + unit + "/", other: ""} {
+			id, path, err := organization.Membership(v, "aws", account)
+			if err != nil || path != want || id != map[bool]string{true: *org.Id}[want != ""] {
+				t.Errorf("%s is in %q at %q, %v", account, id, path, err)
+			}
+		}
 		for _, p := range []*identity.Principal{linked, {Kind: identity.Anonymous}, {Kind: identity.Service, Partition: "aws", Service: "ec2.amazonaws.com"}, principal(boss), principal(other)} {
 			if l, err := organization.Limits(v, p); l != nil || err != nil {
 				t.Errorf("%s is bound: %v %v", p.Kind, l, err)
