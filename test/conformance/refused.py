@@ -72,6 +72,22 @@ class Asker:
         return None
 
 
+def read(name):
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "testdata", name), encoding="utf-8") as f:
+        return json.load(f)
+
+
+# Action -> the resources that a refusal may name.
+RESOURCES = read("resources.json")
+# And what AWS's refusals, or ours, name although the reference has it otherwise.
+GROUPS = "arn:aws:logs:us-east-1:123456789012:log-group::log-stream:"
+RESOURCES["logs:DescribeLogGroups"].append(GROUPS)
+RESOURCES["logs:DescribeResourcePolicies"].append(GROUPS)
+RESOURCES["logs:PutResourcePolicy"].append(GROUPS)
+RESOURCES["s3:ListAllMyBuckets"].append("arn:aws:s3:::*")
+RESOURCES["iam:GetAccessKeyLastUsed"].append("*")  # the key is nobody's
+
+
 def fault(service, operation, asked, arn, answer, reason=None):
     """What is wrong with a refusal; empty when nothing is."""
     if answer is None:
@@ -85,14 +101,24 @@ def fault(service, operation, asked, arn, answer, reason=None):
     resource = r'(?P<resource>"arn:aws:s3:[^"]*"|"\*")' if service == "s3" else r"(?P<resource>\*|arn:aws:[^ ]+)"
     if reason is None:
         reason = "because no identity-based policy allows the (?P=action) action"
-    want = rf"User: {re.escape(arn)} is not authorized to perform: (?P<action>{actions}) on resource: {resource} {reason}"
+    want = rf"User: {re.escape(arn)} is not authorized to perform: (?P<action>{actions})(?: on resource: {resource})? {reason}"
     if service == "s3control":
         want = want.replace(r"(?P<resource>\*|arn:aws:[^ ]+)", r'(?P<resource>"[^"]+")')
     if service == "ec2":
         want = r"You are not authorized to perform this operation\. " + want + r"\. Encoded authorization failure message: [A-Za-z0-9_=-]{60,}"
-    if not re.fullmatch(want, message or ""):
+    said = re.fullmatch(want, message or "")
+    if not said:
         return f"it says {message!r}, want {want!r}"
+    templates = RESOURCES.get(said["action"])
+    resource = (said["resource"] or "*").strip('"')  # a refusal that names none is about all
+    if templates and not any(re.fullmatch(pattern(t), resource) for t in templates):
+        return f"it says {said['action']} on {said['resource']}, want one of {templates}"
     return ""
+
+
+def pattern(template):
+    """An ARN of the reference with its ${places} open."""
+    return "".join(".+" if i % 2 else re.escape(part) for i, part in enumerate(re.split(r"\$\{(\w+)\}", template)))
 
 
 def fixtures(session):
@@ -138,8 +164,7 @@ def everything(session, table):
                 yield service, operation, asked
 
 
-def all_refused(session, table):
-    nobody = somebody(session, "least-caller")
+def all_refused(session, table, nobody, what, reason=None):
     calls = [c for c in everything(session, table) if not c[2].get("unsigned")]
     for service in sorted({c[0] for c in calls}):
         nobody.client(service)  # clients are shared by threads and not made by them
@@ -166,7 +191,7 @@ def all_refused(session, table):
             unsent.append(name)
             continue
         else:
-            bad = fault(service, operation, asked, nobody.arn, answer)
+            bad = fault(service, operation, asked, nobody.arn, answer, reason)
         if bad:
             wrong.append(f"{name}: {bad}")
         else:
@@ -177,8 +202,8 @@ def all_refused(session, table):
     if pending:
         print(f"    pending, {len(pending)} that are not built and answer before they ask: {' '.join(pending)}")
     if wrong or pending and PENDING_IS_FAILURE:
-        sys.exit("FAIL a caller without permission:\n  " + "\n  ".join(wrong or pending))
-    held("each operation refuses a caller without permission")
+        sys.exit(f"FAIL {what}:\n  " + "\n  ".join(wrong or pending))
+    held(f"each operation refuses {what}")
     bucket = session.client("s3").get_object(Bucket="least-bucket", Key="least-key")["Body"].read()
     if bucket != b"secret":
         sys.exit("FAIL a refused call changed an object")
@@ -238,11 +263,12 @@ def assumed(session, actions, *limits):
 
 
 def main():
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "testdata", "operations.json"), encoding="utf-8") as f:
-        table = json.load(f)
+    table = read("operations.json")
     session = Session()
     fixtures(session)
-    all_refused(session, table)
+    all_refused(session, table, somebody(session, "least-caller"), "a caller without permission")
+    denied = somebody(session, "least-refused", allow("*"), dict(Effect="Deny", Action="*", Resource="*"))
+    all_refused(session, table, denied, "a caller whom his policy denies everything", "with an explicit deny in an identity-based policy")
     reasons(session, table)
 
 

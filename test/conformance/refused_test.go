@@ -334,7 +334,7 @@ func judge(name string, s service, op string, a asked, arn string, err error, re
 		if name == "s3" || name == "s3control" {
 			resource = `"(\*|arn:aws:s3:[^"]+)"`
 		}
-		want := regexp.QuoteMeta("User: "+arn+" is not authorized to perform: "+action+" on resource: ") + resource + " " +
+		want := regexp.QuoteMeta("User: "+arn+" is not authorized to perform: "+action) + "( on resource: " + resource + ")? " +
 			regexp.QuoteMeta(strings.ReplaceAll(reason, "%s", action))
 		if name == "ec2" {
 			want = `You are not authorized to perform this operation\. ` + want + `\. Encoded authorization failure message: [\w=-]{60,}`

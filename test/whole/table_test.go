@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,14 +63,43 @@ func TestTableForClients(t *testing.T) {
 		}
 		table[s.Name] = ops
 	}
+	same(t, "operations.json", table)
+
+	// What a refusal may name as the resource: the templates of the action's resources, and "*" when none of them must be there.
+	resources := map[string][]string{}
+	for _, ops := range table {
+		for _, a := range ops {
+			for _, name := range a.Actions {
+				act, ok := action.Lookup(name)
+				if !ok || !act.Complete {
+					continue
+				}
+				list, must := []string{}, false
+				for _, r := range act.Resources {
+					list, must = append(list, r.ARN), must || r.Required
+				}
+				if !must {
+					list = append(list, "*")
+				}
+				slices.Sort(list)
+				resources[name] = slices.Compact(list)
+			}
+		}
+	}
+	same(t, "resources.json", resources)
+}
+
+// same holds a file of the clients to what it should be.
+func same(t *testing.T, name string, v any) {
+	t.Helper()
 	var want bytes.Buffer
 	e := json.NewEncoder(&want)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", " ")
-	if err := e.Encode(table); err != nil {
+	if err := e.Encode(v); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join("..", "conformance", "testdata", "operations.json")
+	path := filepath.Join("..", "conformance", "testdata", name)
 	if os.Getenv("CLOISTER_UPDATE") != "" {
 		if err := os.WriteFile(path, want.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
