@@ -122,7 +122,8 @@ var exceptions = map[string]string{
 }
 
 // further is what operations ask for besides the action of their name, where the trimmed reference has no entry. Sources: API
-// references of the operations and the pages "Passing a role" of their services.
+// references of the operations and the pages "Passing a role" of their services; CloudFormation User Guide, "Control access based
+// on resource-mutating API actions".
 var further = map[string][]string{
 	"sagemaker:CreateTrainingJob":      {"sagemaker:AddTags|tags are given", passRole + "sagemaker.amazonaws.com"},
 	"bedrock:CreateCustomModel":        {"bedrock:TagResource|tags are given", passRole + "bedrock.amazonaws.com"},
@@ -143,11 +144,11 @@ var further = map[string][]string{
 	"logs:PutSubscriptionFilter":      {passRole + "logs.amazonaws.com"},
 
 	"cloudformation:ContinueUpdateRollback": {passRole + "cloudformation.amazonaws.com"},
-	"cloudformation:CreateChangeSet":        {passRole + "cloudformation.amazonaws.com"},
-	"cloudformation:CreateStack":            {passRole + "cloudformation.amazonaws.com"},
+	"cloudformation:CreateChangeSet":        {"cloudformation:TagResource|tags are given|cloudformation:CreateAction=CreateChangeSet", passRole + "cloudformation.amazonaws.com"},
+	"cloudformation:CreateStack":            {"cloudformation:TagResource|tags are given|cloudformation:CreateAction=CreateStack", passRole + "cloudformation.amazonaws.com"},
 	"cloudformation:DeleteStack":            {passRole + "cloudformation.amazonaws.com"},
 	"cloudformation:RollbackStack":          {passRole + "cloudformation.amazonaws.com"},
-	"cloudformation:UpdateStack":            {passRole + "cloudformation.amazonaws.com"},
+	"cloudformation:UpdateStack":            {"cloudformation:TagResource|tags are given|cloudformation:CreateAction=UpdateStack", passRole + "cloudformation.amazonaws.com"},
 
 	"ec2:AllocateAddress":                       {createTags + "AllocateAddress"},
 	"ec2:CreateDhcpOptions":                     {createTags + "CreateDhcpOptions"},

@@ -17,8 +17,7 @@ func Rows() []api.Operation { return sheet.Rest() }
 
 // sheet: a stack that goes by its name is asked about as stack/NAME/*, as real refusals say it; its id makes an ARN whole.
 // Sources: Service Authorization Reference, "Actions, resources, and condition keys for AWS CloudFormation"; CloudFormation User
-// Guide, "Example IAM identity-based policies". The tags of a stack are keys of the action; cloudformation:TagResource has no
-// operation, and only its denial is said to matter.
+// Guide, "Example IAM identity-based policies".
 var sheet = &ask.Sheet{
 	Service: "cloudformation", Principal: Principal, Roles: "RoleARN", Tags: "Tags",
 	Keys: map[string]string{

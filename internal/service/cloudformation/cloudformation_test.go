@@ -13,13 +13,15 @@ func TestSheet(t *testing.T) {
 }
 
 // Sources: Service Authorization Reference, list_cloudformation (resources, keys, iam:PassRole); API Reference, DescribeStacks
-// (a Deny with NotResource stack/*/* refuses the call that names no stack); refusals in public: aws/aws-sam-cli issue 5567 and
+// (a Deny with NotResource stack/*/* refuses the call that names no stack); User Guide, "Control access based on resource-mutating
+// API actions" (TagResource with CreateAction); refusals in public: aws/aws-sam-cli issue 5567 and
 // lucpod/aws-lambda-workshop issue 2 (stack/NAME/*), mattclay/aws-terminator pull request 131 (a whole ARN).
 func TestQuestions(t *testing.T) {
 	const id = "arn:aws:cloudformation:us-west-2:111122223333:stack/s/7e1cbd30-63c2-11eb-996f-126643f85ad9"
 	question.Check(t, "cloudformation", Rows(), []question.Case{
 		{Name: "everything is set", Op: "CreateStack", In: `{"StackName":"s","TemplateURL":"https://b.s3.amazonaws.com/t","StackPolicyURL":"https://b.s3.amazonaws.com/p","ResourceTypes":["AWS::S3::Bucket","AWS::EC2::*"],"RoleARN":"arn:aws:iam::111122223333:role/R","Tags":[{"Key":"team","Value":"blue"}]}`,
 			Want: `cloudformation:CreateStack arn:aws:cloudformation:us-west-2:111122223333:stack/s/* aws:RequestTag/team=blue aws:TagKeys=team cloudformation:ResourceTypes=AWS::S3::Bucket,AWS::EC2::* cloudformation:RoleArn=arn:aws:iam::111122223333:role/R cloudformation:StackPolicyUrl=https://b.s3.amazonaws.com/p cloudformation:TemplateUrl=https://b.s3.amazonaws.com/t
+				cloudformation:TagResource arn:aws:cloudformation:us-west-2:111122223333:stack/s/* aws:RequestTag/team=blue aws:TagKeys=team cloudformation:CreateAction=CreateStack
 				iam:PassRole arn:aws:iam::111122223333:role/R iam:PassedToService=cloudformation.amazonaws.com`},
 		{Name: "a template in the request has no URL", Op: "CreateStack", In: `{"StackName":"s","TemplateBody":"{}"}`, Want: `cloudformation:CreateStack arn:aws:cloudformation:us-west-2:111122223333:stack/s/*`},
 		{Name: "nothing is set", Op: "CreateStack", Want: `cloudformation:CreateStack arn:aws:cloudformation:us-west-2:111122223333:stack/*/*`},
@@ -28,6 +30,9 @@ func TestQuestions(t *testing.T) {
 		{Name: "a change set", Op: "CreateChangeSet", In: `{"StackName":"s","ChangeSetName":"c","ChangeSetType":"IMPORT","ResourcesToImport":[{"ResourceType":"AWS::S3::Bucket"},{"ResourceType":"AWS::EC2::VPC"}],"RoleARN":"arn:aws:iam::111122223333:role/R"}`,
 			Want: `cloudformation:CreateChangeSet arn:aws:cloudformation:us-west-2:111122223333:stack/s/* cloudformation:ChangeSetName=c cloudformation:ImportResourceTypes=AWS::S3::Bucket,AWS::EC2::VPC cloudformation:RoleArn=arn:aws:iam::111122223333:role/R
 				iam:PassRole arn:aws:iam::111122223333:role/R iam:PassedToService=cloudformation.amazonaws.com`},
+		{Name: "a change set with tags", Op: "CreateChangeSet", In: `{"StackName":"s","ChangeSetName":"c","Tags":[{"Key":"team","Value":"blue"}]}`,
+			Want: `cloudformation:CreateChangeSet arn:aws:cloudformation:us-west-2:111122223333:stack/s/* aws:RequestTag/team=blue aws:TagKeys=team cloudformation:ChangeSetName=c
+				cloudformation:TagResource arn:aws:cloudformation:us-west-2:111122223333:stack/s/* aws:RequestTag/team=blue aws:TagKeys=team cloudformation:CreateAction=CreateChangeSet`},
 		{Name: "by name", Op: "ExecuteChangeSet", In: `{"StackName":"s","ChangeSetName":"c"}`, Want: `cloudformation:ExecuteChangeSet arn:aws:cloudformation:us-west-2:111122223333:stack/s/* cloudformation:ChangeSetName=c`},
 		{Name: "by ARN, of an unknown stack", Op: "ExecuteChangeSet", In: `{"ChangeSetName":"arn:aws:cloudformation:us-west-2:111122223333:changeSet/c/1a2b"}`,
 			Want: `cloudformation:ExecuteChangeSet arn:aws:cloudformation:us-west-2:111122223333:stack/*/* cloudformation:ChangeSetName=c`},
