@@ -27,6 +27,7 @@ type NAT struct {
 	ID, VPC, Subnet, Account string
 	Public                   bool   // ConnectivityType public: it has an elastic address and its subnet leads to an internet gateway
 	State                    string // pending | available | deleting | deleted | failed
+	FailureCode, Failure     string // of a gateway that failed
 	Addresses                []NATAddress
 	Token                    string
 	Created, Deleted         time.Time // Deleted zero: it is there; described for an hour after

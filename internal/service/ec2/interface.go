@@ -262,20 +262,7 @@ func (s *Service) deleteInterface(c *api.Call, tx store.Tx, in *shape.DeleteNetw
 	if i.Attachment != nil && !requester {
 		return nil, invalid("Network interface '%s' is currently in use.", it.ID)
 	}
-	sn, err := rows.Subnets.Get(tx, c.Scope(), i.Subnet)
-	if err != nil {
-		return nil, err
-	}
-	for a, until := range sn.Value.Held {
-		if !until.After(tx.Now()) {
-			delete(sn.Value.Held, a)
-		}
-	}
-	sn.Value.Hold(i.Addrs, tx.Now().Add(s.cfg.Quarantine))
-	if err := rows.Subnets.Save(tx, &sn); err != nil {
-		return nil, err
-	}
-	return &shape.DeleteNetworkInterfaceOutput{}, drop(c, tx, rows.Interfaces, anInterface, it.ID)
+	return &shape.DeleteNetworkInterfaceOutput{}, s.dropInterface(c, tx, it.ID)
 }
 
 func describeInterfaces(c *api.Call, v store.View, in *shape.DescribeNetworkInterfacesRequest) (*shape.DescribeNetworkInterfacesResult, error) {
@@ -360,10 +347,20 @@ func interfaceShape(c *api.Call, v store.View, i *vpc.Interface) (*shape.Network
 	if i.Requester != "" {
 		out.RequesterId = &i.Requester
 	}
-	for n, a := range i.Addrs {
-		out.PrivateIpAddresses = append(out.PrivateIpAddresses, shape.NetworkInterfacePrivateIpAddress{Primary: new(n == 0),
-			PrivateIpAddress: new(a.String()), PrivateDnsName: new(dnsName(i.Region, a))})
+	public, err := rows.Addresses.List(v, store.Query{Scope: c.Scope(), Term: store.Term{Name: "interface", Value: i.ID}})
+	if err != nil {
+		return nil, err
 	}
+	for n, a := range i.Addrs {
+		p := shape.NetworkInterfacePrivateIpAddress{Primary: new(n == 0), PrivateIpAddress: new(a.String()), PrivateDnsName: new(dnsName(i.Region, a))}
+		for _, e := range public {
+			if e.Value.Private == a {
+				p.Association = &shape.NetworkInterfaceAssociation{AllocationId: new(e.ID), AssociationId: new(e.Value.Association), IpOwnerId: new(e.Value.Account), PublicIp: new(e.Value.Public.String()), PublicDnsName: new("")}
+			}
+		}
+		out.PrivateIpAddresses = append(out.PrivateIpAddresses, p)
+	}
+	out.Association = out.PrivateIpAddresses[0].Association
 	for _, id := range i.Groups {
 		g, err := rows.Groups.Get(v, c.Scope(), id)
 		if err != nil && !absent(err) {

@@ -31,12 +31,17 @@ var (
 	aPrefixList = kind{"pl-", "prefix-list", "InvalidPrefixListID.NotFound", "InvalidPrefixListId.Malformed", "The prefix list ID '%s' does not exist"}
 	anACL       = kind{"acl-", "network-acl", "InvalidNetworkAclID.NotFound", "InvalidNetworkAclId.Malformed", "The networkAcl ID '%s' does not exist"}
 	anACLAssoc  = kind{"aclassoc-", "", "InvalidAssociationID.NotFound", "InvalidAssociationID.Malformed", "The association ID '%s' does not exist"}
+	aGateway    = kind{"igw-", "internet-gateway", "InvalidInternetGatewayID.NotFound", "InvalidInternetGatewayId.Malformed", "The internetGateway ID '%s' does not exist"}
+	anAddress   = kind{"eipalloc-", "elastic-ip", "InvalidAllocationID.NotFound", "InvalidAllocationID.Malformed", "The allocation ID '%s' does not exist"}
+	anAddrAssoc = kind{"eipassoc-", "", "InvalidAssociationID.NotFound", "InvalidAssociationID.Malformed", "The association ID '%s' does not exist"}
+	aNAT        = kind{"nat-", "natgateway", "NatGatewayNotFound", "NatGatewayMalformed", "The Nat Gateway %s was not found"}
+	aPeering    = kind{"pcx-", "vpc-peering-connection", "InvalidVpcPeeringConnectionID.NotFound", "InvalidVpcPeeringConnectionId.Malformed", "The vpcPeeringConnection ID '%s' does not exist"}
 	anAssoc     = kind{"rtbassoc-", "", "InvalidAssociationID.NotFound", "InvalidAssociationID.Malformed", "The association ID '%s' does not exist"}
 )
 
 // taggable are the kinds that CreateTags knows; longer prefixes before those that they begin with.
 func taggable() []kind {
-	return []kind{aVPC, aSubnet, aGroup, aRule, aTable, anEndpoint, anInterface, aDHCP, anACL}
+	return []kind{aVPC, aSubnet, aGroup, aRule, aTable, anEndpoint, anInterface, aDHCP, anACL, aGateway, anAddress, aNAT, aPeering}
 }
 
 func kindOf(id string) (kind, bool) {

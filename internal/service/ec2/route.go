@@ -31,7 +31,16 @@ func (s *Service) routeRows() []api.Rower {
 				if at.taken() {
 					return nil, fault.New("RouteAlreadyExists", "The route identified by %s already exists.", at.name)
 				}
-				return nil, target(c, tx, t, in.GatewayId, in.NatGatewayId, in.NetworkInterfaceId, in.VpcEndpointId, in.VpcPeeringConnectionId)
+				to, err := target(c, tx, t, in.GatewayId, in.NatGatewayId, in.NetworkInterfaceId, in.VpcEndpointId, in.VpcPeeringConnectionId)
+				if err != nil {
+					return nil, err
+				}
+				if len(t.Value.Routes) >= routeLimit {
+					return nil, fault.New("RouteLimitExceeded", "The maximum number of routes has been reached.")
+				}
+				t.Value.Routes = append(t.Value.Routes, vpc.Route{Dest: at.dest, PrefixList: deref(in.DestinationPrefixListId), Target: to, Origin: "CreateRoute"})
+				c.Touch(aTable.arn(c, t.ID))
+				return &shape.CreateRouteResult{Return: new(true)}, rows.RouteTables.Save(tx, &t)
 			},
 		},
 		api.Op[shape.ReplaceRouteRequest, shape.ReplaceRouteOutput]{
@@ -50,7 +59,13 @@ func (s *Service) routeRows() []api.Rower {
 				if at.static < 0 {
 					return nil, invalid("cannot replace the route %s in route table %s: it is not of your making", at.name, t.ID)
 				}
-				return nil, target(c, tx, t, in.GatewayId, in.NatGatewayId, in.NetworkInterfaceId, in.VpcEndpointId, in.VpcPeeringConnectionId)
+				to, err := target(c, tx, t, in.GatewayId, in.NatGatewayId, in.NetworkInterfaceId, in.VpcEndpointId, in.VpcPeeringConnectionId)
+				if err != nil {
+					return nil, err
+				}
+				t.Value.Routes[at.static].Target = to
+				c.Touch(aTable.arn(c, t.ID))
+				return &shape.ReplaceRouteOutput{}, rows.RouteTables.Save(tx, &t)
 			},
 		},
 		api.Op[shape.DeleteRouteRequest, shape.DeleteRouteOutput]{
@@ -63,12 +78,16 @@ func (s *Service) routeRows() []api.Rower {
 	}
 }
 
+// routeLimit is AWS's quota of routes in a table that its owner made (VPC User Guide, quotas).
+const routeLimit = 500
+
 // place is where a destination stands in a route table.
 type place struct {
 	name     string
 	local    bool
 	endpoint string // the gateway endpoint that owns the route
 	static   int    // index in the table's own routes, or -1
+	dest     netip.Prefix
 }
 
 func (p place) taken() bool { return p.local || p.endpoint != "" || p.static >= 0 }
@@ -91,7 +110,7 @@ func routeOf(c *api.Call, v store.View, table, cidr, list *string) (store.Item[v
 		if dest, err = block(*cidr, "destinationCidrBlock"); err != nil {
 			return t, at, err
 		}
-		at.name = dest.String()
+		at.name, at.dest = dest.String(), dest
 		for _, p := range n.Value.CIDRs {
 			if p == dest {
 				at.local = true
@@ -123,9 +142,9 @@ func routeOf(c *api.Call, v store.View, table, cidr, list *string) (store.Item[v
 	return t, at, nil
 }
 
-// target refuses every target that a route may name today, each for its reason: gateways that do not exist, and kinds
-// that the fabric cannot carry. Routes to gateway endpoints are made by the endpoint.
-func target(c *api.Call, v store.View, t store.Item[vpc.RouteTable], gateway, nat, eni, endpoint, peering *string) error {
+// target checks what a route is to lead to: it must exist, and be of the table's VPC. Routes to gateway endpoints are made by
+// the endpoint.
+func target(c *api.Call, v store.View, t store.Item[vpc.RouteTable], gateway, nat, eni, endpoint, peering *string) (string, error) {
 	var given []string
 	for _, p := range []*string{gateway, nat, eni, endpoint, peering} {
 		if p != nil {
@@ -133,25 +152,86 @@ func target(c *api.Call, v store.View, t store.Item[vpc.RouteTable], gateway, na
 		}
 	}
 	if len(given) != 1 {
-		return fault.New("InvalidParameterCombination", "The request must contain exactly one of gatewayId, natGatewayId, networkInterfaceId, vpcPeeringConnectionId, vpcEndpointId")
+		return "", fault.New("InvalidParameterCombination", "The request must contain exactly one of gatewayId, natGatewayId, networkInterfaceId, vpcPeeringConnectionId, vpcEndpointId")
 	}
 	id := given[0]
+	home := ""
 	switch {
 	case id == "local":
-		return invalid("The local route of route table %s exists; it cannot be added.", t.ID)
+		return "", invalid("The local route of route table %s exists; it cannot be added.", t.ID)
 	case strings.HasPrefix(id, anEndpoint.pre):
-		return invalid("Route table %s gets its route to %s from the endpoint: use ModifyVpcEndpoint with AddRouteTableId.", t.ID, id)
+		return "", invalid("Route table %s gets its route to %s from the endpoint: use ModifyVpcEndpoint with AddRouteTableId.", t.ID, id)
 	case nat != nil:
-		return fault.New("InvalidNatGatewayID.NotFound", "The natGateway ID '%s' does not exist", id)
-	case peering != nil:
-		return fault.New("InvalidVpcPeeringConnectionID.NotFound", "The vpcPeeringConnection ID '%s' does not exist", id)
-	case eni != nil:
-		if _, err := load(v, c, rows.Interfaces, anInterface, eni, "networkInterfaceId"); err != nil {
-			return err
+		n, err := rows.NATs.Get(v, c.Scope(), id)
+		if absent(err) || err == nil && n.Value.Gone() {
+			return "", fault.New("InvalidNatGatewayID.NotFound", "The natGateway ID '%s' does not exist", id)
 		}
-		return notBuilt("Routes to network interfaces are not available.")
+		if err != nil {
+			return "", err
+		}
+		home = n.Value.VPC
+	case peering != nil:
+		p, err := loadPeering(c, v, peering)
+		if err != nil {
+			return "", err
+		}
+		if !p.Value.Active() {
+			return "", invalid("The peering connection %s is in the state %s; a route needs an active one.", id, p.Value.Status)
+		}
+		for _, s := range []vpc.PeerSide{p.Value.Requester, p.Value.Accepter} {
+			if s.VPC == t.Value.VPC {
+				home = s.VPC
+			}
+		}
+	case eni != nil:
+		i, err := load(v, c, rows.Interfaces, anInterface, eni, "networkInterfaceId")
+		if err != nil {
+			return "", err
+		}
+		home = i.Value.VPC
+	default:
+		g, err := rows.InternetGateways.Get(v, c.Scope(), id)
+		if absent(err) {
+			return "", fault.New("InvalidGatewayID.NotFound", "The gateway ID '%s' does not exist", id)
+		}
+		if err != nil {
+			return "", err
+		}
+		home = g.Value.VPC
 	}
-	return fault.New("InvalidGatewayID.NotFound", "The gateway ID '%s' does not exist", id)
+	if home != t.Value.VPC {
+		return "", apart("route table %s and network gateway %s", t.ID, id)
+	}
+	return id, nil
+}
+
+// leadsNowhere reports a route whose target carries nothing now. It stays in the table, as a blackhole, and works again when the
+// target does.
+func leadsNowhere(c *api.Call, v store.View, home, target string) (bool, error) {
+	var ok bool
+	var err error
+	switch {
+	case strings.HasPrefix(target, aNAT.pre):
+		var it store.Item[vpc.NAT]
+		it, err = rows.NATs.Get(v, c.Scope(), target)
+		ok = !it.Value.Gone()
+	case strings.HasPrefix(target, aPeering.pre):
+		var it store.Item[vpc.Peering]
+		it, err = rows.Peerings.Get(v, between(c), target)
+		ok = it.Value.Active()
+	case strings.HasPrefix(target, anInterface.pre):
+		var it store.Item[vpc.Interface]
+		it, err = rows.Interfaces.Get(v, c.Scope(), target)
+		ok = it.Value.Attachment != nil
+	case strings.HasPrefix(target, aGateway.pre):
+		var it store.Item[vpc.InternetGateway]
+		it, err = rows.InternetGateways.Get(v, c.Scope(), target)
+		ok = it.Value.VPC == home
+	}
+	if absent(err) {
+		return true, nil
+	}
+	return !ok, err
 }
 
 func noRoute(at place, table string) *fault.Fault {
@@ -187,7 +267,11 @@ func routeShapes(c *api.Call, v store.View, t *vpc.RouteTable) ([]shape.Route, e
 	}
 	for _, r := range t.Routes {
 		s := shape.Route{Origin: new(cmp.Or(r.Origin, "CreateRoute")), State: new("active")}
-		if r.Blackhole {
+		nowhere, err := leadsNowhere(c, v, t.VPC, r.Target)
+		if err != nil {
+			return nil, err
+		}
+		if nowhere {
 			s.State = new("blackhole")
 		}
 		if r.PrefixList != "" {

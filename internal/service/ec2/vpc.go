@@ -130,7 +130,7 @@ func deleteVpc(c *api.Call, tx store.Tx, in *shape.DeleteVpcRequest) (*shape.Del
 	if err != nil {
 		return nil, err
 	}
-	if len(snap.Subnets)+len(snap.Endpoints)+len(snap.Interfaces) > 0 {
+	if len(snap.Subnets)+len(snap.Endpoints)+len(snap.Interfaces) > 0 || snap.Internet != nil {
 		return nil, depends("vpc", it.ID)
 	}
 	for _, g := range snap.Groups {
@@ -162,6 +162,9 @@ func deleteVpc(c *api.Call, tx store.Tx, in *shape.DeleteVpcRequest) (*shape.Del
 		if err := drop(c, tx, rows.RouteTables, aTable, t.ID); err != nil {
 			return nil, err
 		}
+	}
+	if err := endPeerings(c, tx, it.ID); err != nil {
+		return nil, err
 	}
 	return &shape.DeleteVpcOutput{}, drop(c, tx, rows.VPCs, aVPC, it.ID)
 }
