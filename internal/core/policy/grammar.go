@@ -154,13 +154,8 @@ func (b *builder) sid(s *statement, n *node) {
 	if !b.strict {
 		return
 	}
-	for _, r := range sid {
-		if (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && !(r == ' ' && b.doc.kind.hasPrincipal()) {
-			if b.doc.kind == Trust || !b.doc.kind.hasPrincipal() {
-				b.refuse(badSid, n.off, "", "a Sid has letters and digits only")
-			}
-			break
-		}
+	if plain := b.doc.kind == Trust || !b.doc.kind.hasPrincipal(); plain && !alphanumeric(sid) { // elsewhere spaces are usual
+		b.refuse(badSid, n.off, "", "a Sid has letters and digits only")
 	}
 	if b.sids == nil {
 		b.sids = map[string]bool{}
@@ -191,4 +186,13 @@ func (b *builder) effect(s *statement, n *node, off int) {
 		}
 		b.refuse(r, n.off, e, "Effect is \"Allow\" or \"Deny\", not \""+e+"\"")
 	}
+}
+
+func alphanumeric(s string) bool {
+	for _, r := range s {
+		if (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') {
+			return false
+		}
+	}
+	return true
 }

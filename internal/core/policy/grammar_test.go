@@ -97,6 +97,46 @@ func TestRefusals(t *testing.T) {
 		{Identity, cond(`{"Null":{"a:b":"absent"}}`), legacy, "absent"},
 		{Identity, cond(`{"BinaryEquals":{"a:b":"%"}}`), legacy, "base64"},
 		{Identity, cond(`{"ArnLike":{"a:b":"key"}}`), legacy, "an ARN"},
+		{Identity, `{"Version":"2012-10-17","Statement":`, syntax, "ends too early"},
+		{Identity, `{"Version":}`, syntax, "a value is missing before '}'"},
+		{Identity, `{"Version":2012x}`, syntax, "a comma or '}' is expected"},
+		{Identity, `{"Version":[1}`, syntax, "']' is expected here"},
+		{Identity, `{"Version":[1 2]}`, syntax, "a comma or ']' is expected"},
+		{Identity, `{"Version":["a"b]}`, syntax, "a comma or ']' is expected"},
+		{Identity, `{"Version":["a" "b"]}`, syntax, "comma is missing"},
+		{Identity, `{"Version":[1`, syntax, "the bracket opened at line 1, column 12 is not closed"},
+		{Identity, `{"Version":1.}`, syntax, "JSON number"},
+		{Identity, `{"Version":1.5e}`, syntax, "JSON number"},
+		{Identity, `{"Version":-}`, syntax, "JSON number"},
+		{Identity, `{"Version":1.5e+3}`, syntax, "a string, not a number"},
+		{Identity, `{"Version":"\`, syntax, "ends in an escape"},
+		{Identity, `{"Version":"\u12`, syntax, "escape"},
+		{Identity, `{"Version":"\u12g4"}`, syntax, "escape"},
+		{Identity, `{"Version":"\ud800\u0041"}`, syntax, "escape"},
+		{Identity, `{"Ver\x":1}`, syntax, "escape"},
+		{Identity, `{"Version":#}`, syntax, "comments"},
+		{Identity, `{"Version" 1}`, syntax, "a colon is expected"},
+		{Identity, `"text"`, syntax, "begins with '{'"},
+		{Identity, `{"Version":"2012-10-17"},`, syntax, "second document"},
+		{Identity, `{"Version":"2012-10-17"} x`, syntax, "remove what follows"},
+		{Identity, one(`"Effect":"Allow","Action":{"a":1},"Resource":"*"`), syntax, "a string or a list of strings, not an object"},
+		{Identity, one(`"Sid":1` + rest), syntax, "Sid must be a string"},
+		{Identity, `{"Id":1,` + one(rest[1:])[1:], syntax, "Id"},
+		{Identity, one(`"Effect":"Allow","Action":"s3:","Resource":"*"`), syntax, "missing after the colon"},
+		{Identity, one(`"Effect":"Allow","Action":":Get","Resource":"*"`), "Vendor  is not valid", ""},
+		{Identity, one(`"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:*:::b"`), "Resource vendor must be fully qualified and cannot contain regexes.", ""},
+		{Identity, one(`"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3"`), "Resource vendor must be fully qualified and cannot contain regexes.", ""},
+		{Identity, one(`"Effect":"Allow","Action":"s3:*","Resource":"arn:aws::::b"`), "Resource vendor must be fully qualified and cannot contain regexes.", ""},
+		{Identity, cond(`{"NullIfExists":{"a:b":"true"}}`), syntax, "Null takes neither"},
+		{Identity, cond(`{"forallvalues:stringequalsifexists":{"a:b":"c"}}`), syntax, "operators are spelt exactly: ForAllValues:StringEqualsIfExists"},
+		{Identity, cond(`{"StringEquals":{":b":"c"}}`), syntax, "service:Name"},
+		{Identity, cond(`{"StringEquals":{"a:b":[[]]}}`), syntax, "not a list"},
+		{Identity, cond(`{"NumericEquals":{"a:b":true}}`), legacy, "a number"},
+		// a syntax error is told before a wrong-case Effect, wherever they stand
+		{Identity, `{"Statement":[{"Effect":"allow","Action":"s3:*","Resource":"*"},{"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"Is":{"a:b":"c"}}}]}`, syntax, "Is"},
+		{Identity, `{"Statement":[{"Effect":"allow","Action":"s3:*","Resource":"*"},{"Effect":"Deny","Action":"s3","NotAction":"s3:*","Resource":"*"}]}`, syntax, "not both"},
+		// of two that break the same rule, the first in the text
+		{Identity, `{"Statement":[{"Effect":"Allow","Action":"a","Resource":"*"},{"Effect":"Allow","Action":"b","Resource":"*"}]}`, "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.", ""},
 		// the first rule of IAM's order wins, wherever it is broken
 		{Identity, `{"Statement":[{"Effect":"Allow","Action":"x","Resource":"*"},{"Efect":"Allow"}]}`, syntax, "Efect"},
 
@@ -120,6 +160,16 @@ func TestRefusals(t *testing.T) {
 		{Trust, `{"Statement":[{"Sid":"a",` + trust + `},{"Sid":"a",` + trust + `}]}`, "The Statement Ids in the policy are not unique", ""},
 		{Trust, one(trust + `,"Condition":{"StringEquals":{"sts:ExternalId":"` + strings.Repeat("x", 2048) + `"}}`), "Cannot exceed quota for ACLSizePerRole: 2048", ""},
 
+		{Trust, one(`"Principal":"*","NotPrincipal":"*","Effect":"Deny","Action":"sts:AssumeRole"`), syntax, "not both"},
+		{Trust, one(`"Effect":"Allow","Principal":{"AWS":[]},"Action":"sts:AssumeRole"`), "Missing required field Principal cannot be empty!", ""},
+		{Trust, one(`"Effect":"Allow","Principal":["*"],"Action":"sts:AssumeRole"`), syntax, "Principal must be an object"},
+		{Trust, one(`"Effect":"Allow","Principal":{"AWS":"arn:aws:s3:::b"},"Action":"sts:AssumeRole"`), `Invalid principal in policy: "AWS":"arn:aws:s3:::b"`, "names no account"},
+		{Trust, one(`"Effect":"Allow","Principal":{"Federated":"*"},"Action":"sts:AssumeRole"`), `Invalid principal in policy: "Federated":"*"`, "wildcards"},
+		{Trust, one(`"Effect":"Allow","Principal":{"CanonicalUser":""},"Action":"sts:AssumeRole"`), `Invalid principal in policy: "CanonicalUser":""`, ""},
+		{Endpoint, one(`"Effect":"Allow","Action":"s3:*","Resource":"*"`), syntax, "an endpoint policy says in each statement for whom"},
+		{SCP, one(`"Principal":"*"` + rest), "Policy document should not specify a principal.", "an scp policy has no Principal"},
+		{Bucket, one(`"Principal":"*","Condition":{"StringEquals":{"s3:NoSuchKey":"x"}}` + rest), "Policy has an invalid condition key", "S3 knows no key s3:NoSuchKey"},
+		{Bucket, one(`"Principal":"*","Condition":{"StringEquals":{"aws:SourceVcp":"x"}}` + rest), "Policy has an invalid condition key", "S3 knows no key aws:SourceVcp"},
 		{Bucket, `Version: 1`, "Policies must be valid JSON and the first byte must be '{'", "YAML"},
 		{Bucket, `{"Version"}`, "This policy contains invalid Json", ""},
 		{Bucket, `{}`, "Missing required field Statement", ""},
@@ -165,6 +215,9 @@ func TestAccepted(t *testing.T) {
 		{Identity, `{"Statement":{"Effect":"Allow","Action":"s3:Get\u004fbject","Resource":"arn:aws:s3:::\ud83d\ude00/*"}}`},
 		{Trust, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"comprehend.amazonaws.com","AWS":["111122223333","AROAEXAMPLEEXAMPLE01"]},"Action":["sts:AssumeRole","sts:TagSession"]}]}`},
 		{Bucket, `{"Id":"P1","Statement":[{"Sid":"with space","Effect":"Deny","NotPrincipal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"s3:*","Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"]}]}`},
+		{Bucket, `{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"],"Condition":{"StringEquals":{"aws:sourceVpc":"v","s3:prefix":"p","s3:x-amz-acl":"a","s3:ExistingObjectTag/Team":"t","s3:RequestObjectTag/Team":"t","aws:PrincipalTag/Team":"t","aws:RequestTag/A":"b","S3:Signatureversion":"AWS4-HMAC-SHA256","aws:PrincipalOrgID":"o-1"}}}}`},
+		{Identity, `{"Statement":{"Effect":"Allow","Action":"iam:*","Resource":["arn:aws:iam::111122223333:role*","arn:aws:iam::111122223333:root","arn:aws:iam::*:*","arn:aws:s3:*","arn:aws:ec2:*:*:*/*","arn:*:s3:::b","arn:aws-cn:s3:::b"]}}`},
+		{Endpoint, `{"Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/a"},"Action":"s3:*","Resource":"arn:aws:ec2:*:111122223333:vpc/*","Condition":{"StringEquals":{"aws:SourceVpc":"vpc-1"},"StringLike":{"aws:PrincipalArn":"arn:*"}}}]}`},
 		{Key, `{"Version":"2012-10-17","Id":"key-default-1","Statement":[{"Sid":"Enable IAM User Permissions","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*","Resource":"*"}]}`},
 		{Endpoint, `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`},
 	} {
@@ -176,12 +229,6 @@ func TestAccepted(t *testing.T) {
 		if d.Len() != 1 || d.Text() != c.text || d.Kind() != c.kind {
 			t.Errorf("%s: %+v", c.text, d)
 		}
-	}
-}
-
-func TestSize(t *testing.T) {
-	if n := Size("{ \"a b\\\" \" :\n\"\u00e9\" }"); n != len(`{"a b\" ":"e"}`) {
-		t.Error(n)
 	}
 }
 
