@@ -31,6 +31,8 @@ func who(t testing.TB, s string) *identity.Principal {
 		return &identity.Principal{Kind: identity.Root, Partition: "aws", Account: acct, ARN: arn("iam", "root"), ID: acct}
 	case "service":
 		return &identity.Principal{Kind: identity.Service, Service: "comprehend.amazonaws.com", ARN: "comprehend.amazonaws.com"}
+	case "nameless service":
+		return &identity.Principal{Kind: identity.Service, Service: "comprehend.amazonaws.com"}
 	case "anonymous":
 		return nil
 	}

@@ -36,6 +36,8 @@ func TestMessage(t *testing.T) {
 		{"anonymous", "sts:AssumeRoleWithWebIdentity", "", acct, missing(ImplicitlyDenied, LayerSession),
 			"User: anonymous is not authorized to perform: sts:AssumeRoleWithWebIdentity because no session policy allows the sts:AssumeRoleWithWebIdentity action"},
 		{"alice", "s3:GetObject", obj, acct, Verdict{Decision: Allowed}, ""},
+		{"nameless service", "sts:AssumeRole", "r", acct, missing(ImplicitlyDenied, LayerTrust),
+			"User: comprehend.amazonaws.com is not authorized to perform: sts:AssumeRole on resource: r because no role trust policy allows the sts:AssumeRole action"},
 	} {
 		if got := Message(&Request{Principal: who(t, c.who), Action: c.action, Resource: c.resource, ResourceAccount: c.owner}, c.v); got != c.want {
 			t.Errorf("\n got %s\nwant %s", got, c.want)
@@ -207,6 +209,17 @@ func TestCache(t *testing.T) {
 	if n := len(c.young) + len(c.old); n > 8 {
 		t.Errorf("%d documents kept", n)
 	}
+	var zero Cache // keeps a thousand, and what is asked for again outlives them
+	first, err = zero.Get(text(0), Identity)
+	for i := 1; i <= 1500 && err == nil; i++ {
+		_, err = zero.Get(text(i), Identity)
+		if again, _ := zero.Get(text(0), Identity); again != first {
+			t.Fatalf("compiled again after %d others", i)
+		}
+	}
+	if n := len(zero.young) + len(zero.old); err != nil || n < 1024 || n > 2048 {
+		t.Errorf("%d documents kept, %v", n, err)
+	}
 }
 
 func TestWarnings(t *testing.T) {
@@ -222,8 +235,13 @@ func TestWarnings(t *testing.T) {
 		{"2012-10-17", "Deny", `{"StringNotEquals":{"aws:SourceVpc":"vpc-1"}}`, 0},
 		{"2012-10-17", "Allow", `{"StringEquals":{"aws:SourceVpc":"${aws:PrincipalTag/vpc}"}}`, 0},
 		{"2008-10-17", "Allow", `{"StringEquals":{"aws:SourceVpc":"${aws:PrincipalTag/vpc}"}}`, 1},
+		{"2008-10-17", "Allow", `{},"Resource":"arn:aws:s3:::b/${aws:username}","Sid":"x"`, 1},
 	} {
-		d, err := Parse(fmt.Appendf(nil, `{"Version":%q,"Statement":{"Effect":%q,"Action":"s3:*","Resource":"*","Condition":%s}}`, c.version, c.effect, c.condition), Identity)
+		condition := `"Condition":` + c.condition
+		if !strings.Contains(condition, "Resource") {
+			condition += `,"Resource":"*"`
+		}
+		d, err := Parse(fmt.Appendf(nil, `{"Version":%q,"Statement":{"Effect":%q,"Action":"s3:*",%s}}`, c.version, c.effect, condition), Identity)
 		if err != nil {
 			t.Fatal(err)
 		}
