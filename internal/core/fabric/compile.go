@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"cloister/internal/core/vpc"
 )
@@ -15,203 +16,200 @@ const TableName = "cloister"
 
 // Names of the sets and maps that exist in every network. A group's members are the set "members-" + group id.
 const (
-	setPorts    = "ports"    // which link may send from which address
-	setAnswers  = "answers"  // services of the network that no group governs: the resolver
-	setGateways = "gateways" // prefixes of gateway endpoints
-	mapEgress   = "egress_of"
-	mapIngress  = "ingress_of"
+	setPorts     = "ports"      // which link may send from which address, and the mark of its subnet
+	setLinks     = "links"      // ends of links to other networks
+	setServices  = "services"   // listeners that no group governs: the resolver's
+	setGateways  = "gateways"   // prefixes of gateway endpoints; in the internet network: what its catch takes
+	setAnswers   = "answers"    // addresses of interface endpoints
+	setWithin    = "within"     // which link is in which subnet
+	setWithinAt  = "within_at"  // which endpoint's address is in which subnet
+	setInternet  = "internet"   // the link to the internet network
+	setPublished = "published"  // private addresses that have a public one
+	setReached   = "reached"    // of the internet network alone: addresses behind its links
+	mapOrigins   = "origin_of"  // links that send from more than listed addresses
+	mapEgress    = "egress_of"  // by the link of the sender
+	mapIngress   = "ingress_of" // by the link of the receiver
+	mapIngressAt = "ingress_at" // by the address of an interface endpoint, as all that end in _at
+	mapACLOut    = "acl_out"    // by the mark of the sender's subnet
+	mapACLIn     = "acl_in"     // by the mark of the receiver's
+	mapSubnetOf  = "subnet_of"  // the mark of a receiver; links to other networks have one that is no subnet's
+	mapSubnetAt  = "subnet_at"
+	mapPublics   = "publics"  // private address to public
+	mapPrivates  = "privates" // and back
 )
 
 // Compile turns a drawing into rules. A port that is in no element of the maps is closed, and so is a network that was
-// never compiled with ports: Compile(Desired{}) is the base that a driver loads before the first link.
+// never compiled with ports: Compile(Desired{Network: id}) is the base that a driver loads before the first link.
 func Compile(d Desired) Ruleset {
-	c := compiler{seen: map[string]bool{}}
-	members := map[string][]Elem{}
-	for _, g := range d.Groups {
-		members[g.ID] = nil
+	c := compiler{seen: map[string]bool{}, at: map[string]int{}, members: map[string][]Elem{}}
+	for _, s := range []Set{
+		{Name: setPorts, Kind: Marks}, {Name: setLinks, Kind: Names}, {Name: setServices, Kind: Services}, {Name: setGateways, Kind: Intervals},
+		{Name: setAnswers, Kind: Addresses}, {Name: setWithin, Kind: MarkLinks}, {Name: setWithinAt, Kind: MarkAddrs},
+		{Name: setInternet, Kind: Names}, {Name: setPublished, Kind: Addresses}, {Name: mapOrigins, Kind: Verdicts},
+		{Name: mapEgress, Kind: Verdicts}, {Name: mapIngress, Kind: Verdicts}, {Name: mapIngressAt, Kind: AddrVerdicts},
+		{Name: mapACLOut, Kind: MarkVerdicts}, {Name: mapACLIn, Kind: MarkVerdicts}, {Name: mapSubnetOf, Kind: LinkMarks}, {Name: mapSubnetAt, Kind: AddrMarks},
+		{Name: mapPublics, Kind: AddrPairs}, {Name: mapPrivates, Kind: AddrPairs},
+	} {
+		c.at[s.Name] = len(c.sets)
+		c.sets = append(c.sets, s)
 	}
-	ports, out, in := Set{Name: setPorts, Kind: Links}, Set{Name: mapEgress, Kind: Verdicts}, Set{Name: mapIngress, Kind: Verdicts}
-	for _, p := range d.Ports {
-		for _, a := range p.Addrs {
-			ports.Elems = append(ports.Elems, Elem{Link: p.Alias, Addr: a})
-			for _, g := range p.Groups {
-				if _, known := members[g]; known {
-					members[g] = append(members[g], Elem{Addr: a})
-				}
-			}
-		}
+	if d.Network == vpc.InternetNetwork {
+		c.at[setReached] = len(c.sets)
+		c.sets = append(c.sets, Set{Name: setReached, Kind: Intervals})
 	}
-	for id, elems := range members {
-		c.sets = append(c.sets, Set{Name: memberSet(id), Kind: Addresses, Elems: elems})
+	c.groups(d)
+	c.drawn(d)
+	c.links(d)
+	for _, p := range d.Public {
+		c.add(setPublished, Elem{Addr: p.Private})
+		c.add(mapPublics, Elem{Addr: p.Private, To: p.Public})
+		c.add(mapPrivates, Elem{Addr: p.Public, To: p.Private})
 	}
-	egress, ingress := map[string]string{}, map[string]string{}
-	for _, g := range d.Groups {
-		egress[g.ID] = c.group(g.ID, g.Egress, true, members)
-		ingress[g.ID] = c.group(g.ID, g.Ingress, false, members)
-	}
-	for _, p := range d.Ports {
-		out.Elems = append(out.Elems, Elem{Link: p.Alias, Jump: c.port("out-", p.Groups, egress)})
-		in.Elems = append(in.Elems, Elem{Link: p.Alias, Jump: c.port("in-", p.Groups, ingress)})
-	}
-	answers := Set{Name: setAnswers, Kind: Services}
-	for _, l := range d.Listeners {
-		if !l.Transparent && l.Addr.IsValid() {
-			answers.Elems = append(answers.Elems, Elem{Addr: l.Addr, Proto: uint8(protoOf(l.Net)), Port: l.Port})
-		}
-	}
-	gates := Set{Name: setGateways, Kind: Intervals, Elems: prefixElems(Merge(d.Gateways))}
-	r := Ruleset{Table: TableName, Sets: append(c.sets, ports, answers, gates, out, in)}
+	acl := c.acls(d)
+	c.add(setGateways, prefixElems(Merge(d.Gateways))...)
+	r := Ruleset{Table: TableName, Sets: c.sets}
 	for i := range r.Sets {
 		slices.SortFunc(r.Sets[i].Elems, compareElems)
 		r.Sets[i].Elems = slices.Compact(r.Sets[i].Elems)
 	}
 	slices.SortFunc(r.Sets, func(a, b Set) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(c.leaves, byName)
-	slices.SortFunc(c.ports, byName)
-	r.Chains = slices.Concat(c.leaves, c.ports, baseChains())
+	slices.SortFunc(c.chains, byName)
+	r.Chains = slices.Concat(c.leaves, c.chains, baseChains(d, acl))
 	return r
 }
 
 type compiler struct {
-	sets          []Set
-	leaves, ports []Chain
-	seen          map[string]bool
+	sets           []Set
+	at             map[string]int // places of the sets that exist in every network
+	leaves, chains []Chain        // leaves jump nowhere
+	seen           map[string]bool
+	members        map[string][]Elem // by group
 }
 
-// service is what a rule admits without its peers. ICMP: from is the type, to the code.
-type service struct {
-	proto    vpc.Proto
-	from, to int
+func (c *compiler) add(set string, elems ...Elem) {
+	s := &c.sets[c.at[set]]
+	s.Elems = append(s.Elems, elems...)
 }
 
-// group makes the chain of one direction of a group: one rule for each service and kind of peer.
-func (c *compiler) group(id string, allows []Allow, egress bool, known map[string][]Elem) string {
-	type peers struct {
-		prefixes []netip.Prefix
-		groups   []string
+// groups makes the sets of members.
+func (c *compiler) groups(d Desired) {
+	for _, g := range d.Groups {
+		c.members[g.ID] = nil
+		for _, a := range g.Far {
+			c.members[g.ID] = append(c.members[g.ID], Elem{Addr: a})
+		}
 	}
-	by := map[service]*peers{}
-	for _, a := range allows {
-		s, ok := serviceOf(a)
-		if !ok {
+	for _, p := range d.Ports {
+		if p.Kind == Translator {
 			continue
 		}
-		p := by[s]
-		if p == nil {
-			p = &peers{}
-			by[s] = p
-		}
-		if _, member := known[a.Group]; member {
-			p.groups = append(p.groups, a.Group)
-		} else if a.Group == "" {
-			p.prefixes = append(p.prefixes, a.Peers...)
+		for _, g := range p.Groups {
+			if _, known := c.members[g]; known {
+				for _, a := range p.Addrs {
+					c.members[g] = append(c.members[g], Elem{Addr: a})
+				}
+			}
 		}
 	}
-	services := make([]service, 0, len(by))
-	for s := range by {
-		services = append(services, s)
+	for id, elems := range c.members {
+		c.sets = append(c.sets, Set{Name: memberSet(id), Kind: Addresses, Elems: elems})
 	}
-	slices.SortFunc(services, func(a, b service) int {
-		return cmp.Or(cmp.Compare(a.proto, b.proto), cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to))
-	})
-	ch := Chain{Fixed: true}
-	for _, s := range services {
-		p := by[s]
-		slices.Sort(p.groups)
-		for _, g := range slices.Compact(p.groups) {
-			m := Match{Op: side(egress, SrcSet, DstSet), Set: memberSet(g)}
-			ch.Rules = append(ch.Rules, Rule{Matches: append([]Match{m}, s.matches()...), Verdict: Accept, Comment: id})
-		}
-		if ps := Merge(p.prefixes); len(ps) > 0 {
-			ch.Rules = append(ch.Rules, Rule{Matches: append(c.peers(ps, egress), s.matches()...), Verdict: Accept, Comment: id})
-		}
-	}
-	ch.Name = side(egress, "ingress-", "egress-") + id + "-" + contentName(ch.Rules)
-	c.leaves = append(c.leaves, ch)
-	return ch.Name
 }
 
-// port makes the chain of a combination of groups; ports with the same groups share it.
-func (c *compiler) port(pre string, groups []string, chains map[string]string) string {
-	ch := Chain{Fixed: true}
-	for _, g := range groups {
-		if to, ok := chains[g]; ok {
-			ch.Rules = append(ch.Rules, Rule{Verdict: Jump, Target: to, Comment: g})
+// drawn makes the walls of the ports.
+func (c *compiler) drawn(d Desired) {
+	egress, ingress := map[string]string{}, map[string]string{}
+	for _, g := range d.Groups {
+		egress[g.ID] = c.group(g.ID, g.Egress, true)
+		ingress[g.ID] = c.group(g.ID, g.Ingress, false)
+	}
+	marks := map[string]uint32{}
+	for _, s := range d.Subnets {
+		marks[s.ID] = uint32(s.Table)
+	}
+	answers := map[netip.Addr]bool{}
+	for _, p := range d.Ports {
+		if p.Kind == Answer {
+			for _, a := range p.Addrs {
+				answers[a] = true
+				c.add(setAnswers, Elem{Addr: a})
+				c.add(mapIngressAt, Elem{Addr: a, Jump: c.port("in-", p.Groups, ingress)})
+			}
+			continue
+		}
+		for _, a := range p.Addrs {
+			c.add(setPorts, Elem{Link: p.Alias, Addr: a, Mark: marks[p.Subnet]})
+		}
+		if p.Open || p.Kind == Translator {
+			c.add(mapOrigins, Elem{Link: p.Alias, Jump: c.own("any-", refuse(HopSpoof, Match{Op: LocalSrc}), Rule{Mark: marks[p.Subnet], Verdict: Accept})})
+		}
+		if p.Kind == Translator {
+			c.add(mapEgress, Elem{Link: p.Alias, Jump: c.pass()})
+			c.add(mapIngress, Elem{Link: p.Alias, Jump: c.through(p)})
+			continue
+		}
+		c.add(mapEgress, Elem{Link: p.Alias, Jump: c.port("out-", p.Groups, egress)})
+		c.add(mapIngress, Elem{Link: p.Alias, Jump: c.port("in-", p.Groups, ingress)})
+	}
+	for _, l := range d.Listeners {
+		if !l.Transparent && l.Addr.IsValid() && !answers[l.Addr] {
+			c.add(setServices, Elem{Addr: l.Addr, Proto: uint8(protoOf(l.Net)), Port: l.Port})
 		}
 	}
-	ch.Name = pre + contentName(ch.Rules)
+}
+
+// links opens the ends of links for the sources behind them. Groups ask nothing of a link: they were asked, or will be, at
+// the port.
+func (c *compiler) links(d Desired) {
+	for _, l := range d.Links {
+		c.add(setLinks, Elem{Link: l.Alias})
+		c.add(mapEgress, Elem{Link: l.Alias, Jump: c.pass()})
+		c.add(mapIngress, Elem{Link: l.Alias, Jump: c.pass()})
+		if l.Internet {
+			c.add(setInternet, Elem{Link: l.Alias})
+			rules := []Rule{refuse(HopSpoof, Match{Op: LocalSrc})}
+			if own := Merge(d.CIDRs); len(own) > 0 {
+				rules = append([]Rule{refuse(HopSpoof, c.peers(own, false)...)}, rules...)
+			}
+			c.add(mapOrigins, Elem{Link: l.Alias, Jump: c.own("far-", append(rules, Rule{Verdict: Accept})...)})
+			continue
+		}
+		near := Merge(l.Near)
+		if d.Network == vpc.InternetNetwork {
+			c.add(setReached, prefixElems(near)...)
+		}
+		near = slices.DeleteFunc(near, func(p netip.Prefix) bool {
+			if p.IsSingleIP() {
+				c.add(setPorts, Elem{Link: l.Alias, Addr: p.Addr()})
+			}
+			return p.IsSingleIP()
+		})
+		if len(near) > 0 {
+			c.add(mapOrigins, Elem{Link: l.Alias, Jump: c.own("near-", Rule{Matches: c.peers(near, false), Verdict: Accept})})
+		}
+	}
+}
+
+// own makes a chain that is named by its content; those who need the same share it.
+func (c *compiler) own(pre string, rules ...Rule) string {
+	ch := Chain{Name: pre + contentName(rules), Fixed: true, Rules: rules}
 	if !c.seen[ch.Name] {
 		c.seen[ch.Name] = true
-		c.ports = append(c.ports, ch)
+		c.chains = append(c.chains, ch)
 	}
 	return ch.Name
 }
 
-// peers matches the other side: nothing to match when it is everyone, inline when it is one prefix, else a set.
-func (c *compiler) peers(ps []netip.Prefix, egress bool) []Match {
-	if len(ps) == 1 {
-		if ps[0].Bits() == 0 {
-			return nil
-		}
-		return []Match{{Op: side(egress, SrcIn, DstIn), Prefix: ps[0]}}
-	}
-	s := Set{Kind: Intervals, Fixed: true, Elems: prefixElems(ps)}
-	h := sha256.New()
-	for _, p := range ps {
-		h.Write([]byte(p.String() + "\n"))
-	}
-	s.Name = "peers-" + hex.EncodeToString(h.Sum(nil)[:8])
-	if !c.seen[s.Name] {
-		c.seen[s.Name] = true
-		c.sets = append(c.sets, s)
-	}
-	return []Match{{Op: side(egress, SrcSet, DstSet), Set: s.Name}}
-}
+func (c *compiler) pass() string { return c.own("pass-", Rule{Verdict: Accept}) }
 
-// serviceOf brings a rule into one form: all ports and no ports are the same, unused bounds are -1. Rules that can match
-// no IPv4 packet are left out.
-func serviceOf(a Allow) (service, bool) {
-	s := service{a.Proto, -1, -1}
-	switch a.Proto {
-	case vpc.TCP, vpc.UDP:
-		if a.From < 0 || a.From == 0 && a.To == 65535 {
-			return s, true
-		}
-		s.from, s.to = a.From, a.To
-		return s, a.From <= a.To && a.To <= 65535
-	case vpc.ICMP:
-		s.from = max(a.From, -1)
-		if s.from >= 0 {
-			s.to = max(a.To, -1)
-		}
-		return s, s.from <= 255 && s.to <= 255
+// through admits what a translator is handed on its way elsewhere, and nothing that is meant for itself.
+func (c *compiler) through(p Port) string {
+	var rules []Rule
+	for _, a := range p.Addrs {
+		rules = append(rules, refuse(HopIngress, Match{Op: DstIn, Prefix: netip.PrefixFrom(a, a.BitLen())}))
 	}
-	return s, a.Proto == vpc.Any || a.Proto >= 0 && a.Proto <= 255
-}
-
-func (s service) matches() []Match {
-	if s.proto == vpc.Any {
-		return nil
-	}
-	m := []Match{{Op: IsProto, Proto: uint8(s.proto)}}
-	switch {
-	case s.from < 0:
-	case s.proto == vpc.ICMP:
-		m = append(m, Match{Op: ICMPType, From: uint16(s.from)})
-		if s.to >= 0 {
-			m = append(m, Match{Op: ICMPCode, From: uint16(s.to)})
-		}
-	default:
-		m = append(m, Match{Op: DstPort, From: uint16(s.from), To: uint16(s.to)})
-	}
-	return m
-}
-
-func side[T any](egress bool, ingress, out T) T {
-	if egress {
-		return out
-	}
-	return ingress
+	return c.own("through-", append(rules, Rule{Verdict: Accept})...)
 }
 
 func memberSet(group string) string { return "members-" + group }
@@ -233,8 +231,11 @@ func prefixElems(ps []netip.Prefix) []Elem {
 
 func compareElems(a, b Elem) int {
 	return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()), cmp.Compare(a.Link, b.Link),
-		a.Addr.Compare(b.Addr), cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Jump, b.Jump))
+		a.Addr.Compare(b.Addr), cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Mark, b.Mark),
+		a.To.Compare(b.To), cmp.Compare(a.Jump, b.Jump))
 }
+
+func itoa[T ~int | ~uint16](n T) string { return strconv.Itoa(int(n)) }
 
 func byName(a, b Chain) int { return cmp.Compare(a.Name, b.Name) }
 

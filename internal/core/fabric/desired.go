@@ -21,11 +21,12 @@ type Desired struct {
 	Links      []Link
 	// Public are the elastic addresses of the network's ports: what leaves by the internet link from a private address has the
 	// public one instead, and the other way round. A private address without one gets no further.
-	Public    []Public
-	Gateways  []netip.Prefix // prefixes that gateway endpoints of this network listen on
+	Public []Public
+	// Gateways are the prefixes that gateway endpoints of this network listen on; in the internet network, those that Catch takes.
+	Gateways  []netip.Prefix
 	Listeners []Listener
-	// Catch takes, in one socket, whatever TCP is sent to an address that nobody in the network has: the internet's way out. Nil:
-	// such packets are dropped.
+	// Catch takes, in one socket, the TCP that is sent to an address of Gateways that no link leads to: the internet's way out.
+	// Nil: such packets are dropped.
 	Catch *Listener
 }
 
@@ -154,4 +155,5 @@ const (
 	PortHTTP  = 80
 	PortHTTPS = 443
 	PortDNS   = 53
+	PortCatch = 9999
 )

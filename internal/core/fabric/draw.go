@@ -2,12 +2,8 @@ package fabric
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"cloister/internal/core/vpc"
@@ -21,22 +17,26 @@ func Draw(s vpc.Snapshot, generation int64) Desired {
 	if s.VPC.DNSSupport && len(s.VPC.CIDRs) > 0 {
 		d.Resolver = vpc.Resolver(s.VPC.CIDRs[0])
 	}
-	for _, sn := range s.Subnets {
-		d.Subnets = append(d.Subnets, drawSubnet(s, sn))
-	}
-	slices.SortFunc(d.Subnets, func(a, b Subnet) int { return cmp.Compare(a.ID, b.ID) })
-	number(d.Subnets)
 	for _, i := range s.Interfaces {
-		known := slices.ContainsFunc(d.Subnets, func(sn Subnet) bool { return sn.ID == i.Subnet })
+		known := slices.ContainsFunc(s.Subnets, func(sn vpc.Subnet) bool { return sn.ID == i.Subnet })
 		if i.Attachment != nil && len(i.Addrs) > 0 && known {
 			d.Ports = append(d.Ports, drawPort(i))
 		}
 	}
 	slices.SortFunc(d.Ports, func(a, b Port) int { return cmp.Compare(a.ID, b.ID) })
 	name(d.Ports)
+	d.Links = drawLinks(s)
+	d.Public = drawPublic(s, d.Ports)
+	for _, sn := range s.Subnets {
+		d.Subnets = append(d.Subnets, drawSubnet(s, sn, carriers{s, d.Ports, d.Links}))
+	}
+	slices.SortFunc(d.Subnets, func(a, b Subnet) int { return cmp.Compare(a.ID, b.ID) })
+	number(d.Subnets)
+	d.ACLs = drawACLs(s, d.Subnets)
 	for _, g := range s.Groups {
 		d.Groups = append(d.Groups, drawGroup(g, s.Prefixes))
 	}
+	d.Groups = append(d.Groups, farGroups(s, d.Groups)...)
 	slices.SortFunc(d.Groups, func(a, b Group) int { return cmp.Compare(a.ID, b.ID) })
 	for _, e := range s.Endpoints {
 		if e.Type == "Gateway" {
@@ -44,7 +44,7 @@ func Draw(s vpc.Snapshot, generation int64) Desired {
 		}
 	}
 	d.Gateways = Merge(d.Gateways)
-	d.Listeners = listeners(d.Resolver)
+	d.Listeners = append(listeners(d.Resolver), answers(d.Ports)...)
 	return d
 }
 
@@ -96,7 +96,7 @@ func Entries(s vpc.Snapshot, e vpc.Endpoint) []netip.Prefix {
 	return s.Prefixes[vpc.S3PrefixList(s.VPC.Region)]
 }
 
-func drawSubnet(s vpc.Snapshot, sn vpc.Subnet) Subnet {
+func drawSubnet(s vpc.Snapshot, sn vpc.Subnet, by carriers) Subnet {
 	out := Subnet{ID: sn.ID, CIDR: sn.CIDR, Router: vpc.Router(sn.CIDR)}
 	t, ok := RouteTable(s, sn.ID)
 	if !ok {
@@ -104,10 +104,10 @@ func drawSubnet(s vpc.Snapshot, sn vpc.Subnet) Subnet {
 	}
 	out.RouteTable = t.ID
 	taken := map[netip.Prefix]bool{}
-	add := func(p netip.Prefix, a Action, target string) {
+	add := func(p netip.Prefix, a Action, target, via string) {
 		if p = p.Masked(); p.Addr().Is4() && !taken[p] {
 			taken[p] = true
-			out.Routes = append(out.Routes, Route{Dest: p, Action: a, Target: target})
+			out.Routes = append(out.Routes, Route{Dest: p, Action: a, Target: target, Via: via})
 		}
 	}
 	// Endpoints first: one service has one gateway endpoint for each route table, and an equal static route would be stale.
@@ -118,7 +118,7 @@ func drawSubnet(s vpc.Snapshot, sn vpc.Subnet) Subnet {
 			continue
 		}
 		for _, p := range Entries(s, e) {
-			add(p, Deliver, e.ID)
+			add(p, Deliver, e.ID, "")
 		}
 	}
 	for _, r := range t.Routes {
@@ -126,9 +126,13 @@ func drawSubnet(s vpc.Snapshot, sn vpc.Subnet) Subnet {
 		if r.PrefixList == "" {
 			dests = []netip.Prefix{r.Dest}
 		}
+		action, via := Blackhole, by.via(r)
+		if via != "" {
+			action = Forward
+		}
 		for _, p := range dests {
 			if p.IsValid() {
-				add(p, Blackhole, r.Target)
+				add(p, action, r.Target, via)
 			}
 		}
 	}
@@ -139,7 +143,13 @@ func drawSubnet(s vpc.Snapshot, sn vpc.Subnet) Subnet {
 }
 
 func drawPort(i vpc.Interface) Port {
-	p := Port{ID: i.ID, Addrs: slices.Clone(i.Addrs), MAC: i.MAC, Subnet: i.Subnet, Groups: slices.Clone(i.Groups)}
+	p := Port{ID: i.ID, Addrs: slices.Clone(i.Addrs), MAC: i.MAC, Subnet: i.Subnet, Groups: slices.Clone(i.Groups), Open: i.NoSourceDestCheck}
+	switch i.Type {
+	case "vpc_endpoint":
+		p.Kind, p.Open = Answer, false
+	case "nat_gateway":
+		p.Kind, p.Open, p.Groups = Translator, true, nil
+	}
 	if p.MAC == "" {
 		p.MAC = vpc.MAC(i.Addrs[0])
 	}
@@ -182,51 +192,4 @@ func listeners(resolver netip.Addr) []Listener {
 			Listener{Name: "dns-udp", Net: "udp", Addr: resolver, Port: PortDNS})
 	}
 	return out
-}
-
-// The routing of a network: LocalTable holds its ports and a blackhole for the rest of its CIDRs and is asked first, at
-// LocalPriority; the table of a subnet is asked for packets from there at SubnetPriority.
-const (
-	LocalTable     = 50
-	LocalPriority  = 100
-	SubnetPriority = 200
-)
-
-// Tables of subnets are numbered from tableBase on; below lie the kernel's own and the local table.
-const (
-	tableBase = 1000
-	tableSpan = 1 << 30
-)
-
-// number gives each subnet a routing table whose number follows from its id, so that a new neighbour moves nobody.
-func number(subnets []Subnet) {
-	taken := map[int]bool{}
-	for i := range subnets {
-		h := sha256.Sum256([]byte("table/" + subnets[i].ID))
-		n := int(binary.BigEndian.Uint32(h[:4])) % tableSpan
-		for taken[n] {
-			n = (n + 1) % tableSpan
-		}
-		taken[n] = true
-		subnets[i].Table = tableBase + n
-	}
-}
-
-// name gives each port the alias of its link: 13 bytes that follow from its id. Links that begin with "up" are gateways'.
-func name(ports []Port) {
-	taken := map[string]bool{}
-	for i := range ports {
-		for try := 0; ports[i].Alias == ""; try++ {
-			a := Alias(ports[i].ID, try)
-			if !taken[a] {
-				taken[a], ports[i].Alias = true, a
-			}
-		}
-	}
-}
-
-// Alias is the link name of an interface; try counts the names that were taken before it.
-func Alias(id string, try int) string {
-	h := sha256.Sum256([]byte("link/" + id + "/" + strconv.Itoa(try)))
-	return "e" + hex.EncodeToString(h[:6])
 }

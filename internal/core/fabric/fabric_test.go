@@ -63,13 +63,16 @@ func small() vpc.Snapshot {
 }
 
 func TestGolden(t *testing.T) {
-	for name, d := range map[string]fabric.Desired{
-		"small":   fabric.Draw(small(), 7),
-		"empty":   {},
-		"segment": fabric.Segment("seg-1", "eni-9", 1),
+	for name, r := range map[string]fabric.Ruleset{
+		"small":      fabric.Compile(fabric.Draw(small(), 7)),
+		"full":       fabric.Compile(fabric.Draw(full(), 7)),
+		"internet":   fabric.Compile(fabric.DrawInternet([]vpc.Snapshot{full()}, nil, true, 7)),
+		"translator": fabric.CompileTranslator(fabric.Port{Addrs: []netip.Addr{adr("10.0.2.20")}}),
+		"empty":      fabric.Compile(fabric.Desired{}),
+		"segment":    fabric.Compile(fabric.Segment("seg-1", "eni-9", 1)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := fabric.Compile(d).Text()
+			got := r.Text()
 			file := filepath.Join("testdata", name+".nft")
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -315,7 +318,7 @@ func apply(t *testing.T, have fabric.Ruleset, d fabric.Delta) map[string]string 
 
 func TestDiff(t *testing.T) {
 	base := fabric.Compile(fabric.Desired{})
-	full := fabric.Compile(fabric.Draw(small(), 1))
+	full, more := fabric.Compile(fabric.Draw(small(), 1)), fabric.Compile(fabric.Draw(full(), 1))
 	s := small()
 	s.Interfaces[0].Attachment = nil
 	s.Groups = s.Groups[:2]
@@ -325,6 +328,7 @@ func TestDiff(t *testing.T) {
 	less := fabric.Compile(fabric.Draw(s, 2))
 	for name, c := range map[string][2]fabric.Ruleset{
 		"first load": {{}, full}, "base to full": {base, full}, "less": {full, less}, "more": {less, full}, "to nothing": {full, base},
+		"everything": {full, more}, "nothing but small": {more, full}, "everything from nothing": {{}, more}, "nothing from everything": {more, base},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := apply(t, c[0], fabric.Diff(c[0], c[1]))

@@ -14,7 +14,7 @@ type Ruleset struct {
 	Chains []Chain
 }
 
-// Set is a set, or a verdict map when its kind is Verdicts. Elems are sorted and do not overlap.
+// Set is a set, or a map when its kind says so. Elems are sorted and do not overlap.
 type Set struct {
 	Name  string
 	Kind  SetKind
@@ -27,11 +27,19 @@ type SetKind uint8
 
 // The kinds of sets. An interval that ends at 255.255.255.255 has no end element in the kernel.
 const (
-	Intervals SetKind = iota // ipv4_addr, flags interval: Elem.Prefix
-	Addresses                // ipv4_addr: Elem.Addr
-	Links                    // ifname . ipv4_addr: Elem.Link, Elem.Addr
-	Services                 // ipv4_addr . inet_proto . inet_service: Elem.Addr, Elem.Proto, Elem.Port
-	Verdicts                 // map ifname : verdict: Elem.Link, Elem.Jump
+	Intervals    SetKind = iota // ipv4_addr, flags interval: Elem.Prefix
+	Addresses                   // ipv4_addr: Elem.Addr
+	Names                       // ifname: Elem.Link
+	Services                    // ipv4_addr . inet_proto . inet_service: Elem.Addr, Elem.Proto, Elem.Port
+	MarkLinks                   // mark . ifname: Elem.Mark, Elem.Link
+	MarkAddrs                   // mark . ipv4_addr: Elem.Mark, Elem.Addr
+	Verdicts                    // map ifname : verdict: Elem.Link, Elem.Jump
+	AddrVerdicts                // map ipv4_addr : verdict: Elem.Addr, Elem.Jump
+	MarkVerdicts                // map mark : verdict: Elem.Mark, Elem.Jump
+	Marks                       // map ifname . ipv4_addr : mark: Elem.Link, Elem.Addr, Elem.Mark
+	LinkMarks                   // map ifname : mark: Elem.Link, Elem.Mark
+	AddrMarks                   // map ipv4_addr : mark: Elem.Addr, Elem.Mark
+	AddrPairs                   // map ipv4_addr : ipv4_addr: Elem.Addr, Elem.To
 )
 
 // Elem is one element; its set's kind says which fields are in use.
@@ -41,6 +49,8 @@ type Elem struct {
 	Link   string
 	Proto  uint8
 	Port   uint16
+	Mark   uint32
+	To     netip.Addr
 	Jump   string // chain
 }
 
@@ -48,32 +58,47 @@ type Elem struct {
 type Chain struct {
 	Name     string
 	Fixed    bool
-	Hook     string // prerouting | input | forward | output; empty: not a base chain
+	Hook     string // prerouting | input | forward | output | postrouting; empty: not a base chain
+	NAT      bool   // a base chain that only the first packet of a connection meets
 	Priority int
 	Drop     bool // the policy of a base chain
 	Rules    []Rule
 }
 
-// Rule applies when all its matches hold. Log, when set, writes LogPrefix+Log to NFLOG group LogGroup before the verdict.
+// Rule applies when all its matches hold. Mark, when set, becomes the packet's mark before the verdict, and Log writes
+// LogPrefix+Log to NFLOG group LogGroup.
 type Rule struct {
 	Matches []Match
+	Mark    uint32
 	Log     Hop
 	Verdict Verdict
-	Target  string // Jump and Goto: the chain; LookupIn and LookupOut: the verdict map
+	Target  string // Jump and Goto: the chain; others: the map
+	To      netip.Addr
+	Port    uint16
 	Comment string // the group or interface it was made for; at most 128 bytes
 }
 
 // Verdict is what a rule does.
 type Verdict uint8
 
-// The verdicts. LookupIn and LookupOut ask the map Target with the incoming or outgoing link; no element: the next rule.
+// The verdicts. Those that ask the map Target go on to the next rule when it has no element.
 const (
 	Accept Verdict = iota
 	Drop
 	Jump
 	Goto
-	LookupIn
-	LookupOut
+	LookupIn     // Verdicts, by the incoming link
+	LookupOut    // Verdicts, by the outgoing link
+	LookupDst    // AddrVerdicts, by the destination address
+	LookupMark   // MarkVerdicts
+	MarkPort     // Marks, by the incoming link and the source address: the packet is marked and accepted
+	MarkSrc      // AddrMarks, by the source address: the packet is marked and goes on to the next rule
+	MarkDst      // AddrMarks, by the destination address
+	MarkLinkOut  // LinkMarks, by the outgoing link
+	TranslateSrc // AddrPairs, by the source address, which is replaced
+	TranslateDst // AddrPairs, by the destination address, which is replaced
+	Masquerade   // the source address becomes To
+	Catch        // to the transparent listener at Port, whatever the destination; without one, the next rule. Mark only if there is
 )
 
 // Op says what a match looks at.
@@ -87,7 +112,11 @@ const (
 	DstIn               // Prefix, Not
 	SrcSet              // Set of Intervals or Addresses, Not
 	DstSet              // Set of Intervals or Addresses, Not
-	LinkSrc             // Set of Links: incoming link and source address
+	LinksIn             // Set of Names: incoming link
+	LinksOut            // Set of Names: outgoing link
+	MarkOut             // Set of MarkLinks: mark and outgoing link
+	MarkAddr            // Set of MarkAddrs: mark and destination address
+	Marked              // Mark
 	DstServ             // Set of Services: destination address, protocol, destination port
 	IsProto             // Proto
 	DstPort             // From, To: destination port, after IsProto TCP or UDP
@@ -96,6 +125,7 @@ const (
 	CtFlow              // the connection is established or related
 	CtInvalid           // conntrack cannot place the packet
 	LocalDst            // fib: the destination is an address of this namespace
+	LocalSrc            // fib: the source is
 )
 
 // Match is one condition. It is comparable.
@@ -107,93 +137,5 @@ type Match struct {
 	Set      string
 	Proto    uint8
 	From, To uint16
-}
-
-// Delta is the way from one ruleset to another in three steps: write Sets and Chains (Fixed, not referred to yet, any
-// number of batches); apply Elems, in one transaction; remove OldChains, then OldSets. Between a failed and a repeated
-// attempt nothing is wider open than before or after: a driver that must split Elems takes all Del before the first Add.
-type Delta struct {
-	Sets      []Set
-	Chains    []Chain
-	Elems     []Change
-	OldChains []string // in an order in which each can be removed
-	OldSets   []string
-}
-
-// Change is what happens to the elements of a set that is not Fixed. Of a set that leaves (a group is gone) nothing is
-// said here: the chains that read it are removed first.
-type Change struct {
-	Set      Set // without elements
-	Del, Add []Elem
-}
-
-// Diff plans the way from have to want. have may be the zero Ruleset; then all of want is in Sets and Chains, the elements
-// of sets that are not Fixed excepted.
-func Diff(have, want Ruleset) Delta {
-	var d Delta
-	oldSets, oldChains := map[string]*Set{}, map[string]bool{}
-	for i := range have.Sets {
-		oldSets[have.Sets[i].Name] = &have.Sets[i]
-	}
-	for i := range have.Chains {
-		oldChains[have.Chains[i].Name] = true
-	}
-	kept := map[string]bool{}
-	for _, s := range want.Sets {
-		kept[s.Name] = true
-		was := oldSets[s.Name]
-		bare := s
-		if !s.Fixed {
-			bare.Elems = nil
-		}
-		if was == nil {
-			d.Sets = append(d.Sets, bare)
-		}
-		if s.Fixed {
-			continue
-		}
-		c := Change{Set: bare}
-		if was != nil {
-			c.Del = missing(was.Elems, s.Elems)
-			c.Add = missing(s.Elems, was.Elems)
-		} else {
-			c.Add = s.Elems
-		}
-		if len(c.Del)+len(c.Add) > 0 {
-			d.Elems = append(d.Elems, c)
-		}
-	}
-	for _, c := range want.Chains {
-		kept["chain "+c.Name] = true
-		if !oldChains[c.Name] {
-			d.Chains = append(d.Chains, c)
-		}
-	}
-	for i := len(have.Chains) - 1; i >= 0; i-- { // those that jump before those that are jumped to
-		if !kept["chain "+have.Chains[i].Name] {
-			d.OldChains = append(d.OldChains, have.Chains[i].Name)
-		}
-	}
-	for _, s := range have.Sets {
-		if !kept[s.Name] {
-			// A set that leaves with elements is emptied by its removal; its readers left before it.
-			d.OldSets = append(d.OldSets, s.Name)
-		}
-	}
-	return d
-}
-
-// missing gives the elements of a that are not in b, in a's order.
-func missing(a, b []Elem) []Elem {
-	in := make(map[Elem]bool, len(b))
-	for _, e := range b {
-		in[e] = true
-	}
-	var out []Elem
-	for _, e := range a {
-		if !in[e] {
-			out = append(out, e)
-		}
-	}
-	return out
+	Mark     uint32
 }

@@ -26,12 +26,28 @@ func (s Set) text() string {
 		typ, flags = "ipv4_addr", " flags interval;"
 	case Addresses:
 		typ = "ipv4_addr"
-	case Links:
-		typ = "ifname . ipv4_addr"
+	case Names:
+		typ = "ifname"
 	case Services:
 		typ = "ipv4_addr . inet_proto . inet_service"
+	case MarkLinks:
+		typ = "mark . ifname"
+	case MarkAddrs:
+		typ = "mark . ipv4_addr"
 	case Verdicts:
 		word, typ = "map", "ifname : verdict"
+	case AddrVerdicts:
+		word, typ = "map", "ipv4_addr : verdict"
+	case MarkVerdicts:
+		word, typ = "map", "mark : verdict"
+	case LinkMarks:
+		word, typ = "map", "ifname : mark"
+	case Marks:
+		word, typ = "map", "ifname . ipv4_addr : mark"
+	case AddrMarks:
+		word, typ = "map", "ipv4_addr : mark"
+	case AddrPairs:
+		word, typ = "map", "ipv4_addr : ipv4_addr"
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "  %s %s { type %s;%s", word, s.Name, typ, flags)
@@ -52,10 +68,26 @@ func (e Elem) text(k SetKind) string {
 		return e.Prefix.String()
 	case Addresses:
 		return e.Addr.String()
-	case Links:
-		return fmt.Sprintf("%q . %s", e.Link, e.Addr)
+	case Names:
+		return fmt.Sprintf("%q", e.Link)
 	case Services:
 		return fmt.Sprintf("%s . %d . %d", e.Addr, e.Proto, e.Port)
+	case MarkLinks:
+		return fmt.Sprintf("%d . %q", e.Mark, e.Link)
+	case MarkAddrs:
+		return fmt.Sprintf("%d . %s", e.Mark, e.Addr)
+	case AddrVerdicts:
+		return fmt.Sprintf("%s : jump %s", e.Addr, e.Jump)
+	case MarkVerdicts:
+		return fmt.Sprintf("%d : jump %s", e.Mark, e.Jump)
+	case LinkMarks:
+		return fmt.Sprintf("%q : %d", e.Link, e.Mark)
+	case Marks:
+		return fmt.Sprintf("%q . %s : %d", e.Link, e.Addr, e.Mark)
+	case AddrMarks:
+		return fmt.Sprintf("%s : %d", e.Addr, e.Mark)
+	case AddrPairs:
+		return fmt.Sprintf("%s : %s", e.Addr, e.To)
 	}
 	return fmt.Sprintf("%q : jump %s", e.Link, e.Jump)
 }
@@ -64,11 +96,14 @@ func (c Chain) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "  chain %s {\n", c.Name)
 	if c.Hook != "" {
-		policy := "accept"
+		policy, kind := "accept", "filter"
 		if c.Drop {
 			policy = "drop"
 		}
-		fmt.Fprintf(&b, "    type filter hook %s priority %d; policy %s;\n", c.Hook, c.Priority, policy)
+		if c.NAT {
+			kind = "nat"
+		}
+		fmt.Fprintf(&b, "    type %s hook %s priority %d; policy %s;\n", kind, c.Hook, c.Priority, policy)
 	}
 	for _, r := range c.Rules {
 		fmt.Fprintf(&b, "    %s\n", r.Text())
@@ -83,15 +118,55 @@ func (r Rule) Text() string {
 	for _, m := range r.Matches {
 		parts = append(parts, m.text())
 	}
+	if r.Mark != 0 && r.Verdict != Catch {
+		parts = append(parts, fmt.Sprintf("meta mark set %d", r.Mark))
+	}
 	if r.Log != "" {
 		parts = append(parts, fmt.Sprintf("log prefix %q group %d", LogPrefix+string(r.Log), LogGroup))
 	}
-	parts = append(parts, map[Verdict]string{Accept: "accept", Drop: "drop", Jump: "jump " + r.Target, Goto: "goto " + r.Target,
-		LookupIn: "iifname vmap @" + r.Target, LookupOut: "oifname vmap @" + r.Target}[r.Verdict])
+	parts = append(parts, r.verdict())
 	if r.Comment != "" {
 		parts = append(parts, fmt.Sprintf("comment %q", r.Comment))
 	}
 	return strings.Join(parts, " ")
+}
+
+func (r Rule) verdict() string {
+	switch r.Verdict {
+	case Accept:
+		return "accept"
+	case Drop:
+		return "drop"
+	case Jump:
+		return "jump " + r.Target
+	case Goto:
+		return "goto " + r.Target
+	case LookupIn:
+		return "iifname vmap @" + r.Target
+	case LookupOut:
+		return "oifname vmap @" + r.Target
+	case LookupMark:
+		return "meta mark vmap @" + r.Target
+	case LookupDst:
+		return "ip daddr vmap @" + r.Target
+	case MarkPort:
+		return "meta mark set iifname . ip saddr map @" + r.Target + " accept"
+	case MarkSrc:
+		return "meta mark set ip saddr map @" + r.Target
+	case MarkDst:
+		return "meta mark set ip daddr map @" + r.Target
+	case MarkLinkOut:
+		return "meta mark set oifname map @" + r.Target
+	case TranslateSrc:
+		return "snat to ip saddr map @" + r.Target
+	case TranslateDst:
+		return "dnat to ip daddr map @" + r.Target
+	case Masquerade:
+		return "snat to " + r.To.String()
+	case Catch:
+		return fmt.Sprintf("tproxy to :%d meta mark set %d accept", r.Port, r.Mark)
+	}
+	return fmt.Sprintf("verdict %d", r.Verdict) // nft refuses it
 }
 
 func (m Match) text() string {
@@ -112,8 +187,16 @@ func (m Match) text() string {
 		return "ip saddr " + not + "@" + m.Set
 	case DstSet:
 		return "ip daddr " + not + "@" + m.Set
-	case LinkSrc:
-		return "iifname . ip saddr @" + m.Set
+	case LinksIn:
+		return "iifname " + not + "@" + m.Set
+	case LinksOut:
+		return "oifname " + not + "@" + m.Set
+	case MarkOut:
+		return "meta mark . oifname " + not + "@" + m.Set
+	case MarkAddr:
+		return "meta mark . ip daddr " + not + "@" + m.Set
+	case Marked:
+		return fmt.Sprintf("meta mark %s%d", not, m.Mark)
 	case DstServ:
 		return "ip daddr . ip protocol . th dport @" + m.Set
 	case IsProto:
@@ -131,6 +214,9 @@ func (m Match) text() string {
 		return "ct state established,related"
 	case CtInvalid:
 		return "ct state invalid"
+	}
+	if m.Op == LocalSrc {
+		return "fib saddr type local"
 	}
 	return "fib daddr type local"
 }

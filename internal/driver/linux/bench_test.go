@@ -56,7 +56,7 @@ func BenchmarkThroughput(b *testing.B) {
 
 // throughput runs with the fabric child's powers and prints the medians in Gbit/s, and the median of the paired ratios.
 func throughput() error {
-	c := &child{networks: map[string]*network{}, seats: map[string]*network{}, procs: map[int]*proc{}, spawner: make(chan func())}
+	c := &child{networks: map[string]*network{}, seats: map[string]*network{}, joints: newJoints(), procs: map[int]*proc{}, spawner: make(chan func())}
 	if err := c.settle(); err != nil {
 		return err
 	}
@@ -110,14 +110,14 @@ func (n *network) unwalled(d fabric.Desired) (err error) {
 	if err = n.rt.RuleAdd(r); err != nil {
 		return err
 	}
-	if err = n.route(d); err != nil {
+	if err = n.route(d, nil); err != nil {
 		return err
 	}
 	for _, p := range d.Ports {
 		if n.ports[p.ID], err = n.addPort(p, d.Subnets[0]); err != nil {
 			return err
 		}
-		if err = n.awake(n.ports[p.ID]); err != nil {
+		if err = carries(n.rt, p.Alias); err != nil {
 			return err
 		}
 	}

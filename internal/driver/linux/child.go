@@ -50,7 +50,7 @@ func ChildMain() {
 		os.Exit(1)
 	}
 	unix.Close(childExe)
-	c := &child{w: w, exe: exe, networks: map[string]*network{}, seats: map[string]*network{}, procs: map[int]*proc{}, spawner: make(chan func())}
+	c := &child{w: w, exe: exe, networks: map[string]*network{}, seats: map[string]*network{}, joints: newJoints(), procs: map[int]*proc{}, spawner: make(chan func())}
 	hello := message{}
 	if err := c.settle(); err != nil {
 		hello.Err = err.Error()
@@ -74,6 +74,9 @@ type child struct {
 	mu       sync.Mutex
 	networks map[string]*network
 	seats    map[string]*network // by port id
+
+	jointMu sync.Mutex
+	joints  joints
 
 	procMu sync.Mutex // held from fork to registration, so that no exit is reaped before its process is known
 	procs  map[int]*proc

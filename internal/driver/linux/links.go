@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -14,6 +13,8 @@ import (
 
 	"cloister/internal/core/fabric"
 )
+
+const tcpListen = 10 // include/net/tcp_states.h
 
 // mtu is that of AWS inside a VPC: jumbo frames.
 const mtu = 9001
@@ -25,6 +26,9 @@ func routerMAC() net.HardwareAddr { return net.HardwareAddr{0x0e, 0, 0, 0, 0, 1}
 // neighbors are permanent. The port it gives is never nil; on an error nothing of it is left but its entry.
 func (n *network) addPort(w fabric.Port, s fabric.Subnet) (*port, error) {
 	p := &port{Port: w, subnet: s, ns: -1}
+	if w.Kind == fabric.Answer { // its addresses are the network's own, see wanted
+		return p, nil
+	}
 	if err := n.link(p); err != nil {
 		if e := n.unlink(p); e != nil {
 			err = errors.Join(err, e)
@@ -56,6 +60,7 @@ func (n *network) link(p *port) error {
 		return err
 	}
 	ix := l.Attrs().Index
+	p.index = ix
 	if err := errors.Join(n.rt.LinkSetAlias(l, p.ID), n.rt.LinkSetARPOff(l), n.rt.LinkSetUp(l)); err != nil {
 		return err
 	}
@@ -71,24 +76,6 @@ func (n *network) link(p *port) error {
 		}
 	}
 	return p.inside()
-}
-
-// awake waits until a port's link passes packets: a kernel worker sees to that after it was set up, and on a busy host
-// takes its time. Until then the link swallows what is sent. The job's end wakes before this one: it
-// was set up last, and the kernel tells it first.
-func (n *network) awake(p *port) error {
-	for t0 := time.Now(); ; time.Sleep(time.Millisecond) {
-		l, err := n.rt.LinkByName(p.Alias)
-		if err != nil {
-			return err
-		}
-		if l.Attrs().OperState == netlink.OperUp {
-			return nil
-		}
-		if time.Since(t0) > 5*time.Second {
-			return fmt.Errorf("its link stays %s", l.Attrs().OperState)
-		}
-	}
 }
 
 // inside sets up the end that a job sees.
@@ -150,26 +137,24 @@ func (c *child) removePorts(n *network, all []*port) error {
 	for a := range n.dirty {
 		addrs = append(addrs, a)
 	}
-	if len(addrs) == 0 {
-		return nil
+	if len(addrs) > 0 {
+		if err := n.abort(addrs); err != nil {
+			return err
+		}
+		c.tell(n, addrs)
 	}
-	if err := n.abort(addrs); err != nil {
-		return err
+	if !n.flowsLeft() {
+		return nil
 	}
 	return n.forget()
 }
 
 func (n *network) unlink(p *port) error {
-	l, err := n.rt.LinkByName(p.Alias)
-	var none netlink.LinkNotFoundError
-	switch {
-	case errors.As(err, &none):
-	case err != nil:
-		return err
-	default:
-		if err := n.rt.LinkDel(l); err != nil {
-			return fmt.Errorf("cannot remove its link: %w", err)
-		}
+	if p.Kind == fabric.Answer {
+		return nil
+	}
+	if err := delLink(n.rt, p.Alias); err != nil {
+		return fmt.Errorf("cannot remove its link: %w", err)
 	}
 	if p.ns >= 0 {
 		unix.Close(p.ns)
@@ -191,7 +176,8 @@ func (n *network) abort(addrs []netip.Addr) error {
 		}
 		for _, s := range all {
 			a, ok := netip.AddrFromSlice(s.ID.Destination)
-			if !ok || !slices.Contains(addrs, a.Unmap()) {
+			own, _ := netip.AddrFromSlice(s.ID.Source)
+			if !ok || !slices.Contains(addrs, a.Unmap()) && (!slices.Contains(addrs, own.Unmap()) || s.State == tcpListen) {
 				continue
 			}
 			err := netlink.SocketDestroy(&net.TCPAddr{IP: s.ID.Source, Port: int(s.ID.SourcePort)}, &net.TCPAddr{IP: s.ID.Destination, Port: int(s.ID.DestinationPort)})
@@ -203,25 +189,37 @@ func (n *network) abort(addrs []netip.Addr) error {
 	})
 }
 
-// forget flushes the flows of addresses that changed hands, so that the next owner's packets are asked about anew.
+// forget flushes the flows of those that changed hands, so that the next owner's packets are asked about anew.
 func (n *network) forget() error {
-	if _, err := n.rt.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, flowsOf(n.dirty)); err != nil {
+	if _, err := n.rt.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, flowsOf{n}); err != nil {
 		return fmt.Errorf("cannot flush flows: %w", err)
 	}
 	clear(n.dirty)
+	n.parted, n.outside = nil, false
 	return nil
 }
 
-// flowsOf matches flows with one of the addresses at either end of either direction.
-type flowsOf map[netip.Addr]bool
+func (n *network) flowsLeft() bool { return len(n.dirty) > 0 || len(n.parted) > 0 || n.outside }
+
+// flowsOf matches flows with one of those that changed hands at either end of either direction.
+type flowsOf struct{ n *network }
 
 func (f flowsOf) MatchConntrackFlow(c *netlink.ConntrackFlow) bool {
 	for _, ip := range []net.IP{c.Forward.SrcIP, c.Forward.DstIP, c.Reverse.SrcIP, c.Reverse.DstIP} {
-		if a, ok := netip.AddrFromSlice(ip); ok && f[a.Unmap()] {
+		a, ok := netip.AddrFromSlice(ip)
+		a = a.Unmap()
+		if !ok {
+			continue
+		}
+		if f.n.dirty[a] || within4(f.n.parted, a) || f.n.outside && !within4(f.n.desired.CIDRs, a) && !within4(f.n.desired.Gateways, a) {
 			return true
 		}
 	}
 	return false
+}
+
+func within4(all []netip.Prefix, a netip.Addr) bool {
+	return slices.ContainsFunc(all, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 func hostNet(a netip.Addr) *net.IPNet {

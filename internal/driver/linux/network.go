@@ -31,14 +31,19 @@ type network struct {
 	rules  fabric.Ruleset // what the kernel holds
 	ports  map[string]*port
 	routed routing
-	dirty  map[netip.Addr]bool // addresses whose old flows conntrack may still know
+	// Whose old flows conntrack may still know: addresses, prefixes, and whatever lies outside the network.
+	dirty   map[netip.Addr]bool
+	parted  []netip.Prefix
+	outside bool
+	desired fabric.Desired // what was last asked for
 }
 
 // port is one interface: a namespace for those who sit on it and a link into the network.
 type port struct {
 	fabric.Port
 	subnet fabric.Subnet
-	ns     int
+	ns     int    // -1: an Answer has none
+	index  int    // of its link
 	closed string // why it isn't open
 }
 
@@ -49,6 +54,14 @@ func (c *child) set(d fabric.Desired) fabric.Status {
 	if err != nil {
 		return fabric.Status{Network: d.Network, Err: err.Error()}
 	}
+	st := c.setOne(n, d)
+	if err := c.complete(); err != nil && st.Err == "" {
+		st.Err = err.Error()
+	}
+	return st
+}
+
+func (c *child) setOne(n *network, d fabric.Desired) fabric.Status {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.gone {
@@ -87,10 +100,15 @@ func (c *child) apply(n *network, d fabric.Desired) error {
 			leave = append(leave, p)
 		}
 	}
+	n.unpublish(d.Public)
+	n.desired = d
+	if err := c.part(n, d); err != nil {
+		return err
+	}
 	if err := c.removePorts(n, leave); err != nil {
 		return err
 	}
-	if err := n.route(d); err != nil {
+	if err := n.route(d, c.linked(n)); err != nil {
 		return fmt.Errorf("cannot route %s: %w", n.id, err)
 	}
 	var failed error
@@ -111,45 +129,20 @@ func (c *child) apply(n *network, d fabric.Desired) error {
 		made = append(made, p)
 	}
 	for _, p := range made {
-		if err := n.awake(p); err != nil {
+		if p.Kind == fabric.Answer {
+			continue
+		}
+		if err := carries(n.rt, p.Alias); err != nil {
 			p.closed = err.Error()
 			failed = errors.Join(failed, fmt.Errorf("cannot open %s: %w", p.ID, err))
 		}
 	}
+	failed = errors.Join(failed, c.join(n, d))
+	// Once more, for the ways through ports and links that stand only now.
+	if err := n.route(d, c.linked(n)); err != nil {
+		failed = errors.Join(failed, fmt.Errorf("cannot route %s: %w", n.id, err))
+	}
 	return failed
-}
-
-// validate refuses what would make one port's walls another's.
-func validate(d fabric.Desired) error {
-	if d.Network == "" {
-		return errors.New("a network without an id")
-	}
-	subnets := map[string]bool{}
-	for _, s := range d.Subnets {
-		if !s.CIDR.IsValid() || !s.CIDR.Addr().Is4() || !s.Router.Is4() || s.Table <= fabric.LocalTable || subnets[s.ID] {
-			return fmt.Errorf("subnet %s can't be routed", s.ID)
-		}
-		subnets[s.ID] = true
-	}
-	ids, aliases, addrs := map[string]bool{}, map[string]bool{}, map[netip.Addr]bool{}
-	for _, p := range d.Ports {
-		if p.Alias == "" || len(p.Alias) >= unix.IFNAMSIZ || p.Alias == "lo" || !subnets[p.Subnet] || len(p.Addrs) == 0 || ids[p.ID] || aliases[p.Alias] {
-			return fmt.Errorf("port %s can't be linked", p.ID)
-		}
-		ids[p.ID], aliases[p.Alias] = true, true
-		for _, a := range p.Addrs {
-			if !a.Is4() || addrs[a] {
-				return fmt.Errorf("port %s: address %s can't be used", p.ID, a)
-			}
-			addrs[a] = true
-		}
-	}
-	return nil
-}
-
-func (p *port) same(w fabric.Port, s fabric.Subnet) bool {
-	return p.closed == "" && p.Alias == w.Alias && p.MAC == w.MAC && p.Subnet == w.Subnet && slices.Equal(p.Addrs, w.Addrs) &&
-		p.subnet.CIDR == s.CIDR && p.subnet.Router == s.Router
 }
 
 // network gives the namespace of an id, made when there is none: closed, since no rules admit anything yet.
@@ -221,8 +214,8 @@ func (c *child) remove(id string) {
 		return
 	}
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	if n.gone {
+		n.mu.Unlock()
 		return
 	}
 	// Links, routes, rules and flows go with the namespace, once nobody sits in it.
@@ -237,7 +230,10 @@ func (c *child) remove(id string) {
 		}
 	}
 	c.mu.Unlock()
+	c.detach(n)
 	n.close()
+	n.mu.Unlock()
+	_ = c.complete() // what could not be done is tried at the next change
 }
 
 func (n *network) status() fabric.Status {
@@ -280,6 +276,9 @@ func (c *child) sit(id string, f func(ns int) error) error {
 	}
 	if p.closed != "" {
 		return fmt.Errorf("port %s is closed: %s", id, p.closed)
+	}
+	if p.ns < 0 || p.Kind != fabric.Guest {
+		return fmt.Errorf("nothing can sit on port %s", id)
 	}
 	return f(p.ns)
 }
