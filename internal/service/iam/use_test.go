@@ -50,6 +50,12 @@ func TestLastUsed(t *testing.T) {
 	h.refuse("GetAccessKeyLastUsed", &shape.GetAccessKeyLastUsedRequest{AccessKeyId: ptr("AKIANOBODYATALLHERE")}, "NoSuchEntity", "The Access Key with id AKIANOBODYATALLHERE cannot be found.")
 	do[shape.DeleteAccessKeyOutput](h, home, "DeleteAccessKey", &shape.DeleteAccessKeyRequest{UserName: ptr("ada"), AccessKeyId: key})
 	h.refuse("GetAccessKeyLastUsed", in, "NoSuchEntity", "")
+	h.view(func(v store.View) error {
+		if account, err := h.iam.KeyAccount(v, *key); account != home || err != nil {
+			t.Errorf("the deleted key is account %q's, %v", account, err)
+		}
+		return nil
+	})
 }
 
 // TestRoleLastUsed: a role's sessions leave their mark on the role, and it goes with the role.

@@ -30,14 +30,14 @@ const (
 
 // house is a ledger with three accounts, and a walk that asks each row's questions of the engine before the row acts.
 type house struct {
-	*testing.T
+	testing.TB
 	store store.Store
 	ops   map[string]api.Operation
 	now   time.Time
 }
 
-func build(t *testing.T) *house {
-	h := &house{T: t, ops: map[string]api.Operation{}, now: time.Date(2026, 11, 3, 9, 0, 0, 0, time.UTC)}
+func build(t testing.TB) *house {
+	h := &house{TB: t, ops: map[string]api.Operation{}, now: time.Date(2026, 11, 3, 9, 0, 0, 0, time.UTC)}
 	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"), func() time.Time { return h.now })
 	if err != nil {
 		t.Fatal(err)
@@ -160,7 +160,7 @@ func (h *house) refuse(account, op string, in any, code string) {
 func ptr[T any](v T) *T { return &v }
 
 // found makes an organization with one member and one unit.
-func found(t *testing.T) (h *house, org *shape.Organization, unit string) {
+func found(t testing.TB) (h *house, org *shape.Organization, unit string) {
 	h = build(t)
 	org = do[shape.CreateOrganizationResponse](h, boss, "CreateOrganization", &shape.CreateOrganizationRequest{}).Organization
 	do[shape.InviteAccountToOrganizationResponse](h, boss, "InviteAccountToOrganization", &shape.InviteAccountToOrganizationRequest{AccountId: ptr(staff)})
