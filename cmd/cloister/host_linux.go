@@ -25,6 +25,7 @@ func hostCommands() []command {
 		{"org", "VERB ...", "join accounts under one that manages them: create, invite, join, unit, move, show ...", orgMain},
 		{"scp", "VERB ...", "service control policies of the organization: put, attach, detach, list, show, delete", scpMain},
 		{"explain", "REQUEST-ID | JOB-ARN", "say which statement, policy, hop or route table decided", explainMain},
+		{"reach", "-from ENI -to TARGET", "would a connection be made, and which rule, route or network ACL decides it", reachMain},
 		{"doctor", "", "say what this host can enforce, and what to do when it can't", doctorMain},
 	}
 }

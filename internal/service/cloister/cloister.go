@@ -27,7 +27,7 @@ func Rows() []api.Operation {
 			return []api.Question{{Action: "cloister:Explain", Resource: resource(c, deref(in.Subject))}}, nil
 		},
 		View: explain,
-	})
+	}, reachRow())
 }
 
 // resource is what the permission is asked for: the job's ARN itself, or the request in the caller's account.

@@ -27,6 +27,7 @@ func Operations() []string {
 		"LeaveOrganization",
 		"ListPolicies",
 		"MoveAccount",
+		"Reach",
 		"RemoveAccountFromOrganization",
 		"UpdatePolicy",
 	}
@@ -69,6 +70,8 @@ func NewInput(operation string) any {
 		return new(ListPoliciesRequest)
 	case "MoveAccount":
 		return new(MoveAccountRequest)
+	case "Reach":
+		return new(ReachRequest)
 	case "RemoveAccountFromOrganization":
 		return new(RemoveAccountFromOrganizationRequest)
 	case "UpdatePolicy":
@@ -114,6 +117,8 @@ func NewOutput(operation string) any {
 		return new(ListPoliciesResponse)
 	case "MoveAccount":
 		return new(MoveAccountResponse)
+	case "Reach":
+		return new(ReachResponse)
 	case "RemoveAccountFromOrganization":
 		return new(RemoveAccountFromOrganizationResponse)
 	case "UpdatePolicy":
@@ -347,6 +352,37 @@ type PolicySummary struct {
 	Name        *string `m:"Name"`
 	Description *string `m:"Description"`
 	AwsManaged  *bool   `m:"AwsManaged"`
+}
+
+// ReachHop is the API's shape of that name.
+type ReachHop struct {
+	Hop     *string `m:"Hop"`
+	Network *string `m:"Network"`
+	Rule    *string `m:"Rule"`
+	Verdict *string `m:"Verdict"`
+	Text    *string `m:"Text"`
+	Change  *string `m:"Change"`
+	Back    *bool   `m:"Back"`
+}
+
+// ReachRequest is the API's shape of that name.
+type ReachRequest struct {
+	From        *string `m:"From"`
+	Destination *string `m:"Destination"`
+	Protocol    *string `m:"Protocol"`
+	Port        *int64  `m:"Port"`
+	SourcePort  *int64  `m:"SourcePort"`
+}
+
+// ReachResponse is the API's shape of that name.
+type ReachResponse struct {
+	Verdict   *string    `m:"Verdict"`
+	Summary   *string    `m:"Summary"`
+	Hops      []ReachHop `m:"Hops"`
+	Deciding  *ReachHop  `m:"Deciding"`
+	Shadowing []ReachHop `m:"Shadowing"`
+	Change    *string    `m:"Change"`
+	Appliance *string    `m:"Appliance"`
 }
 
 // RemoveAccountFromOrganizationRequest is the API's shape of that name.
