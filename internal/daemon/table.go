@@ -15,6 +15,7 @@ import (
 	"cloister/internal/service/logs"
 	"cloister/internal/service/organization"
 	"cloister/internal/service/s3"
+	"cloister/internal/service/s3control"
 	"cloister/internal/service/sagemaker"
 	"cloister/internal/service/sts"
 	"cloister/internal/service/tagging"
@@ -27,6 +28,7 @@ func rows(networks *ec2.Service, who *iam.Service, objects *s3.Service) []api.Op
 		who.Rows(),
 		sts.New(sts.Config{Roles: who}).Rows(),
 		objects.Operations(),
+		s3control.Rows(objects),
 		comprehend.Rows(),
 		bedrock.Rows(),
 		cloudformation.Rows(),

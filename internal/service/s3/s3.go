@@ -264,3 +264,13 @@ func opt[T comparable](v T) *T {
 }
 
 func quoted(etag string) *string { return ptr(`"` + etag + `"`) }
+
+// BucketOf tells whose a bucket is, and its policy (nil: none), for services that ask about buckets. Faults: NoSuchBucket.
+func (s *Service) BucketOf(c *api.Call, v store.View, name string) (account string, policy *api.ResourcePolicy, err error) {
+	b, err := findAnywhere(c, v, &name, nil)
+	if err != nil {
+		return "", nil, err
+	}
+	q := ask(b, "", "", nil)
+	return q.Owner, q.Policy, nil
+}

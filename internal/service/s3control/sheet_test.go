@@ -1,0 +1,86 @@
+package s3control
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"cloister/internal/api"
+	"cloister/internal/driver/sqlite"
+	shape "cloister/internal/shape/s3control"
+	"cloister/internal/store"
+)
+
+func TestSheet(t *testing.T) {
+	for _, err := range sheet.Verify(nil,
+		"s3:ResourceAccount", "s3:TlsVersion", "s3:authType", "s3:signatureAge", "s3:signatureversion", "s3:x-amz-content-sha256", // of the request as it came, for the gate
+		"s3:BucketTag/*",                         // no bucket says that its tags are keys
+		"s3:AccessPoint*", "s3:DataAccessPoint*", // there are no access points
+	) {
+		t.Error(err)
+	}
+}
+
+// shelf is two buckets, one of them another account's.
+type shelf map[string]string
+
+var errNone = errors.New("NoSuchBucket")
+
+func (s shelf) BucketOf(_ *api.Call, _ store.View, name string) (string, *api.ResourcePolicy, error) {
+	if s[name] == "" {
+		return "", nil, errNone
+	}
+	return s[name], &api.ResourcePolicy{Kind: "bucket", Name: name}, nil
+}
+
+// Actions are those of the S3 API Reference's pages of the operations, "Permissions"; keys those of the Service Authorization Reference.
+func TestAsked(t *testing.T) {
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	c := &api.Call{Partition: "aws", Account: "111122223333", Region: "us-east-1"}
+	bucket := "arn:aws:s3:::docs"
+	if err := db.Update(t.Context(), func(tx store.Tx) error { return tx.SetTags(bucket, c.Scope(), map[string]string{"team": "blue"}) }); err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]api.Operation{}
+	for _, r := range Rows(shelf{"docs": c.Account, "theirs": "444455556666"}) {
+		rows[r.Name] = r
+	}
+	of := func(name string) *api.ResourcePolicy { return &api.ResourcePolicy{Kind: "bucket", Name: name} }
+	none := map[string][]string{}
+	for _, x := range []struct {
+		name string
+		in   any
+		want api.Question
+		err  error
+	}{
+		{"GetPublicAccessBlock", &shape.GetPublicAccessBlockRequest{AccountId: new(c.Account)}, api.Question{Action: "s3:GetAccountPublicAccessBlock", Resource: "*", Owner: c.Account, Keys: none}, nil},
+		{"GetPublicAccessBlock", &shape.GetPublicAccessBlockRequest{}, api.Question{Action: "s3:GetAccountPublicAccessBlock", Resource: "*", Keys: none}, nil},
+		{"PutPublicAccessBlock", &shape.PutPublicAccessBlockRequest{AccountId: new("444455556666")}, api.Question{Action: "s3:PutAccountPublicAccessBlock", Resource: "*", Owner: "444455556666", Keys: none}, nil},
+		{"DeletePublicAccessBlock", &shape.DeletePublicAccessBlockRequest{AccountId: new(c.Account)}, api.Question{Action: "s3:PutAccountPublicAccessBlock", Resource: "*", Owner: c.Account, Keys: none}, nil},
+		{"ListTagsForResource", &shape.ListTagsForResourceRequest{AccountId: new(c.Account), ResourceArn: &bucket}, api.Question{Action: "s3:ListTagsForResource", Resource: bucket, Owner: c.Account, Policy: of("docs"), Keys: none}, nil},
+		{"ListTagsForResource", &shape.ListTagsForResourceRequest{AccountId: new(c.Account), ResourceArn: new("arn:aws:s3:::theirs")}, api.Question{Action: "s3:ListTagsForResource", Resource: "arn:aws:s3:::theirs", Owner: "444455556666", Policy: of("theirs"), Keys: none}, nil},
+		{"ListTagsForResource", &shape.ListTagsForResourceRequest{ResourceArn: new("arn:aws:s3:::none")}, api.Question{Action: "s3:ListTagsForResource", Resource: "arn:aws:s3:::none", Keys: none}, errNone},
+		{"TagResource", &shape.TagResourceRequest{ResourceArn: &bucket, Tags: []shape.Tag{{Key: new("a"), Value: new("1")}}}, api.Question{Action: "s3:TagResource", Resource: bucket, Owner: c.Account, Policy: of("docs"),
+			Keys: map[string][]string{"aws:RequestTag/a": {"1"}, "aws:TagKeys": {"a"}}}, nil},
+		{"UntagResource", &shape.UntagResourceRequest{ResourceArn: &bucket, TagKeys: []string{"a", "b"}}, api.Question{Action: "s3:UntagResource", Resource: bucket, Owner: c.Account, Policy: of("docs"),
+			Keys: map[string][]string{"aws:TagKeys": {"a", "b"}}}, nil},
+		{"UntagResource", &shape.UntagResourceRequest{AccountId: new("444455556666"), ResourceArn: new("arn:aws:s3:us-east-1:444455556666:storage-lens-group/g")},
+			api.Question{Action: "s3:UntagResource", Resource: "arn:aws:s3:us-east-1:444455556666:storage-lens-group/g", Owner: "444455556666", Keys: none}, nil},
+	} {
+		var qs []api.Question
+		err := db.View(t.Context(), func(v store.View) (err error) { qs, err = rows[x.name].Questions(c, v, x.in); return err })
+		if !errors.Is(err, x.err) || !reflect.DeepEqual(qs, []api.Question{x.want}) {
+			t.Errorf("%s asks %s, %v; want %+v", x.name, fmt.Sprintf("%+v", qs), err, x.want)
+		}
+	}
+	if len(rows) != 6 || !rows["GetPublicAccessBlock"].ReadOnly || rows["TagResource"].ReadOnly {
+		t.Errorf("%d rows", len(rows))
+	}
+}
