@@ -110,7 +110,7 @@ func join(c *api.Call, tx store.Tx, in *shape.JoinOrganizationRequest) (*shape.J
 	if err != nil {
 		return nil, errors.New("cannot join an organization: " + err.Error())
 	}
-	n := node{Org: it.ID, Kind: account, Parent: it.Value.Root, Policies: []string{FullAccess}, Since: tx.Now()}
+	n := node{Org: it.ID, Kind: account, Management: it.Value.Management, Parent: it.Value.Root, Policies: []string{FullAccess}, Since: tx.Now()}
 	if err := nodes.Create(tx, s, c.Account, &n); err != nil {
 		return nil, err
 	}

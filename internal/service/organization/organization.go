@@ -49,19 +49,12 @@ func Limits(v store.View, p *identity.Principal) ([][]api.NamedPolicy, error) {
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}
-	if err != nil {
+	if err != nil || at.Value.Management == p.Account {
 		return nil, err
-	}
-	org, err := organizations.Get(v, s, at.Value.Org)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the organization of account %s: %v", p.Account, err)
-	}
-	if org.Value.Management == p.Account {
-		return nil, nil
 	}
 	var out [][]api.NamedPolicy
 	for {
-		level, err := level(v, s, &at, org.Value.Management)
+		level, err := level(v, s, &at)
 		if err != nil {
 			return nil, err
 		}
@@ -97,7 +90,7 @@ func Membership(v store.View, partition, account string) (id, path string, err e
 
 // level is what is attached to one place of the tree. A policy cannot be missing: DeletePolicy refuses while it is attached. If it
 // is all the same, nothing is decided.
-func level(v store.View, s store.Scope, at *store.Item[node], owner string) ([]api.NamedPolicy, error) {
+func level(v store.View, s store.Scope, at *store.Item[node]) ([]api.NamedPolicy, error) {
 	out := make([]api.NamedPolicy, 0, len(at.Value.Policies))
 	for _, id := range at.Value.Policies {
 		n := api.NamedPolicy{Name: "service control policy " + fullAccessName, Text: fullAccessText}
@@ -106,7 +99,7 @@ func level(v store.View, s store.Scope, at *store.Item[node], owner string) ([]a
 			if err != nil {
 				return nil, fmt.Errorf("cannot read service control policy %s: %v", id, err)
 			}
-			n = api.NamedPolicy{Name: "service control policy " + it.Value.Name, Owner: owner, Text: it.Value.Text}
+			n = api.NamedPolicy{Name: "service control policy " + it.Value.Name, Owner: at.Value.Management, Text: it.Value.Text}
 		}
 		n.Name += " attached to " + at.Value.label(at.ID)
 		out = append(out, n)

@@ -25,11 +25,12 @@ const (
 
 // node is a place in the tree; its id is r-..., ou-... or the account's number.
 type node struct {
-	Org, Kind string
-	Name      string   `json:",omitempty"` // units
-	Parent    string   `json:",omitempty"` // none: the root
-	Policies  []string // attached policies, the first attached first; never none
-	Since     time.Time
+	Org, Kind  string
+	Management string   // the organization's, which never changes: every call of a member needs it
+	Name       string   `json:",omitempty"` // units
+	Parent     string   `json:",omitempty"` // none: the root
+	Policies   []string // attached policies, the first attached first; never none
+	Since      time.Time
 }
 
 // control is a service control policy.

@@ -42,11 +42,11 @@ func create(c *api.Call, tx store.Tx, _ *shape.CreateOrganizationRequest) (*shap
 	id, o := "o-"+c.Dice.Hex(10), organization{Management: c.Account, Root: "r-" + c.Dice.Hex(8), Created: tx.Now()}
 	all := []string{FullAccess}
 	// The account's place is taken first: whoever is in an organization already has one.
-	err := nodes.Create(tx, s, c.Account, &node{Org: id, Kind: account, Parent: o.Root, Policies: all, Since: tx.Now()})
+	err := nodes.Create(tx, s, c.Account, &node{Org: id, Kind: account, Management: c.Account, Parent: o.Root, Policies: all, Since: tx.Now()})
 	if err != nil {
 		return nil, taken(err, "AlreadyInOrganizationException", "The account %s is already a member of an organization.", c.Account)
 	}
-	if err := nodes.Create(tx, s, o.Root, &node{Org: id, Kind: root, Policies: all, Since: tx.Now()}); err != nil {
+	if err := nodes.Create(tx, s, o.Root, &node{Org: id, Kind: root, Management: c.Account, Policies: all, Since: tx.Now()}); err != nil {
 		return nil, err
 	}
 	if err := organizations.Create(tx, s, id, &o); err != nil {

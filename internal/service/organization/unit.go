@@ -84,7 +84,7 @@ func createUnit(c *api.Call, tx store.Tx, in *shape.CreateOrganizationalUnitRequ
 		return nil, limit("OU_NUMBER_LIMIT_EXCEEDED", "An organization may have at most %d units.", mostUnits)
 	}
 	id := "ou-" + strings.TrimPrefix(it.Value.Root, "r-") + "-" + c.Dice.Hex(8)
-	n := node{Org: it.ID, Kind: unit, Name: *in.Name, Parent: above.ID, Policies: []string{FullAccess}, Since: tx.Now()}
+	n := node{Org: it.ID, Kind: unit, Management: it.Value.Management, Name: *in.Name, Parent: above.ID, Policies: []string{FullAccess}, Since: tx.Now()}
 	if err := nodes.Create(tx, s, id, &n); err != nil {
 		return nil, taken(err, "DuplicateOrganizationalUnitException", "%s already has a unit named %s.", above.ID, *in.Name)
 	}
