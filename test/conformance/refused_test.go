@@ -44,8 +44,8 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// pendingIsFailure: operations that nobody has built answer NotImplemented, which must not stand in the way of a refusal.
-const pendingIsFailure = false
+// pendingService is the one of which some operations still answer that they are not built before they ask. Elsewhere that is a failure.
+const pendingService = "s3control"
 
 // service is one of AWS's: its client, and how it refuses.
 type service struct {
@@ -132,7 +132,7 @@ func TestRefused(t *testing.T) {
 					if err != nil { // no policy can refuse these: they only say who one is
 						t.Errorf("%s.%s: %v", name, op, err)
 					}
-				case errors.As(err, &answer) && answer.HTTPStatusCode() == 501:
+				case name == pendingService && errors.As(err, &answer) && answer.HTTPStatusCode() == 501:
 					pending = append(pending, name+"."+op)
 				case bad != "":
 					t.Errorf("%s.%s: %s", name, op, bad)
@@ -147,9 +147,6 @@ func TestRefused(t *testing.T) {
 	if len(pending) > 0 {
 		slices.Sort(pending)
 		t.Logf("pending, %d that are not built and answer before they ask: %s", len(pending), strings.Join(pending, " "))
-		if pendingIsFailure {
-			t.Error("some operations answer before they ask")
-		}
 	}
 }
 
