@@ -80,8 +80,8 @@ func FuzzDecide(f *testing.F) {
 // FuzzPattern holds the matchers to their law, which tries every way to spread the stars.
 func FuzzPattern(f *testing.F) {
 	f.Fuzz(func(t *testing.T, pat, s, value string) {
-		if len(pat) > 4096 || len(s) > 4096 {
-			return
+		if len(pat) > 4096 || len(s) > 4096 || !utf8.ValidString(pat) {
+			return // a document of invalid UTF-8 is refused, so that a literal never begins within a character
 		}
 		ctx := contextOf(keys{"k:v": {value}})
 		resource := compileResource(pat, true, true)
@@ -97,13 +97,13 @@ func FuzzPattern(f *testing.F) {
 			if strings.Count(pat, "*") > 4 || len(p.tokens) > 9 || len(s) > 24 || len(value) > 24 {
 				continue // the law takes exponential time
 			}
-			if want := p.resolvable(ctx) && slow(p.tokens, s, ctx); got != want {
+			if want := p.resolvable(ctx) && law(&p, s, ctx); got != want {
 				t.Fatalf("%+v %q on %q with %q: %v, the law says %v", x, pat, s, value, got, want)
 			}
 		}
 		if got := foldGlob(strings.ToLower(pat), s); ascii(pat) && ascii(s) && len(pat) < 10 && strings.Count(pat, "*") < 5 && len(s) < 24 {
 			p := compilePattern(strings.ToLower(pat), syntax{wild: true})
-			if want := slow(p.tokens, strings.ToLower(s), ctx); got != want {
+			if want := law(&p, strings.ToLower(s), ctx); got != want {
 				t.Fatalf("action %q on %q: %v, the law says %v", pat, s, got, want)
 			}
 		}

@@ -45,9 +45,19 @@ type jsonError struct {
 const maxDepth = 40
 
 type scanner struct {
-	s   string
-	i   int
-	err *jsonError
+	s    string
+	i    int
+	err  *jsonError
+	room []node // for the next values
+}
+
+func (sc *scanner) node(n node) *node {
+	if len(sc.room) == 0 {
+		sc.room = make([]node, 32)
+	}
+	p := &sc.room[0]
+	*p, sc.room = n, sc.room[1:]
+	return p
 }
 
 // readJSON reads exactly one document.
@@ -125,7 +135,7 @@ func (sc *scanner) value(depth int) *node {
 		if !ok {
 			return nil
 		}
-		return &node{kind: text, off: off, end: sc.i, text: s}
+		return sc.node(node{kind: text, off: off, end: sc.i, text: s})
 	case c == '-' || '0' <= c && c <= '9':
 		return sc.number()
 	}
@@ -135,7 +145,7 @@ func (sc *scanner) value(depth int) *node {
 	}{{"true", boolean}, {"false", boolean}, {"null", null}} {
 		if strings.HasPrefix(sc.s[off:], w.s) {
 			sc.i += len(w.s)
-			return &node{kind: w.k, off: off, end: sc.i, text: w.s}
+			return sc.node(node{kind: w.k, off: off, end: sc.i, text: w.s})
 		}
 	}
 	return sc.fail(off, sc.strayHint(off))
@@ -161,7 +171,7 @@ func (sc *scanner) strayHint(off int) string {
 }
 
 func (sc *scanner) object(depth int) *node {
-	n := &node{kind: object, off: sc.i}
+	n := sc.node(node{kind: object, off: sc.i})
 	sc.i++
 	for first := true; ; first = false {
 		sc.space()
@@ -207,7 +217,7 @@ func (sc *scanner) object(depth int) *node {
 }
 
 func (sc *scanner) list(depth int) *node {
-	n := &node{kind: list, off: sc.i}
+	n := sc.node(node{kind: list, off: sc.i})
 	sc.i++
 	for first := true; ; first = false {
 		sc.space()

@@ -69,12 +69,16 @@ type syntax struct {
 // compilePattern never fails: text that is no pattern is literal.
 func compilePattern(s string, x syntax) pattern {
 	p := pattern{raw: s}
-	var lit []byte
+	if !(x.wild && strings.ContainsAny(s, "*?")) && !(x.vars && strings.Contains(s, "${")) {
+		p.shape, p.text = exact, s // most patterns are plain text
+		return p
+	}
+	lit := make([]byte, 0, len(s))
 	flush := func() {
 		if len(lit) > 0 {
 			t := string(lit)
 			p.tokens = append(p.tokens, token{kind: literal, text: t, colon: strings.IndexByte(t, ':') >= 0})
-			lit = nil
+			lit = lit[:0]
 		}
 	}
 	put := func(t token) { flush(); p.tokens = append(p.tokens, t) }

@@ -37,7 +37,7 @@ func (sc *scanner) number() *node {
 	if !ok {
 		return sc.fail(off, "not a JSON number; account ids with leading zeros are strings")
 	}
-	return &node{kind: number, off: off, end: sc.i, text: s[off:sc.i]}
+	return sc.node(node{kind: number, off: off, end: sc.i, text: s[off:sc.i]})
 }
 
 // string reads a string whose opening quote is at sc.i.
