@@ -38,6 +38,8 @@ FREE = {
 # Older models demand members that AWS has since made optional; the table is of botocore 1.43.
 OLD = tuple(int(n) for n in botocore.__version__.split(".")[:2]) < (1, 43)
 
+ROLE = "arn:aws:iam::123456789012:role/least-role"
+
 # boto3's names where they are not our table's.
 NAMES = {"bedrockruntime": "bedrock-runtime", "tagging": "resourcegroupstaggingapi"}
 
@@ -274,6 +276,39 @@ def reasons(session, table):
         held(f"{what} is named as the reason by {len(HANDFUL)} operations")
 
 
+def no_role(session, table):
+    """Who may do everything but pass roles: each operation that takes one refuses him, and says which."""
+    who = somebody(session, "least-passless", dict(Effect="Allow", NotAction="iam:PassRole", Resource="*"))
+    count, without, wrong = 0, [], []
+    for service, operation, asked in everything(session, table):
+        if "iam:PassRole" not in asked["actions"]:
+            continue
+        members = dict(asked["input"])
+        if ROLE not in json.dumps(members):  # it may be given
+            shape = session._session.get_service_model(service).operation_model(operation).input_shape
+            members.update((m, ROLE) for m in shape.members if re.search("(?i)RoleArn$|^DeliverLogsPermissionArn$", m))
+        if ROLE not in json.dumps(members):
+            without.append(f"{service}.{operation}")
+            continue
+        try:
+            answer = who.ask(service, operation, members)
+        except botocore.exceptions.ParamValidationError:
+            continue  # an old boto3
+        bad = fault(service, operation, dict(asked, actions=["iam:PassRole"]), who.arn, answer)
+        if not bad and f"on resource: {ROLE} because" not in answer[2]:
+            bad = f"it says {answer[2]!r}"
+        if bad:
+            wrong.append(f"{service}.{operation}: {bad}")
+        count += 1
+    if wrong:
+        sys.exit("FAIL a caller who may not pass roles:\n  " + "\n  ".join(wrong))
+    if without:
+        print(f"    no role was given to {' '.join(without)}")
+    if count < 10:
+        sys.exit(f"FAIL only {count} operations take a role")
+    held(f"{count} operations refuse a caller who may not pass their role")
+
+
 def assumed(session, actions, *limits):
     """A session of a role that may do all, which the session's policy narrows."""
     iam = session.client("iam")
@@ -296,6 +331,7 @@ def main():
     denied = somebody(session, "least-refused", allow("*"), dict(Effect="Deny", Action="*", Resource="*"))
     all_refused(session, table, denied, "a caller whom his policy denies everything", "with an explicit deny in an identity-based policy")
     reasons(session, table)
+    no_role(session, table)
     all_allowed(session, table)
 
 
