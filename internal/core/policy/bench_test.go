@@ -71,10 +71,15 @@ func BenchmarkDecide(b *testing.B) {
 }
 
 func BenchmarkExplain(b *testing.B) {
-	req, sets := world(b, false)
-	b.ReportAllocs()
-	for b.Loop() {
-		Explain(req, sets)
+	for _, c := range []struct{ name, vpc string }{{"allowed", "vpc-0123456789abcdef0"}, {"refused", "vpc-0fedcba9876543210"}} {
+		b.Run(c.name, func(b *testing.B) {
+			req, sets := world(b, false)
+			req.Context.Set(KeySourceVpc, c.vpc)
+			b.ReportAllocs()
+			for b.Loop() {
+				Explain(req, sets)
+			}
+		})
 	}
 }
 

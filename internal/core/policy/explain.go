@@ -149,48 +149,46 @@ func (e *explainer) document(l Layer, src *Source) (allowed bool, about int) {
 // gap writes that a layer lacks an Allow. about counts its statements about the action; -1: it has no policies at all.
 // only is the layer's policy if it has but one.
 func (e *explainer) gap(l Layer, only *Source, about, level int) {
-	r := Reason{Kind: "layer", Layer: l.String(), Statement: -1, draft: draft{of: e, more: level}}
+	r := Reason{Kind: "layer", Layer: l.String(), Statement: -1, draft: draft{of: e, layer: l, more: level}}
 	switch {
 	case about < 0:
-		r.draft.say = func(_ *explainer, r *Reason) string { return l.title(r.draft.more) + ": there are none" }
+		r.draft.say = (*explainer).sayNone
 	case about > 0:
-		r.draft.say = func(e *explainer, r *Reason) string {
-			return l.title(r.draft.more) + ": no Allow matches " + e.question()
-		}
+		r.draft.say = (*explainer).sayUnmatched
 	case only != nil && only.Name != "":
 		r.Source, r.Owner = only.Name, only.Owner
-		r.draft.say = func(e *explainer, r *Reason) string { return r.Source + ": no statement is about " + e.req.Action }
+		r.draft.say = (*explainer).saySilent
 	default:
-		r.draft.say = func(e *explainer, r *Reason) string {
-			return l.title(r.draft.more) + ": no statement is about " + e.req.Action
-		}
+		r.draft.say = (*explainer).sayAllSilent
 	}
 	e.out = append(e.out, r)
 }
 
 // change says what would turn a denial round; an allowed call needs nothing.
 func (e *explainer) change() {
-	if e.v.Decision == Allowed {
-		return
-	}
-	add := func(of Reason, say func(*explainer, *Reason) string) {
-		e.out = append(e.out, Reason{Kind: "change", Layer: e.v.Layer.String(), Source: of.Source, Owner: of.Owner, Statement: of.Statement, Sid: of.Sid,
-			draft: draft{of: e, say: say}})
-	}
-	nowhere := Reason{Statement: -1}
 	switch {
+	case e.v.Decision == Allowed:
 	case len(e.denies) > 0:
 		for _, i := range e.denies {
-			add(e.out[i], (*explainer).sayStop)
+			e.turn(i, (*explainer).sayStop)
 		}
 	case e.linked():
-		add(nowhere, (*explainer).sayOwnRole)
+		e.turn(-1, (*explainer).sayOwnRole)
 	default:
-		add(nowhere, (*explainer).sayNeed)
+		e.turn(-1, (*explainer).sayNeed)
 		for _, i := range e.misses {
-			if m := e.out[i]; m.Layer == e.v.Layer.String() {
-				add(m, func(_ *explainer, r *Reason) string { return r.wouldAllow(m.Part, m.Key) })
+			if e.out[i].Layer == e.v.Layer.String() {
+				e.turn(i, (*explainer).sayBut)
 			}
 		}
 	}
+}
+
+// turn writes what would turn a denial round. of is the place of the reason that it is about; -1: none.
+func (e *explainer) turn(of int, say func(*explainer, *Reason) string) {
+	r := Reason{Kind: "change", Layer: e.v.Layer.String(), Statement: -1, draft: draft{of: e, say: say, more: of}}
+	if of >= 0 {
+		r.Source, r.Owner, r.Statement, r.Sid = e.out[of].Source, e.out[of].Owner, e.out[of].Statement, e.out[of].Sid
+	}
+	e.out = append(e.out, r)
 }

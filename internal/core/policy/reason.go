@@ -33,7 +33,9 @@ type draft struct {
 	of   *explainer
 	src  *Source
 	cond *condition
-	more int // layer: the level, or the statements about the action
+	// of a layer: which, and its level; of a change: the place of the reason that it is about
+	layer Layer
+	more  int
 }
 
 // String is the reason as people read it.
@@ -216,6 +218,23 @@ func (e *explainer) sayNeed(*Reason) string {
 
 func (e *explainer) sayOwnRole(*Reason) string { return "pass a role of your own" }
 
-func (r *Reason) wouldAllow(part, key string) string {
-	return "statement " + strconv.Itoa(r.Statement) + " of " + r.Source + " would allow it but for its " + strings.TrimSpace(part+" "+key)
+func (e *explainer) sayBut(r *Reason) string {
+	m := &e.out[r.draft.more]
+	return "statement " + strconv.Itoa(r.Statement) + " of " + r.Source + " would allow it but for its " + strings.TrimSpace(m.Part+" "+m.Key)
+}
+
+func (e *explainer) sayNone(r *Reason) string {
+	return r.draft.layer.title(r.draft.more) + ": there are none"
+}
+
+func (e *explainer) sayUnmatched(r *Reason) string {
+	return r.draft.layer.title(r.draft.more) + ": no Allow matches " + e.question()
+}
+
+func (e *explainer) saySilent(r *Reason) string {
+	return r.Source + ": no statement is about " + e.req.Action
+}
+
+func (e *explainer) sayAllSilent(r *Reason) string {
+	return r.draft.layer.title(r.draft.more) + ": no statement is about " + e.req.Action
 }

@@ -70,7 +70,10 @@ func TestMalformedLines(t *testing.T) {
 		"bad context":        strings.Replace(`{`+request+`,"policies":{}}`, `"context":{}`, `"context":{"a":{}}`, 1),
 		"policy twice a key": `{` + request + `,"policies":{"identity":[{"Statement":[{"Effect":"Deny","Effect":"Allow","Action":"*","Resource":"*"}]}]}}`,
 		"policy operator":    `{` + request + `,"policies":{"identity":[{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringIs":{"a:b":"c"}}}]}]}}`,
+		"null in context":    strings.Replace(`{`+request+`,"policies":{}}`, `"context":{}`, `"context":{"a":[null]}`, 1),
+		"two boundaries":     `{` + request + `,"policies":{"boundary":[{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}},{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}]}}`,
 		"two endpoints":      `{` + request + `,"policies":{"endpoint":[{"Statement":[]},{"Statement":[]}]}}`,
+		"two good endpoints": `{` + request + `,"policies":{"endpoint":[{"Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}},{"Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}]}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, err := EvalLine([]byte(line))
@@ -79,6 +82,17 @@ func TestMalformedLines(t *testing.T) {
 				t.Fatalf("%s: %v", out, err)
 			}
 		})
+	}
+}
+
+// A resource that follows no rule of its own has a plain resource policy, and numbers and booleans are text.
+func TestPlainResource(t *testing.T) {
+	line := `{"request":{"principal":"arn:aws:iam::111122223333:user/a","action":"comprehend:ImportModel","resource":{"resource":"arn:aws:comprehend:us-west-2:111122223333:document-classifier/c"},
+		"context":{"k:n":[1.50,true],"k:one":7}},"policies":{"resource":{"Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/a"},"Action":"comprehend:*","Resource":"*",
+		"Condition":{"ForAllValues:StringEquals":{"k:n":["1.50","true"]},"NumericEquals":{"k:one":"7.0"}}}}}}`
+	out, err := EvalLine([]byte(line))
+	if err != nil || !strings.HasPrefix(string(out), `{"decision":"Allowed","reasons":["allowed: statement 0 of resource policy (resource-based policy) decides`) {
+		t.Errorf("%s %v", out, err)
 	}
 }
 
