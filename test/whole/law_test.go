@@ -90,6 +90,30 @@ func TestRowsAsk(t *testing.T) {
 	}
 }
 
+// TestEveryOperationAsks: each operation of each model has a row, so each is authorised before anything else is said of it.
+func TestEveryOperationAsks(t *testing.T) {
+	have := map[string]bool{}
+	for _, r := range daemon.Rows() {
+		have[r.Service+"."+r.Name] = true
+	}
+	n := 0
+	for _, s := range []string{"bedrock", "bedrockruntime", "cloister", "cloudformation", "cloudtrail", "comprehend", "ec2", "iam", "kms", "logs", "s3", "s3control", "sagemaker", "sts", "tagging"} {
+		m, err := model.Load(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := range m.Operations {
+			n++
+			if !have[s+"."+name] {
+				t.Errorf("%s.%s has no row: it asks no questions", s, name)
+			}
+		}
+	}
+	if n < 650 {
+		t.Errorf("only %d operations in the models", n)
+	}
+}
+
 // full sets every member of an input, lists and maps with one element, three levels of recursion at most.
 func full(in any) any {
 	fillValue(reflect.ValueOf(in).Elem(), map[reflect.Type]int{})

@@ -12,16 +12,16 @@ import (
 	"cloister/internal/shape/model"
 )
 
-// TestEveryOperation sends each operation of every model. One without a row authenticates and answers NotImplemented; without a
-// signature each is refused, in the protocol's own form.
+// TestEveryOperation sends each operation of every model. One that is not built tells the account's root so; without a signature
+// each is refused, in the protocol's own form.
 func TestEveryOperation(t *testing.T) {
 	t.Parallel()
 	a := common(t).root(t)
 	rows := map[string]bool{}
 	for _, r := range daemon.Rows() {
-		rows[r.Service+"."+r.Name] = true
+		rows[r.Service+"."+r.Name] = r.View != nil || r.Act != nil || r.Stream != nil || r.Free
 	}
-	built := 0
+	seen := 0
 	for _, s := range wire.Open().Services() {
 		m, err := model.Load(s.Name)
 		if err != nil {
@@ -30,9 +30,13 @@ func TestEveryOperation(t *testing.T) {
 		for _, name := range s.Operations() {
 			r := least(s, m.Operations[name])
 			r.creds = a.Creds
-			if rows[s.Name+"."+name] {
-				built++
-			} else if res, b := r.send(t, a.Endpoint); res.StatusCode != 501 || !says(r, res, b, "NotImplemented") {
+			built, ok := rows[s.Name+"."+name]
+			if ok {
+				seen++
+			}
+			if built {
+				// Its own tests send it.
+			} else if res, b := r.send(t, a.Endpoint); (res.StatusCode != 501 || !says(r, res, b, "NotImplemented")) && (s.Name != "s3" || !says(r, res, b, "NoSuchBucket")) {
 				t.Errorf("%s.%s signed: %d %s", s.Name, name, res.StatusCode, b)
 			}
 			r.unsigned, r.from = true, "127.0.0.3"
@@ -55,8 +59,8 @@ func TestEveryOperation(t *testing.T) {
 			}
 		}
 	}
-	if built != len(rows) {
-		t.Errorf("%d rows, %d of them seen", len(rows), built)
+	if seen != len(rows) {
+		t.Errorf("%d rows, %d of them seen", len(rows), seen)
 	}
 }
 

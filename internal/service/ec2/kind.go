@@ -41,7 +41,7 @@ var (
 
 // taggable are the kinds that CreateTags knows; longer prefixes before those that they begin with.
 func taggable() []kind {
-	return []kind{aVPC, aSubnet, aGroup, aRule, aTable, anEndpoint, anInterface, aDHCP, anACL, aGateway, anAddress, aNAT, aPeering}
+	return []kind{aVPC, aSubnet, aGroup, aRule, aTable, anEndpoint, anInterface, aDHCP, anACL, aGateway, anAddress, aNAT, aPeering, aPrefixList}
 }
 
 func kindOf(id string) (kind, bool) {

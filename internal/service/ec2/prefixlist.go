@@ -37,20 +37,6 @@ func (s *Service) prefixRows() []api.Rower {
 				return out, err
 			},
 		},
-		api.Op[shape.DescribeManagedPrefixListsRequest, shape.DescribeManagedPrefixListsResult]{
-			Name: "DescribeManagedPrefixLists", Honours: describeMembers("PrefixListIds"),
-			Questions: describing[shape.DescribeManagedPrefixListsRequest]("DescribeManagedPrefixLists"),
-			View: func(c *api.Call, _ store.View, in *shape.DescribeManagedPrefixListsRequest) (*shape.DescribeManagedPrefixListsResult, error) {
-				all, next, err := lists(c, in.PrefixListIds, in.Filters, in.MaxResults, in.NextToken)
-				out := &shape.DescribeManagedPrefixListsResult{PrefixLists: []shape.ManagedPrefixList{}, NextToken: next}
-				for _, l := range all {
-					out.PrefixLists = append(out.PrefixLists, shape.ManagedPrefixList{PrefixListId: &l.Value.id, PrefixListName: &l.Value.name,
-						AddressFamily: new("IPv4"), State: new("create-complete"), OwnerId: new("AWS"), Tags: []shape.Tag{},
-						PrefixListArn: new("arn:" + c.Partition + ":ec2:" + c.Region + ":aws:prefix-list/" + l.Value.id)})
-				}
-				return out, err
-			},
-		},
 		api.Op[shape.DescribeVpcEndpointServicesRequest, shape.DescribeVpcEndpointServicesResult]{
 			Name: "DescribeVpcEndpointServices", Honours: describeMembers("ServiceNames"),
 			Questions: describing[shape.DescribeVpcEndpointServicesRequest]("DescribeVpcEndpointServices"),

@@ -119,11 +119,8 @@ func routeOf(c *api.Call, v store.View, table, cidr, list *string) (store.Item[v
 			}
 		}
 	default:
-		if err := aPrefixList.well(*list); err != nil {
+		if _, err := prefixesOf(c, v, *list); err != nil {
 			return t, at, err
-		}
-		if _, ok := vpc.ManagedPrefixes(c.Region)[*list]; !ok {
-			return t, at, aPrefixList.none(*list)
 		}
 		at.name = *list
 		ends, err := within(v, c, rows.Endpoints, t.Value.VPC)

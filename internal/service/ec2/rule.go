@@ -98,10 +98,13 @@ func authorize(c *api.Call, tx store.Tx, id *string, egress bool, perms []shape.
 		out = append(out, ruleShape(c, &g.Value, r, tags))
 	}
 	n := 0
-	lists := vpc.ManagedPrefixes(c.Region)
 	for _, r := range g.Value.Rules {
-		if r.Egress == egress { // a prefix list weighs as much as it has entries
-			n += max(1, len(lists[r.PrefixList]))
+		if r.Egress == egress {
+			w, err := weight(c, tx, r.PrefixList)
+			if err != nil {
+				return nil, err
+			}
+			n += w
 		}
 	}
 	if n > ruleLimit {

@@ -66,11 +66,8 @@ func parseRules(c *api.Call, v store.View, g *vpc.Group, egress bool, perms []sh
 		}
 		for _, x := range p.PrefixListIds {
 			list := deref(x.PrefixListId)
-			if err := aPrefixList.well(list); err != nil {
+			if _, err := prefixesOf(c, v, list); err != nil {
 				return nil, err
-			}
-			if _, ok := vpc.ManagedPrefixes(c.Region)[list]; !ok {
-				return nil, aPrefixList.none(list)
 			}
 			if err := add(x.Description, func(r *vpc.Rule) { r.PrefixList = list }); err != nil {
 				return nil, err
