@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"net/netip"
 	"strconv"
 )
 
@@ -17,6 +18,12 @@ const (
 	SubnetPriority = 200
 	CatchMark      = 1
 )
+
+// Unroutable are the prefixes that no route table leads anywhere, whatever it says: link-local addresses and those that nobody
+// may have. They lie in the local table of every network.
+func Unroutable() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("240.0.0.0/4")}
+}
 
 // Tables of subnets are numbered from tableBase on; below lie the kernel's own and the local table.
 const (

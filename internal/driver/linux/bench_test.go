@@ -114,7 +114,7 @@ func (n *network) unwalled(d fabric.Desired) (err error) {
 		return err
 	}
 	for _, p := range d.Ports {
-		if n.ports[p.ID], err = n.addPort(p, d.Subnets[0]); err != nil {
+		if n.ports[p.ID], err = (&child{}).addPort(n, p, d.Subnets[0]); err != nil {
 			return err
 		}
 		if err = carries(n.rt, p.Alias); err != nil {

@@ -24,12 +24,12 @@ func routerMAC() net.HardwareAddr { return net.HardwareAddr{0x0e, 0, 0, 0, 0, 1}
 
 // addPort makes the namespace, the wire and the ways in both directions. Nobody asks for hardware addresses: all
 // neighbors are permanent. The port it gives is never nil; on an error nothing of it is left but its entry.
-func (n *network) addPort(w fabric.Port, s fabric.Subnet) (*port, error) {
+func (c *child) addPort(n *network, w fabric.Port, s fabric.Subnet) (*port, error) {
 	p := &port{Port: w, subnet: s, ns: -1}
 	if w.Kind == fabric.Answer { // its addresses are the network's own, see wanted
 		return p, nil
 	}
-	if err := n.link(p); err != nil {
+	if err := c.link(n, p); err != nil {
 		if e := n.unlink(p); e != nil {
 			err = errors.Join(err, e)
 		}
@@ -38,7 +38,7 @@ func (n *network) addPort(w fabric.Port, s fabric.Subnet) (*port, error) {
 	return p, nil
 }
 
-func (n *network) link(p *port) error {
+func (c *child) link(n *network, p *port) error {
 	mac, err := net.ParseMAC(p.MAC)
 	if err != nil {
 		return err
@@ -46,8 +46,18 @@ func (n *network) link(p *port) error {
 	if p.ns, err = newNamespace(); err != nil {
 		return err
 	}
-	if err := sysctls(p.ns, portSettings(n.ids)); err != nil {
+	settings := portSettings(n.ids)
+	if p.Kind == fabric.Translator {
+		settings = translatorSettings(n.ids)
+	}
+	if err := sysctls(p.ns, settings); err != nil {
 		return err
+	}
+	if p.Kind == fabric.Translator {
+		var none fabric.Ruleset
+		if err := c.load(p.ns, &none, fabric.CompileTranslator(p.Port)); err != nil {
+			return fmt.Errorf("cannot load its rules: %w", err)
+		}
 	}
 	at := netlink.NewLinkAttrs()
 	at.Name, at.Alias, at.HardwareAddr, at.MTU, at.NumTxQueues, at.NumRxQueues = p.Alias, p.ID, routerMAC(), mtu, 1, 1

@@ -111,3 +111,16 @@ func portSettings(ids int) []setting {
 		{"net/ipv4/ip_unprivileged_port_start", "0"},
 	}...)
 }
+
+// translatorSettings make a port's namespace forward what it is handed.
+func translatorSettings(ids int) []setting {
+	return append(portSettings(ids), []setting{
+		{"net/ipv4/ip_forward", "1"},
+		{"net/ipv4/conf/all/rp_filter", "0"},
+		{"net/ipv4/conf/default/rp_filter", "0"},
+		{"net/ipv4/conf/all/send_redirects", "0"},
+		{"net/ipv4/conf/default/send_redirects", "0"},
+		{"net/ipv4/conf/all/accept_source_route", "0"},
+		{"net/ipv4/conf/default/accept_source_route", "0"},
+	}...)
+}

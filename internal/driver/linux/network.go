@@ -118,7 +118,7 @@ func (c *child) apply(n *network, d fabric.Desired) error {
 			p.Port = w
 			continue
 		}
-		p, err := n.addPort(w, subnets[w.Subnet])
+		p, err := c.addPort(n, w, subnets[w.Subnet])
 		n.ports[w.ID] = p
 		c.seat(w.ID, n)
 		if err != nil {

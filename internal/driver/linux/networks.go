@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,19 +21,14 @@ func (f *Fabric) Set(ctx context.Context, d fabric.Desired) (fabric.Status, erro
 	h := f.holdings(d.Network)
 	h.setting.Lock() // one at a time for a network, in the order of their arrival
 	defer h.setting.Unlock()
-	owners := map[netip.Addr]string{}
-	for _, p := range d.Ports {
-		for _, a := range p.Addrs {
-			owners[a] = p.ID
-		}
-	}
-	h.admit(owners)
+	now := ownersOf(d)
+	h.admit(now)
 	var s fabric.Status
 	if _, err := f.call(ctx, opSet, setRequest{d}, &s); err != nil {
 		return fabric.Status{}, err
 	}
 	if s.Err == "" && s.Generation == d.Generation {
-		h.confine(owners)
+		h.confine(now)
 	}
 	return s, nil
 }
@@ -62,8 +56,8 @@ func (f *Fabric) Status(ctx context.Context) ([]fabric.Status, error) {
 }
 
 // Listen opens a TCP listener inside a network that was set. LocalAddr of a connection is the destination that its
-// client asked for, RemoteAddr the client's address in the network, and its method Port() string the client's port (eni-...).
-// Connections end when their port leaves.
+// client asked for, RemoteAddr the client's address in the network, and its method Port() string the client's port (eni-...), or
+// the link that it came by (pcx-..., igw-...). Connections end when their port or link leaves.
 func (f *Fabric) Listen(ctx context.Context, network string, l fabric.Listener) (net.Listener, error) {
 	file, err := f.socket(ctx, network, l)
 	if err != nil {
@@ -149,181 +143,4 @@ func (f *Fabric) DialPort(ctx context.Context, network string, to netip.AddrPort
 		return nil, fmt.Errorf("cannot dial in %s: %s is no port's", network, to.Addr())
 	}
 	return out, nil
-}
-
-// holdings are the daemon's sockets in one network. They must go with it: each would keep its namespace alive.
-type holdings struct {
-	setting sync.Mutex
-	mu      sync.Mutex
-	gone    bool
-	owners  map[netip.Addr]string // port ids
-	all     map[closer]bool
-}
-
-type closer interface{ shut() }
-
-func (f *Fabric) holdings(network string) *holdings {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	h := f.networks[network]
-	if h == nil {
-		h = &holdings{owners: map[netip.Addr]string{}, all: map[closer]bool{}, gone: f.gone}
-		if !f.gone {
-			f.networks[network] = h
-		}
-	}
-	return h
-}
-
-func (h *holdings) hold(c closer) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.gone {
-		return false
-	}
-	h.all[c] = true
-	return true
-}
-
-func (h *holdings) release(c closer) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	delete(h.all, c)
-}
-
-// admit adds addresses; one that has an owner keeps it until the change holds.
-func (h *holdings) admit(owners map[netip.Addr]string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for a, port := range owners {
-		if _, ok := h.owners[a]; !ok {
-			h.owners[a] = port
-		}
-	}
-}
-
-// confine ends the connections of all that are no longer who they were.
-func (h *holdings) confine(owners map[netip.Addr]string) {
-	h.mu.Lock()
-	h.owners = owners
-	var out []closer
-	for c := range h.all {
-		if t, ok := c.(*flow); ok && (t.port == "" || owners[t.peer()] != t.port) {
-			out = append(out, c)
-			delete(h.all, c)
-		}
-	}
-	h.mu.Unlock()
-	for _, c := range out {
-		c.shut()
-	}
-}
-
-// holdFlow notes a connection as its address's present owner's.
-func (h *holdings) holdFlow(t *net.TCPConn) (*flow, bool) {
-	f := &flow{TCPConn: t, h: h}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	f.port = h.owners[f.peer()]
-	if h.gone || f.port == "" {
-		return f, false
-	}
-	h.all[f] = true
-	return f, true
-}
-
-func (h *holdings) close() {
-	h.mu.Lock()
-	all := h.all
-	h.all, h.gone = nil, true
-	h.mu.Unlock()
-	for c := range all {
-		c.shut()
-	}
-}
-
-type listener struct {
-	net.Listener
-	h *holdings
-}
-
-func (l *listener) Accept() (net.Conn, error) {
-	for {
-		c, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		t, ok := c.(*net.TCPConn)
-		if !ok {
-			c.Close()
-			continue
-		}
-		// One that waited in the queue while its port left is nobody's.
-		out, ok := l.h.holdFlow(t)
-		if ok && !out.ended() {
-			return out, nil
-		}
-		l.h.release(out)
-		out.shut()
-	}
-}
-
-func (l *listener) shut() { _ = l.Listener.Close() }
-func (l *listener) Close() error {
-	l.h.release(l)
-	return l.Listener.Close()
-}
-
-type packets struct {
-	net.PacketConn
-	h *holdings
-}
-
-func (p *packets) shut() { _ = p.PacketConn.Close() }
-func (p *packets) Close() error {
-	p.h.release(p)
-	return p.PacketConn.Close()
-}
-
-// flow is a connection with something inside a network.
-type flow struct {
-	*net.TCPConn
-	h    *holdings
-	port string // eni-..., whose connection it is
-}
-
-// Port is the id of the port at the other end, as it was when the connection began.
-func (c *flow) Port() string { return c.port }
-
-func (c *flow) peer() netip.Addr {
-	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-		return a.AddrPort().Addr().Unmap()
-	}
-	return netip.Addr{}
-}
-
-// ended: the fabric has aborted it. What its client had sent could still be read, and its address may be another's by now.
-func (c *flow) ended() bool {
-	const tcpClose = 7 // include/net/tcp_states.h
-	gone := true
-	rc, err := c.SyscallConn()
-	if err != nil {
-		return true
-	}
-	err = rc.Control(func(fd uintptr) {
-		info, err := unix.GetsockoptTCPInfo(int(fd), unix.SOL_TCP, unix.TCP_INFO)
-		gone = err != nil || info.State == tcpClose
-	})
-	return gone || err != nil
-}
-
-// shut resets: the other side is no longer there to hear a farewell.
-func (c *flow) shut() {
-	_ = c.SetLinger(0)
-	_ = c.TCPConn.Close()
-}
-
-func (c *flow) Close() error {
-	c.h.release(c)
-	return c.TCPConn.Close()
 }

@@ -21,7 +21,7 @@ var everything = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 // routing is what a network's tables hold, besides the ways to its ports. It is comparable piece by piece, so that a
 // change touches only what differs.
 type routing struct {
-	local map[netip.Prefix]bool // the VPC's own prefixes: what no port takes is dropped
+	local map[netip.Prefix]bool // the VPC's own prefixes, and those that lead nowhere: what no port takes is dropped
 	addrs map[netip.Addr]bool   // on lo: routers, the resolver and interface endpoints
 	asks  map[ask]bool
 	ways  map[way]bool
@@ -52,7 +52,7 @@ func (n *network) wanted(d fabric.Desired, links map[string]int) routing {
 	r := newRouting()
 	// What no table takes vanishes: who is forwarded here learns nothing of it.
 	r.ways[way{table: unix.RT_TABLE_MAIN, dest: everything, last: true}] = true
-	for _, p := range d.CIDRs {
+	for _, p := range append(fabric.Unroutable(), d.CIDRs...) {
 		if p.Addr().Is4() {
 			r.local[p.Masked()] = true
 		}

@@ -23,41 +23,43 @@ const (
 
 // loadRules brings the kernel from what it holds to want. What was written is noted batch by batch, so that a repeated
 // attempt starts where this one stopped; the old rules stand until the one transaction that switches.
-func (c *child) loadRules(n *network, want fabric.Ruleset) error {
+func (c *child) loadRules(n *network, want fabric.Ruleset) error { return c.load(n.ns, &n.rules, want) }
+
+func (c *child) load(ns int, have *fabric.Ruleset, want fabric.Ruleset) error {
 	c.nft.Lock()
 	defer c.nft.Unlock()
-	d := fabric.Diff(n.rules, want)
-	n.rules.Table = want.Table
-	b := &batch{ns: n.ns, table: &nftables.Table{Name: want.Table, Family: nftables.TableFamilyIPv4}}
-	if len(n.rules.Chains) == 0 {
+	d := fabric.Diff(*have, want)
+	have.Table = want.Table
+	b := &batch{ns: ns, table: &nftables.Table{Name: want.Table, Family: nftables.TableFamilyIPv4}}
+	if len(have.Chains) == 0 {
 		b.do(1, 64, func(c *nftables.Conn) error { c.AddTable(b.table); return nil }, nil)
 	}
 	for _, s := range d.Sets {
-		b.addSet(s, func() { n.rules.Sets = append(n.rules.Sets, s) })
+		b.addSet(s, func() { have.Sets = append(have.Sets, s) })
 	}
 	for _, ch := range d.Chains {
-		b.addChain(ch, func() { n.rules.Chains = append(n.rules.Chains, ch) })
+		b.addChain(ch, func() { have.Chains = append(have.Chains, ch) })
 	}
 	if err := b.flush(); err != nil {
 		return err
 	}
-	if err := b.change(d.Elems, &n.rules); err != nil {
+	if err := b.change(d.Elems, have); err != nil {
 		return err
 	}
 	for _, name := range d.OldChains {
 		b.do(1, 128, func(c *nftables.Conn) error { c.DelChain(&nftables.Chain{Name: name, Table: b.table}); return nil }, func() {
-			n.rules.Chains = slices.DeleteFunc(n.rules.Chains, func(c fabric.Chain) bool { return c.Name == name })
+			have.Chains = slices.DeleteFunc(have.Chains, func(c fabric.Chain) bool { return c.Name == name })
 		})
 	}
 	for _, name := range d.OldSets {
 		b.do(1, 128, func(c *nftables.Conn) error { c.DelSet(&nftables.Set{Name: name, Table: b.table}); return nil }, func() {
-			n.rules.Sets = slices.DeleteFunc(n.rules.Sets, func(s fabric.Set) bool { return s.Name == name })
+			have.Sets = slices.DeleteFunc(have.Sets, func(s fabric.Set) bool { return s.Name == name })
 		})
 	}
 	if err := b.flush(); err != nil {
 		return err
 	}
-	n.rules = want // the same content, in the order that the next difference counts on
+	*have = want // the same content, in the order that the next difference counts on
 	return nil
 }
 
