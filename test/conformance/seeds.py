@@ -184,6 +184,8 @@ def kinds(session, one, two, place, sealed, bare):
             good["ModelKmsKeyId"] = good["VolumeKmsKeyId"].replace("000000000001", "000000000003")
             good["InputDataConfig"] = poor["InputDataConfig"] = {"EntityTypes": [{"Type": "SEED"}], "Documents": {"S3Uri": bare["InputDataConfig"]["S3Uri"]}}
         good, poor = ({k: v for k, v in members.items() if k in shape.members} for members in (good, poor))
+        if set(shape.required_members) - set(good):  # an old boto3 demands the classifier, which has no keys
+            continue
         allowed(f"keys and VPC are pinned: User 1's {operation}", getattr(first, methods[operation]), **good)
         call, action = getattr(second, methods[operation]), "comprehend:" + operation
         denied(session, f"keys and VPC are pinned: User 2's {operation} has no keys", two, action, call, **poor)
