@@ -149,15 +149,16 @@ type action struct {
 }
 
 func (a *action) set(name string) {
-	a.name, a.hash = name, hashStart
+	a.name = name
 	if len(name) > len(a.room) {
 		a.long = make([]byte, len(name))
 	}
-	lower := a.lower()
+	lower, h := a.lower(), uint64(hashStart)
 	for i := range lower {
-		lower[i] = lowerByte(name[i])
-		a.hash = hashByte(a.hash, lower[i])
+		c := lowerByte(name[i])
+		lower[i], h = c, hashByte(h, c)
 	}
+	a.hash = h
 }
 
 func (a *action) lower() []byte {
