@@ -27,6 +27,10 @@ func (c *child) listen(in listenRequest) (int, error) {
 		}
 		// Freebind: a listener may be asked for before its address stands.
 		opts := [][2]int{{unix.SOL_SOCKET, unix.SO_REUSEADDR}, {unix.SOL_IP, unix.IP_FREEBIND}}
+		if kind == unix.SOCK_STREAM {
+			// An interface endpoint listens on its own address beside the transparent listener for all; the narrower one is asked.
+			opts = append(opts, [2]int{unix.SOL_SOCKET, unix.SO_REUSEPORT})
+		}
 		if l.Transparent {
 			opts = append(opts, [2]int{unix.SOL_IP, unix.IP_TRANSPARENT})
 		}
