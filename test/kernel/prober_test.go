@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -87,8 +88,12 @@ func probe(verb string, args []string) string {
 			}
 		}()
 		return "ok"
-	case "dial": // dest
-		c, err := net.DialTimeout("tcp4", args[0], patience)
+	case "dial": // dest [source]
+		d := net.Dialer{Timeout: patience}
+		if len(args) > 1 {
+			d.LocalAddr = net.TCPAddrFromAddrPort(netip.MustParseAddrPort(args[1]))
+		}
+		c, err := d.Dial("tcp4", args[0])
 		return outcome(c, err)
 	case "hold": // dest: connects and then answers whether another byte still comes
 		c, err := net.DialTimeout("tcp4", args[0], patience)
@@ -136,7 +141,7 @@ func probe(verb string, args []string) string {
 	case "raw": // every socket that could speak past the kernel's own protocols
 		return raws()
 	case "ping":
-		return ping(args[0])
+		return ping(args[0], args[1:]...)
 	case "dial6":
 		c, err := net.DialTimeout("tcp6", args[0], patience)
 		return outcome(c, err)
@@ -169,12 +174,19 @@ func outcome(c net.Conn, err error) string {
 	return "error " + err.Error()
 }
 
-func ping(to string) string {
+// ping sends an echo request, with the id that is given.
+func ping(to string, id ...string) string {
 	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.IPPROTO_ICMP)
 	if err != nil {
 		return "error " + err.Error()
 	}
 	defer unix.Close(s)
+	if len(id) > 0 {
+		n, _ := strconv.Atoi(id[0])
+		if err := unix.Bind(s, &unix.SockaddrInet4{Port: n}); err != nil {
+			return "error " + err.Error()
+		}
+	}
 	tv := unix.NsecToTimeval(int64(patience))
 	_ = unix.SetsockoptTimeval(s, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv)
 	if err := unix.Sendto(s, []byte{8, 0, 0, 0, 0, 0, 0, 1}, 0, &unix.SockaddrInet4{Addr: netip.MustParseAddr(to).As4()}); err != nil {

@@ -48,8 +48,7 @@ func Decide(req *Request, sets *Sets) Verdict {
 
 // gather asks the layers in the order in which denials are reported and stops at the first Deny.
 func (f *findings) gather(req *Request, sets *Sets) {
-	f.p, f.boundary = req.caller(), bounded(req, sets)
-	f.act.set(req.Action)
+	f.p, f.act, f.boundary = req.caller(), newAction(req.Action), bounded(req, sets)
 	if scpBinds(req) {
 		for _, level := range sets.SCP {
 			f.allow[LayerSCP] = hit{}

@@ -160,8 +160,7 @@ func TestActions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var a action
-		a.set(c.action)
+		a := newAction(c.action)
 		cur := d.concerning(&a)
 		if got := cur.next() == 0; got != c.want {
 			t.Errorf("%q on %q: %v", c.pattern, c.action, got)

@@ -116,6 +116,8 @@ func (n *network) own(a netip.Addr) bool {
 	return to == toSelf || to == toAnswer
 }
 
+var unroutable = fabric.Unroutable()
+
 type place uint8
 
 const (
@@ -124,6 +126,7 @@ const (
 	toAnswer        // an endpoint's interface
 	toSelf          // a router's address or the resolver's
 	toNobody        // in the network's CIDRs, but nobody's
+	nowhere         // link-local, or nobody's at all
 )
 
 // local is the local route: it goes before every route table.
@@ -142,6 +145,9 @@ func (n *network) local(dst netip.Addr) (*port, place) {
 	}
 	if within(n.d.CIDRs, dst) {
 		return nil, toNobody
+	}
+	if within(unroutable, dst) {
+		return nil, nowhere
 	}
 	return nil, elsewhere
 }
@@ -207,6 +213,9 @@ func (w *walk) pass(n *network, in entry, p packet) {
 		w.input(n, in, p)
 	case toNobody:
 		w.say(n, p, Route, Drop, "local", "attach an interface that has "+p.dst.String(), "no attached interface of %s has %s", n.d.Network, p.dst)
+		w.leaving(n, in, p)
+	case nowhere:
+		w.say(n, p, Route, Drop, "local", "", "no route table leads to %s", p.dst)
 		w.leaving(n, in, p)
 	default:
 		w.byTable(n, in, came, p, leaves)

@@ -184,12 +184,9 @@ func pour(n *network, at uint16) (float64, error) {
 // insideMain is what the test binary does in the child's place.
 func insideMain() int {
 	var err error
-	switch strings.Join(os.Args[1:], " ") {
-	case "throughput":
+	if strings.Join(os.Args[1:], " ") == "throughput" {
 		err = throughput()
-	case "drift":
-		err = drift()
-	default:
+	} else {
 		err = spoof()
 	}
 	if err != nil {

@@ -172,10 +172,6 @@ func spoof() error {
 
 // deliver sends a datagram from one namespace to another and says whether it came.
 func deliver(from, to int, src, dst netip.Addr, patience time.Duration) (bool, error) {
-	return deliverTo(from, to, src, netip.AddrPortFrom(dst, 9000), patience)
-}
-
-func deliverTo(from, to int, src netip.Addr, dst netip.AddrPort, patience time.Duration) (bool, error) {
 	var r int
 	err := within(to, func() (err error) {
 		if r, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
@@ -185,7 +181,7 @@ func deliverTo(from, to int, src netip.Addr, dst netip.AddrPort, patience time.D
 		if err := unix.SetsockoptTimeval(r, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
 			return err
 		}
-		return unix.Bind(r, inet4(dst))
+		return unix.Bind(r, inet4(netip.AddrPortFrom(dst, 9000)))
 	})
 	if err != nil {
 		return false, err
@@ -200,7 +196,7 @@ func deliverTo(from, to int, src netip.Addr, dst netip.AddrPort, patience time.D
 		if err := unix.Bind(s, inet4(netip.AddrPortFrom(src, 0))); err != nil {
 			return err
 		}
-		return unix.Sendto(s, []byte("x"), 0, inet4(dst))
+		return unix.Sendto(s, []byte("x"), 0, inet4(netip.AddrPortFrom(dst, 9000)))
 	})
 	if err != nil {
 		return false, err

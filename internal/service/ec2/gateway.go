@@ -33,7 +33,7 @@ func (s *Service) gatewayRows() []api.Rower {
 		},
 		api.Op[shape.DescribeInternetGatewaysRequest, shape.DescribeInternetGatewaysResult]{
 			Name: "DescribeInternetGateways", Honours: describeMembers("InternetGatewayIds"),
-			Questions: asking[shape.DescribeInternetGatewaysRequest]("DescribeInternetGateways"),
+			Questions: describing[shape.DescribeInternetGatewaysRequest]("DescribeInternetGateways"),
 			View:      describeGateways,
 		},
 	}
