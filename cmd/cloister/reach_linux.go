@@ -12,7 +12,7 @@ import (
 	"cloister/internal/config"
 )
 
-// reachMain ends with 0 when the connection would be established, with 3 when not.
+// reachMain ends with 0 when the connection would be established, with 3 when not, with 4 when the kernel says otherwise.
 func reachMain(args []string) int {
 	c := config.Defaults()
 	fs := flag.NewFlagSet("reach", flag.ContinueOnError)
@@ -20,9 +20,10 @@ func reachMain(args []string) int {
 	from := fs.String("from", "", "the network interface that would connect, eni-...")
 	to := fs.String("to", "", "where to: ADDRESS:PORT/tcp, ADDRESS:PORT/udp or ADDRESS/icmp")
 	source := fs.Int("source-port", 0, "the source port; 0: whichever Linux picks, 32768 to 60999")
+	live := fs.Bool("live", false, "send one packet as well, and compare: something must be attached to the interface")
 	asJSON := fs.Bool("json", false, "print JSON")
 	if fs.Parse(args) != nil || fs.NArg() != 0 || *from == "" || *to == "" {
-		fmt.Fprintln(os.Stderr, "usage: cloister reach [-data DIR] -from ENI -to ADDRESS:PORT/PROTOCOL [-source-port N] [-json]")
+		fmt.Fprintln(os.Stderr, "usage: cloister reach [-data DIR] -from ENI -to ADDRESS:PORT/PROTOCOL [-source-port N] [-live] [-json]")
 		return 2
 	}
 	t, err := client.ParseTarget(*from, *to)
@@ -42,6 +43,15 @@ func reachMain(args []string) int {
 	if err != nil {
 		return complain(err)
 	}
+	said, differ := "", false
+	if *live {
+		outcome, err := cl.Probe(ctx, t)
+		if err != nil {
+			return complain(err)
+		}
+		said, differ = r.Compare(outcome, t.Protocol)
+		r.Sent = outcome
+	}
 	if *asJSON {
 		b, err := json.MarshalIndent(r, "", "  ")
 		if err != nil {
@@ -50,6 +60,12 @@ func reachMain(args []string) int {
 		fmt.Println(string(b))
 	} else {
 		r.Print(os.Stdout)
+		if said != "" {
+			fmt.Println(said)
+		}
+	}
+	if differ {
+		return 4
 	}
 	if r.Verdict != "accept" {
 		return 3

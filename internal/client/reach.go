@@ -17,6 +17,7 @@ type Reached struct {
 	Shadowing        []ReachHop
 	Change           string `json:",omitempty"`
 	Appliance        string `json:",omitempty"`
+	Sent             string `json:",omitempty"` // what a packet met, when one was sent
 }
 
 // ReachHop is a station of a packet, or on the way Back of its answer.
@@ -106,4 +107,29 @@ func (r *Reached) Print(w io.Writer) {
 			}
 		}
 	}
+}
+
+// Probe sends one packet, and says "answered", "refused" or "silent".
+func (c *Client) Probe(ctx context.Context, t ReachTarget) (string, error) {
+	var out struct{ Outcome string }
+	err := c.JSON(ctx, "cloister", "Cloister_20261101.Probe", t, &out)
+	return out.Outcome, err
+}
+
+// Compare sets what a packet met beside what was computed, and says whether they differ. Silence where an answer was due is no
+// difference for UDP: whoever listens need not answer.
+func (r *Reached) Compare(outcome, protocol string) (text string, differ bool) {
+	arrived := outcome != "silent"
+	met := map[string]string{"answered": "an answer came", "refused": "it arrived, and nothing listens there", "silent": "no answer came"}[outcome]
+	switch {
+	case r.Verdict == "accept" && r.Appliance != "":
+		return "sent: " + met, false
+	case arrived == (r.Verdict == "accept"):
+		return "sent: " + met + ", as computed", false
+	case !arrived && protocol == "udp":
+		return "sent: " + met + ", which proves nothing: whoever listens need not answer", false
+	case outcome != "answered" && r.Deciding != nil && r.Deciding.Hop == "listener":
+		return "sent: " + met + ", as computed: nothing listens there", false
+	}
+	return "sent: " + met + ". This is NOT what was computed: a drawing that the kernel does not hold yet, a process that swallows packets, or a fault of Cloister", true
 }

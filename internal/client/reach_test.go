@@ -54,3 +54,20 @@ func TestReachedPrint(t *testing.T) {
 		t.Errorf("%s", b.String())
 	}
 }
+
+func TestCompare(t *testing.T) {
+	for _, c := range []struct {
+		verdict, hop, appliance, outcome, proto string
+		differ                                  bool
+	}{
+		{"accept", "ingress", "", "answered", "tcp", false}, {"accept", "ingress", "", "refused", "tcp", false}, {"accept", "ingress", "", "silent", "tcp", true},
+		{"drop", "acl-in", "", "silent", "tcp", false}, {"drop", "acl-in", "", "answered", "tcp", true}, {"drop", "acl-in", "", "refused", "udp", true},
+		{"accept", "ingress", "", "silent", "udp", false}, {"drop", "listener", "", "refused", "tcp", false}, {"drop", "listener", "", "answered", "tcp", true},
+		{"accept", "ingress", "eni-fw", "silent", "tcp", false},
+	} {
+		r := Reached{Verdict: c.verdict, Appliance: c.appliance, Deciding: &ReachHop{Hop: c.hop}}
+		if text, differ := r.Compare(c.outcome, c.proto); differ != c.differ || !strings.HasPrefix(text, "sent: ") {
+			t.Errorf("%+v: %s", c, text)
+		}
+	}
+}

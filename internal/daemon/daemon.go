@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,6 +28,7 @@ import (
 	"cloister/internal/engine/runner"
 	"cloister/internal/front/gate"
 	"cloister/internal/front/wire"
+	"cloister/internal/service/cloister"
 	"cloister/internal/service/ec2"
 	"cloister/internal/service/iam"
 	"cloister/internal/service/organization"
@@ -200,7 +202,7 @@ func (d *Daemon) build() error {
 	objects := s3.New(d.blobs, d.iam)
 	g, err := gate.New(gate.Config{
 		Registry: wire.Open(), Store: d.store, World: d.world, Directory: d.iam, Path: ec2s.Path, Organization: organization.Membership,
-		Rows: rows(ec2s, d.iam, objects), Log: d.log, Partition: Partition, Region: d.cfg.Region, Account: d.cfg.Account, Dev: d.cfg.Dev,
+		Rows: rows(ec2s, d.iam, objects, cloister.New(cloister.Config{Probe: d.probe})), Log: d.log, Partition: Partition, Region: d.cfg.Region, Account: d.cfg.Account, Dev: d.cfg.Dev,
 	})
 	if err != nil {
 		return err
@@ -218,6 +220,11 @@ func (d *Daemon) build() error {
 	}
 	d.runner = runner.New(rc)
 	return nil
+}
+
+// probe sends one packet from an interface that something is attached to.
+func (d *Daemon) probe(ctx context.Context, eni string, proto int, to netip.AddrPort, source uint16) (string, error) {
+	return d.fabric.Try(ctx, linux.Attempt{Port: eni, Proto: proto, Dest: to, Source: source, Millis: 2000})
 }
 
 // Addrs are the bound addresses of the two public listeners.

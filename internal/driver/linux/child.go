@@ -179,6 +179,8 @@ func (c *child) handle(m message, fds []int) (out any, send []int, err error) {
 		return reply2(decode(m, func(in procRequest) (any, error) { return c.wait(in.Proc) }))
 	case opSignal:
 		return reply2(decode(m, func(in procRequest) (any, error) { return nil, c.signal(in.Proc, in.Signal) }))
+	case opTry:
+		return reply2(decode(m, func(in Attempt) (any, error) { return c.try(in) }))
 	case opProbe:
 		return c.probe(), nil, nil
 	}

@@ -17,6 +17,7 @@ const (
 	opWait   = "wait"
 	opSignal = "signal"
 	opProbe  = "probe"
+	opTry    = "try"
 )
 
 type setRequest struct{ Desired fabric.Desired }

@@ -3,9 +3,11 @@
 package cloister
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"cloister/internal/api"
@@ -19,15 +21,30 @@ import (
 	"cloister/internal/store/rows"
 )
 
+// Config is what the service needs of the house.
+type Config struct {
+	// Outside says what the internet network leads to beside the gateways of VPCs: exposed addresses, and with an uplink all others.
+	// Nil: nothing.
+	Outside func() (exposed []netip.Addr, uplink bool)
+	// Probe sends one packet from an interface and says "answered", "refused" or "silent". Nil: Probe is not built.
+	Probe func(ctx context.Context, eni string, proto int, to netip.AddrPort, source uint16) (string, error)
+}
+
+// Service is the house's own.
+type Service struct{ cfg Config }
+
+// New makes the service.
+func New(cfg Config) *Service { return &Service{cfg} }
+
 // Rows is the table.
-func Rows() []api.Operation {
+func (s *Service) Rows() []api.Operation {
 	return api.Rows("cloister", api.Op[shape.ExplainRequest, shape.ExplainResponse]{
 		Name: "Explain", Honours: []string{"Subject"},
 		Questions: func(c *api.Call, v store.View, in *shape.ExplainRequest) ([]api.Question, error) {
 			return []api.Question{{Action: "cloister:Explain", Resource: resource(c, deref(in.Subject))}}, nil
 		},
 		View: explain,
-	}, reachRow())
+	}, s.reachRow(), s.probeRow())
 }
 
 // resource is what the permission is asked for: the job's ARN itself, or the request in the caller's account.

@@ -16,34 +16,48 @@ import (
 	"cloister/internal/store/rows"
 )
 
-func reachRow() api.Rower {
+func (s *Service) reachRow() api.Rower {
 	return api.Op[shape.ReachRequest, shape.ReachResponse]{
 		Name: "Reach", Honours: []string{"From", "Destination", "Protocol", "Port", "SourcePort"},
 		Questions: func(c *api.Call, v store.View, in *shape.ReachRequest) ([]api.Question, error) {
 			return []api.Question{{Action: "cloister:Reach", Resource: c.ARN("ec2", "network-interface/"+deref(in.From))}}, nil
 		},
-		View: trace,
+		View: s.trace,
 	}
 }
 
 // trace answers for a connection that nobody makes: what is drawn decides, and whether the kernel holds it is another question.
-func trace(c *api.Call, v store.View, in *shape.ReachRequest) (*shape.ReachResponse, error) {
+func (s *Service) trace(c *api.Call, v store.View, in *shape.ReachRequest) (*shape.ReachResponse, error) {
 	f, err := flow(in)
 	if err != nil {
 		return nil, err
 	}
-	it, err := rows.Interfaces.Get(v, c.Scope(), f.From)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, fault.New("ResourceNotFoundException", "The account %s has no network interface %s in %s.", c.Account, f.From, c.Region)
-	}
+	it, err := source(c, v, f.From)
 	if err != nil {
 		return nil, err
 	}
 	g := gathering{view: v, world: reach.World{}, owners: map[string]string{}}
-	if err := g.around(c.Scope(), it.Value.VPC, f.Dst); err != nil {
+	if err := g.around(c.Scope(), it.VPC, f.Dst); err != nil {
 		return nil, err
 	}
+	var exposed []netip.Addr
+	uplink := false
+	if s.cfg.Outside != nil {
+		exposed, uplink = s.cfg.Outside()
+	}
+	g.world[vpc.InternetNetwork] = fabric.DrawInternet(g.drawn, exposed, uplink, 0)
 	return answer(reach.Trace(g.world, f), c.Account, g.owners, f.From+" to "+deref(in.Destination)+", "+asked(f)), nil
+}
+
+func source(c *api.Call, v store.View, eni string) (*vpc.Interface, error) {
+	it, err := rows.Interfaces.Get(v, c.Scope(), eni)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fault.New("ResourceNotFoundException", "The account %s has no network interface %s in %s.", c.Account, eni, c.Region)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &it.Value, nil
 }
 
 func asked(f reach.Flow) string {
@@ -100,6 +114,7 @@ func flow(in *shape.ReachRequest) (reach.Flow, error) {
 type gathering struct {
 	view   store.View
 	world  reach.World
+	drawn  []vpc.Snapshot
 	owners map[string]string // account by network
 }
 
@@ -148,6 +163,7 @@ func (g *gathering) draw(s store.Scope, id string) error {
 	if err != nil {
 		return err
 	}
+	g.drawn = append(g.drawn, snap)
 	g.world[id], g.owners[id] = fabric.Draw(snap, 0), s.Account
 	return nil
 }

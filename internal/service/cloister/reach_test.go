@@ -59,7 +59,7 @@ func TestReach(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	row := reachRow().Row("cloister")
+	row := New(Config{}).reachRow().Row("cloister")
 	ask := func(from, to, proto string, port int64) (out *shape.ReachResponse, err error) {
 		in := &shape.ReachRequest{From: &from, Destination: &to, Protocol: &proto}
 		if port >= 0 {

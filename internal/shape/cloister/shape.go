@@ -27,6 +27,7 @@ func Operations() []string {
 		"LeaveOrganization",
 		"ListPolicies",
 		"MoveAccount",
+		"Probe",
 		"Reach",
 		"RemoveAccountFromOrganization",
 		"UpdatePolicy",
@@ -70,6 +71,8 @@ func NewInput(operation string) any {
 		return new(ListPoliciesRequest)
 	case "MoveAccount":
 		return new(MoveAccountRequest)
+	case "Probe":
+		return new(ProbeRequest)
 	case "Reach":
 		return new(ReachRequest)
 	case "RemoveAccountFromOrganization":
@@ -117,6 +120,8 @@ func NewOutput(operation string) any {
 		return new(ListPoliciesResponse)
 	case "MoveAccount":
 		return new(MoveAccountResponse)
+	case "Probe":
+		return new(ProbeResponse)
 	case "Reach":
 		return new(ReachResponse)
 	case "RemoveAccountFromOrganization":
@@ -352,6 +357,20 @@ type PolicySummary struct {
 	Name        *string `m:"Name"`
 	Description *string `m:"Description"`
 	AwsManaged  *bool   `m:"AwsManaged"`
+}
+
+// ProbeRequest is the API's shape of that name.
+type ProbeRequest struct {
+	From        *string `m:"From"`
+	Destination *string `m:"Destination"`
+	Protocol    *string `m:"Protocol"`
+	Port        *int64  `m:"Port"`
+	SourcePort  *int64  `m:"SourcePort"`
+}
+
+// ProbeResponse is the API's shape of that name.
+type ProbeResponse struct {
+	Outcome *string `m:"Outcome"`
 }
 
 // ReachHop is the API's shape of that name.
