@@ -56,7 +56,11 @@ func cedarSet(layers ...layer) (inOrder, error) {
 		return inOrder{}, err
 	}
 	var o inOrder
-	for i := range len(set.Map()) {
+	n := 0
+	for range set.All() {
+		n++
+	}
+	for i := range n {
 		id := cedar.PolicyID(fmt.Sprintf("policy%d", i))
 		p := set.Get(id)
 		if p == nil {

@@ -179,13 +179,14 @@ def kinds(session, one, two, place, sealed, bare):
     for operation in JOBS + NOWHERE + ["CreateEntityRecognizer"]:
         shape = first.meta.service_model.operation_model(operation).input_shape
         more = dict(LanguageCode="en", Mode="ONLY_OFFSETS", TargetEventTypes=["BANKRUPTCY"], RecognizerName="seed", VpcConfig=place)
+        if operation == "StartDocumentClassificationJob":
+            account = bare["DataAccessRoleArn"].split(":")[4]
+            more["DocumentClassifierArn"] = f"arn:aws:comprehend:{first.meta.region_name}:{account}:document-classifier/seed"
         good, poor = dict(sealed, **more), dict(bare, **more)
         if operation == "CreateEntityRecognizer":
             good["ModelKmsKeyId"] = good["VolumeKmsKeyId"].replace("000000000001", "000000000003")
             good["InputDataConfig"] = poor["InputDataConfig"] = {"EntityTypes": [{"Type": "SEED"}], "Documents": {"S3Uri": bare["InputDataConfig"]["S3Uri"]}}
         good, poor = ({k: v for k, v in members.items() if k in shape.members} for members in (good, poor))
-        if set(shape.required_members) - set(good):  # an old boto3 demands the classifier, which has no keys
-            continue
         allowed(f"keys and VPC are pinned: User 1's {operation}", getattr(first, methods[operation]), **good)
         call, action = getattr(second, methods[operation]), "comprehend:" + operation
         denied(session, f"keys and VPC are pinned: User 2's {operation} has no keys", two, action, call, **poor)

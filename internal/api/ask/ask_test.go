@@ -76,6 +76,7 @@ func TestQuestions(t *testing.T) {
 	loose := &Sheet{Service: "comprehend", Keys: map[string]string{"comprehend:VpcSubnets": "DataSecurityConfig.VpcConfig.Subnets"}, Operations: map[string]string{
 		"DetectEntities": "entity-recognizer-endpoint=EndpointArn?", "UpdateFlywheel": "flywheel=FlywheelArn =ActiveModelArn?"}}
 	net := &comprehend.UpdateDataSecurityConfig{VpcConfig: &comprehend.VpcConfig{Subnets: []string{"subnet-a"}}}
+	wide := &Sheet{Service: "comprehend", Wide: true, Tags: "Tags", Operations: spot.Operations, Keys: spot.Keys}
 	cfg := &sagemaker.NetworkConfig{VpcConfig: &sagemaker.VpcConfig{Subnets: []string{"subnet-a", "subnet-b"}}}
 	for _, x := range []struct {
 		name  string
@@ -134,6 +135,11 @@ comprehend:UpdateFlywheel arn:aws:comprehend:eu-west-1:111122223333:document-cla
 		{"tags for what is made", model, "CreateCustomModelDeployment", &bedrock.CreateCustomModelDeploymentRequest{ModelArn: p("m"), Tags: []bedrock.Tag{{Key: p("a"), Value: p("1")}}},
 			`bedrock:CreateCustomModelDeployment arn:aws:bedrock:eu-west-1:111122223333:custom-model/m 111122223333 aws:RequestTag/a=1 aws:TagKeys=a
 bedrock:TagResource arn:aws:bedrock:eu-west-1:111122223333:custom-model-deployment/* 111122223333 aws:RequestTag/a=1 aws:TagKeys=a`},
+		{"keys of all types", wide, "StartEntitiesDetectionJob", &comprehend.StartEntitiesDetectionJobRequest{
+			EntityRecognizerArn: p("arn:aws:comprehend:eu-west-1:111122223333:entity-recognizer/r"), VpcConfig: &comprehend.VpcConfig{Subnets: []string{"subnet-a"}}, Tags: []comprehend.Tag{{Key: p("a"), Value: p("1")}}},
+			`comprehend:StartEntitiesDetectionJob arn:aws:comprehend:eu-west-1:111122223333:entities-detection-job/* 111122223333 aws:RequestTag/a=1 aws:TagKeys=a comprehend:VpcSubnets=subnet-a
+comprehend:StartEntitiesDetectionJob arn:aws:comprehend:eu-west-1:111122223333:entity-recognizer/r 111122223333 comprehend:VpcSubnets=subnet-a
+comprehend:TagResource arn:aws:comprehend:eu-west-1:111122223333:entities-detection-job/* 111122223333 aws:RequestTag/a=1 aws:TagKeys=a`},
 		{"an optional resource", spot, "StartEntitiesDetectionJob", &comprehend.StartEntitiesDetectionJobRequest{},
 			`comprehend:StartEntitiesDetectionJob arn:aws:comprehend:eu-west-1:111122223333:entities-detection-job/* 111122223333`},
 	} {

@@ -94,7 +94,7 @@ func (p *plan) question(c *api.Call, v store.View, in any, n action.Need, t targ
 	has := func(key string) bool { return supports(a, kind, key) }
 	_, short, _ := strings.Cut(n.Action, ":")
 	for key, src := range s.Keys {
-		if !has(key) {
+		if !has(key) && (!s.Wide || !supports(a, anyKind, key)) {
 			continue
 		}
 		if prefix, _, open := strings.Cut(key, "${"); open {
@@ -215,12 +215,15 @@ func supports(a action.Action, kind, key string) bool {
 		return true
 	}
 	for _, t := range a.Resources {
-		if t.Name == kind && slices.Contains(t.Keys, key) {
+		if (t.Name == kind || kind == anyKind) && slices.Contains(t.Keys, key) {
 			return true
 		}
 	}
 	return false
 }
+
+// anyKind stands for whatever type of resource an action has.
+const anyKind = "*"
 
 // resources are the ARNs that a target stands for in one call.
 func (t target) resources(c *api.Call, in any) []string {

@@ -31,6 +31,9 @@ type Sheet struct {
 	// Keys are the sources of condition keys, by the canonical name of the key. A question has those that its action supports.
 	// The source of a key with a placeholder ("kms:EncryptionContext:${EncryptionContextKey}") is a map that fills it.
 	Keys map[string]string
+	// Wide lets the keys of an action hold for each resource that the call names, not only for those of the types that the
+	// reference lists them on.
+	Wide bool
 	// Types are ARN templates of resource types that the reference lacks.
 	Types map[string]string
 	// Operations says what each operation acts on: resources, separated by blanks.

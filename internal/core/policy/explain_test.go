@@ -35,6 +35,10 @@ func TestMessage(t *testing.T) {
 			"User: arn:aws:iam::111122223333:user/alice is not authorized to perform: sts:AssumeRole on resource: r with an explicit deny in the role trust policy"},
 		{"anonymous", "sts:AssumeRoleWithWebIdentity", "", acct, missing(ImplicitlyDenied, LayerSession),
 			"User: anonymous is not authorized to perform: sts:AssumeRoleWithWebIdentity because no session policy allows the sts:AssumeRoleWithWebIdentity action"},
+		{"alice", "comprehend:DetectSentiment", "*", acct, missing(ImplicitlyDenied, LayerIdentity), // no resource: none is named
+			"User: arn:aws:iam::111122223333:user/alice is not authorized to perform: comprehend:DetectSentiment because no identity-based policy allows the comprehend:DetectSentiment action"},
+		{"alice", "s3:ListAllMyBuckets", "arn:aws:s3:::*", acct, missing(ImplicitlyDenied, LayerIdentity),
+			"User: arn:aws:iam::111122223333:user/alice is not authorized to perform: s3:ListAllMyBuckets because no identity-based policy allows the s3:ListAllMyBuckets action"},
 		{"alice", "s3:GetObject", obj, acct, Verdict{Decision: Allowed}, ""},
 		{"nameless service", "sts:AssumeRole", "r", acct, missing(ImplicitlyDenied, LayerTrust),
 			"User: comprehend.amazonaws.com is not authorized to perform: sts:AssumeRole on resource: r because no role trust policy allows the sts:AssumeRole action"},

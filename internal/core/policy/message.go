@@ -35,7 +35,7 @@ func Message(req *Request, v Verdict) string {
 		b.WriteString("You are not authorized to perform this operation. ")
 	}
 	b.WriteString("User: " + who + " is not authorized to perform: " + req.Action)
-	if req.Resource != "" {
+	if req.Resource != "" && req.Resource != "*" && !strings.HasSuffix(req.Resource, ":s3:::*") { // AWS names no resource where there is none
 		b.WriteString(" on resource: " + resource)
 	}
 	if v.Decision == ExplicitlyDenied && v.Statement >= 0 {

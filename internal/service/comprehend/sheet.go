@@ -11,9 +11,10 @@ import (
 
 // sheet says what each operation acts on. Source: Service Authorization Reference, "Actions, resources, and condition keys for
 // Amazon Comprehend". An absent VpcConfig leaves the keys of subnets and groups absent: Null conditions depend on it. Keys of
-// encryption hold ARNs, whatever form of id the call gives.
+// encryption hold ARNs, whatever form of id the call gives. They hold for each resource of a call (a choice: the reference lists
+// them on the job alone, and then a policy that pins the network of every Start call could never admit one with a classifier).
 var sheet = &ask.Sheet{
-	Service: "comprehend", Principal: Principal, Roles: "DataAccessRoleArn|DesiredDataAccessRoleArn", Tags: "Tags", TagKeys: "TagKeys",
+	Service: "comprehend", Wide: true, Principal: Principal, Roles: "DataAccessRoleArn|DesiredDataAccessRoleArn", Tags: "Tags", TagKeys: "TagKeys",
 	Keys: map[string]string{
 		"comprehend:DataLakeKmsKey":      "DataSecurityConfig.DataLakeKmsKeyId#",
 		"comprehend:FlywheelIterationId": "FlywheelIterationId",

@@ -39,11 +39,11 @@ func TestQuestions(t *testing.T) {
 		{Name: "a job without a network", Op: "StartDominantLanguageDetectionJob", In: `{` + tags + `}`,
 			Want: `comprehend:StartDominantLanguageDetectionJob arn:aws:comprehend:us-west-2:111122223333:dominant-language-detection-job/* aws:RequestTag/empty= aws:RequestTag/team=blue aws:TagKeys=empty,team
 				comprehend:TagResource arn:aws:comprehend:us-west-2:111122223333:dominant-language-detection-job/* aws:RequestTag/empty= aws:RequestTag/team=blue aws:TagKeys=empty,team`},
-		{Name: "keys are the job's alone", Op: "StartEntitiesDetectionJob", In: `{"EntityRecognizerArn":"arn:aws:comprehend:us-west-2:444455556666:entity-recognizer/r","FlywheelArn":"` + job("flywheel/f") + `",` + net + `}`,
+		{Name: "keys hold for each resource", Op: "StartEntitiesDetectionJob", In: `{"EntityRecognizerArn":"arn:aws:comprehend:us-west-2:444455556666:entity-recognizer/r","FlywheelArn":"` + job("flywheel/f") + `",` + net + `}`,
 			Tagged: map[string]map[string]string{job("flywheel/f"): {"team": "red"}},
 			Want: `comprehend:StartEntitiesDetectionJob arn:aws:comprehend:us-west-2:111122223333:entities-detection-job/* comprehend:VpcSecurityGroupIds=sg-1 comprehend:VpcSubnets=subnet-a,subnet-b
-				comprehend:StartEntitiesDetectionJob arn:aws:comprehend:us-west-2:444455556666:entity-recognizer/r [444455556666]
-				comprehend:StartEntitiesDetectionJob arn:aws:comprehend:us-west-2:111122223333:flywheel/f aws:ResourceTag/team=red`},
+				comprehend:StartEntitiesDetectionJob arn:aws:comprehend:us-west-2:444455556666:entity-recognizer/r [444455556666] comprehend:VpcSecurityGroupIds=sg-1 comprehend:VpcSubnets=subnet-a,subnet-b
+				comprehend:StartEntitiesDetectionJob arn:aws:comprehend:us-west-2:111122223333:flywheel/f aws:ResourceTag/team=red comprehend:VpcSecurityGroupIds=sg-1 comprehend:VpcSubnets=subnet-a,subnet-b`},
 		{Name: "no recogniser", Op: "StartEntitiesDetectionJob", Want: `comprehend:StartEntitiesDetectionJob arn:aws:comprehend:us-west-2:111122223333:entities-detection-job/*`},
 		{Name: "the key of output alone", Op: "StartPiiEntitiesDetectionJob", In: `{"OutputDataConfig":{"KmsKeyId":"k"}}`,
 			Want: `comprehend:StartPiiEntitiesDetectionJob arn:aws:comprehend:us-west-2:111122223333:pii-entities-detection-job/* comprehend:OutputKmsKey=arn:aws:kms:us-west-2:111122223333:key/k`},
@@ -61,13 +61,13 @@ func TestQuestions(t *testing.T) {
 				comprehend:CreateEndpoint arn:aws:comprehend:us-west-2:111122223333:flywheel/f
 				comprehend:TagResource arn:aws:comprehend:us-west-2:111122223333:document-classifier-endpoint/e aws:RequestTag/a=b aws:TagKeys=a
 				comprehend:TagResource arn:aws:comprehend:us-west-2:111122223333:entity-recognizer-endpoint/e aws:RequestTag/a=b aws:TagKeys=a`},
-		{Name: "keys are the flywheel's alone", Op: "CreateFlywheel", In: `{"FlywheelName":"f","ActiveModelArn":"` + job("document-classifier/c") + `","DataSecurityConfig":{"DataLakeKmsKeyId":"d","ModelKmsKeyId":"m","VolumeKmsKeyId":"v",` + net + `},` + tags + `}`,
+		{Name: "keys hold for each resource, tags for the flywheel", Op: "CreateFlywheel", In: `{"FlywheelName":"f","ActiveModelArn":"` + job("document-classifier/c") + `","DataSecurityConfig":{"DataLakeKmsKeyId":"d","ModelKmsKeyId":"m","VolumeKmsKeyId":"v",` + net + `},` + tags + `}`,
 			Want: `comprehend:CreateFlywheel arn:aws:comprehend:us-west-2:111122223333:flywheel/f aws:RequestTag/empty= aws:RequestTag/team=blue aws:TagKeys=empty,team comprehend:DataLakeKmsKey=arn:aws:kms:us-west-2:111122223333:key/d comprehend:ModelKmsKey=arn:aws:kms:us-west-2:111122223333:key/m comprehend:VolumeKmsKey=arn:aws:kms:us-west-2:111122223333:key/v comprehend:VpcSecurityGroupIds=sg-1 comprehend:VpcSubnets=subnet-a,subnet-b
-				comprehend:CreateFlywheel arn:aws:comprehend:us-west-2:111122223333:document-classifier/c
+				comprehend:CreateFlywheel arn:aws:comprehend:us-west-2:111122223333:document-classifier/c comprehend:DataLakeKmsKey=arn:aws:kms:us-west-2:111122223333:key/d comprehend:ModelKmsKey=arn:aws:kms:us-west-2:111122223333:key/m comprehend:VolumeKmsKey=arn:aws:kms:us-west-2:111122223333:key/v comprehend:VpcSecurityGroupIds=sg-1 comprehend:VpcSubnets=subnet-a,subnet-b
 				comprehend:TagResource arn:aws:comprehend:us-west-2:111122223333:flywheel/f aws:RequestTag/empty= aws:RequestTag/team=blue aws:TagKeys=empty,team`},
 		{Name: "a changed flywheel", Op: "UpdateFlywheel", In: `{"FlywheelArn":"` + job("flywheel/f") + `","ActiveModelArn":"` + job("entity-recognizer/r") + `","DataSecurityConfig":{"ModelKmsKeyId":"m"},"DataAccessRoleArn":"arn:aws:iam::111122223333:role/R"}`,
 			Want: `comprehend:UpdateFlywheel arn:aws:comprehend:us-west-2:111122223333:flywheel/f comprehend:ModelKmsKey=arn:aws:kms:us-west-2:111122223333:key/m
-				comprehend:UpdateFlywheel arn:aws:comprehend:us-west-2:111122223333:entity-recognizer/r
+				comprehend:UpdateFlywheel arn:aws:comprehend:us-west-2:111122223333:entity-recognizer/r comprehend:ModelKmsKey=arn:aws:kms:us-west-2:111122223333:key/m
 				iam:PassRole arn:aws:iam::111122223333:role/R iam:PassedToService=comprehend.amazonaws.com`},
 		{Name: "the tags are the dataset's", Op: "CreateDataset", In: `{"FlywheelArn":"` + job("flywheel/f") + `","DatasetName":"d","Tags":[{"Key":"a","Value":"b"}]}`,
 			Want: `comprehend:CreateDataset arn:aws:comprehend:us-west-2:111122223333:flywheel/f aws:RequestTag/a=b aws:TagKeys=a

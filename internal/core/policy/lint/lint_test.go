@@ -347,3 +347,11 @@ func TestEngineKnowsSets(t *testing.T) {
 		t.Errorf("%d keys", len(keys))
 	}
 }
+
+// Our own service stands in no reference, and its actions are real.
+func TestOwnService(t *testing.T) {
+	text := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["cloister:Explain","cloister:*"],"Resource":"*"}]}`
+	if found := Check([]byte(text), policy.Identity); len(found) != 0 {
+		t.Errorf("%+v", found)
+	}
+}
