@@ -179,15 +179,20 @@ type Origin struct {
 	Partition string
 	Account   string // InVPC: the VPC's owner
 	Region    string
-	VPC       string
-	Interface string // eni-...
-	Subnet    string
+	VPC       string // whose listener was reached: an endpoint's, and aws:SourceVpc
+	Interface string // eni-... that sent
+	Subnet    string // of that interface
+	// Sender is set when the packet came by a peering: Interface and Subnet are in its VPC.
+	Sender *Sender
 }
+
+// Sender is the VPC at the other end of a peering.
+type Sender struct{ Peering, Account, Region, VPC string }
 
 // Path is what a request's way through a VPC adds: resolved anew for each request.
 type Path struct {
 	Endpoint   string // vpce-...
 	Gateway    bool
 	PolicyText string // empty: the default, which allows all
-	RouteTable string
+	RouteTable string // Gateway: the table that leads there
 }

@@ -98,8 +98,9 @@ type Endpoint struct {
 	RouteTables      []string // Gateway
 	// Of an Interface endpoint: one requester-managed interface in each subnet, under the groups; PrivateDNS makes the resolver
 	// answer the service's own names with their addresses.
-	Subnets, Groups, Interfaces []string
+	Subnets, Groups, Interfaces []string // Interfaces[i] is the one in Subnets[i]
 	PrivateDNS                  bool
+	InboundOnly                 bool   // PrivateDnsOnlyForInboundResolverEndpoint
 	Token                       string // client token of its creation
 	Created                     time.Time
 }

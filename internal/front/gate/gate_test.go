@@ -314,14 +314,30 @@ func TestPathKeys(t *testing.T) {
 	}
 }
 
-func TestDoorsInsideLeadToS3Alone(t *testing.T) {
-	h := open(t, nil)
-	h.path = &api.Path{Endpoint: "vpce-1", Gateway: true}
-	for _, d := range []api.Door{api.InVPC, api.Service} {
-		o := inside
-		o.Door = d
-		if w := h.send(o, form("DescribeVpcs", nil)); w.Code == 200 {
-			t.Errorf("door %d leads to EC2", d)
+// A job's segment leads to S3; a VPC to what an endpoint of it carries, under that endpoint's policy.
+func TestDoorsInside(t *testing.T) {
+	segment := inside
+	segment.Door = api.Service
+	own := func(principal string) *api.Path {
+		return &api.Path{Endpoint: "vpce-1", PolicyText: `{"Statement":[{"Effect":"Allow","Principal":` + principal + `,"Action":"ec2:*","Resource":"*"}]}`}
+	}
+	for _, c := range []struct {
+		name   string
+		origin api.Origin
+		path   *api.Path
+		want   int
+		words  string
+	}{
+		{"segment", segment, own(`"*"`), 503, "not reached through this network"},
+		{"no endpoint", inside, nil, 503, "no endpoint leads to ec2"},
+		{"interface endpoint", inside, own(`"*"`), 200, ""},
+		{"the account, at an interface endpoint", inside, own(`{"AWS":"` + account + `"}`), 200, ""},
+		{"another account", inside, own(`{"AWS":"999999999999"}`), 403, "because no VPC endpoint policy allows the ec2:DescribeVpcs action"},
+	} {
+		h := open(t, nil)
+		h.path = c.path
+		if w := h.send(c.origin, form("DescribeVpcs", nil)); w.Code != c.want || !strings.Contains(w.Body.String(), c.words) {
+			t.Errorf("%s: %d %s", c.name, w.Code, w.Body)
 		}
 	}
 }

@@ -39,6 +39,8 @@ func modifyInterface(c *api.Call, tx store.Tx, in *shape.ModifyNetworkInterfaceA
 		return nil, err
 	}
 	switch {
+	case it.Value.Type != "interface": // an endpoint's or a gateway's, which changes it itself
+		return nil, fault.New("OperationNotPermitted", "You are not allowed to manage the network interface %s, which is of type %s.", it.ID, it.Value.Type)
 	case len(in.Groups) > 0 && in.Description != nil:
 		return nil, fault.New("InvalidParameterCombination", "Fields for multiple attribute types specified: groupSet, description")
 	case len(in.Groups) > 0:

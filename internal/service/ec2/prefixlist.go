@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"cloister/internal/api"
-	"cloister/internal/core/fault"
 	"cloister/internal/core/vpc"
 	shape "cloister/internal/shape/ec2"
 	"cloister/internal/store"
@@ -36,11 +35,6 @@ func (s *Service) prefixRows() []api.Rower {
 				}
 				return out, err
 			},
-		},
-		api.Op[shape.DescribeVpcEndpointServicesRequest, shape.DescribeVpcEndpointServicesResult]{
-			Name: "DescribeVpcEndpointServices", Honours: describeMembers("ServiceNames"),
-			Questions: describing[shape.DescribeVpcEndpointServicesRequest]("DescribeVpcEndpointServices"),
-			View:      describeServices,
 		},
 	}
 }
@@ -81,37 +75,4 @@ func lists(c *api.Call, ids []string, filters []shape.Filter, most *int64, token
 	}
 	slices.SortFunc(all, func(a, b found[prefixList]) int { return cmp.Compare(a.ID, b.ID) })
 	return page(all, most, token)
-}
-
-// describeServices lists what an endpoint can be made for: S3, by a gateway.
-func describeServices(c *api.Call, _ store.View, in *shape.DescribeVpcEndpointServicesRequest) (*shape.DescribeVpcEndpointServicesResult, error) {
-	name := serviceName(c, "s3")
-	for _, n := range in.ServiceNames {
-		if n != name {
-			return nil, fault.New("InvalidServiceName", "The Vpc Endpoint Service '%s' does not exist", n)
-		}
-	}
-	d := shape.ServiceDetail{ServiceName: &name, ServiceId: new("vpce-svc-" + listOf(c, name)[len(aPrefixList.pre):]),
-		ServiceType: []shape.ServiceTypeDetail{{ServiceType: new("Gateway")}}, ServiceRegion: &c.Region, AvailabilityZones: []string{},
-		Owner: new("amazon"), BaseEndpointDnsNames: []string{"s3." + c.Region + ".amazonaws.com"}, VpcEndpointPolicySupported: new(true),
-		AcceptanceRequired: new(false), ManagesVpcEndpoints: new(false), Tags: []shape.Tag{}, SupportedIpAddressTypes: []string{"ipv4"}}
-	for _, z := range zones(c.Region) {
-		d.AvailabilityZones = append(d.AvailabilityZones, z.name)
-	}
-	all, err := sift([]found[shape.ServiceDetail]{{ID: name, Value: d}}, in.Filters, map[string]func(*shape.ServiceDetail) []string{
-		"service-name":   func(*shape.ServiceDetail) []string { return []string{name} },
-		"service-type":   func(*shape.ServiceDetail) []string { return []string{"Gateway"} },
-		"service-region": func(*shape.ServiceDetail) []string { return []string{c.Region} },
-		"owner":          func(*shape.ServiceDetail) []string { return []string{"amazon"} },
-	})
-	if err != nil {
-		return nil, err
-	}
-	all, next, err := page(all, in.MaxResults, in.NextToken)
-	out := &shape.DescribeVpcEndpointServicesResult{ServiceNames: []string{}, ServiceDetails: []shape.ServiceDetail{}, NextToken: next}
-	for _, x := range all {
-		out.ServiceNames = append(out.ServiceNames, *x.Value.ServiceName)
-		out.ServiceDetails = append(out.ServiceDetails, x.Value)
-	}
-	return out, err
 }
