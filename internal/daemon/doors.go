@@ -16,9 +16,9 @@ import (
 
 	"cloister/internal/api"
 	"cloister/internal/core/fabric"
-	"cloister/internal/core/vpc"
 	"cloister/internal/front/dns"
 	"cloister/internal/front/gate"
+	"cloister/internal/store"
 )
 
 // doors serves the listeners inside the networks. A connection belongs to the interface that it came from: when that goes,
@@ -39,13 +39,7 @@ func (s *doors) Open(ctx context.Context, network string, l fabric.Listener, who
 			return nil, err
 		}
 		go func() {
-			zone := func(a netip.Addr) (dns.Zone, bool) {
-				o := who(a)
-				if o == nil {
-					return dns.Zone{}, false
-				}
-				return dns.Zone{Region: o.Region, S3: vpc.S3Addr}, true
-			}
+			zone := func(a netip.Addr) (dns.Zone, bool) { return s.zone(who(a)) }
 			for {
 				err := dns.ServePacket(pc, zone)
 				if err == nil { // closed
@@ -74,8 +68,12 @@ func (s *doors) Open(ctx context.Context, network string, l fabric.Listener, who
 					time.Sleep(acceptPause)
 					continue
 				}
-				o := c.(*boundConn).origin
-				go dns.Zone{Region: o.Region, S3: vpc.S3Addr}.ServeStream(c)
+				z, ok := s.zone(c.(*boundConn).origin)
+				if !ok {
+					_ = c.Close()
+					continue
+				}
+				go dns.ServeStream(z, c)
 			}
 		}()
 		return bound, nil
@@ -87,6 +85,17 @@ func (s *doors) Open(ctx context.Context, network string, l fabric.Listener, who
 	srv := s.d.server(originOf)
 	go func() { _ = srv.Serve(lis) }()
 	return closer(func() error { return srv.Close() }), nil
+}
+
+// zone is what an asker's resolver knows; false for one that has none: nobody, and who came by a peering.
+func (s *doors) zone(o *api.Origin) (dns.Zone, bool) {
+	switch {
+	case o == nil || o.Sender != nil:
+		return nil, false
+	case o.Door == api.InVPC:
+		return dns.VPC{Store: s.d.store, Scope: store.Scope{Partition: o.Partition, Account: o.Account, Region: o.Region}, ID: o.VPC}, true
+	}
+	return dns.S3{Region: o.Region}, true
 }
 
 type closer func() error

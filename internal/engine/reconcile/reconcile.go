@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -74,7 +75,8 @@ func New(s store.Store, f Fabric, d Doors, log *slog.Logger) *Loop {
 
 // Run reconciles until ctx ends.
 func (l *Loop) Run(ctx context.Context) {
-	watch := l.store.Watch(ctx, rows.VPCs.Kind, rows.Subnets.Kind, rows.Groups.Kind, rows.RouteTables.Kind, rows.Endpoints.Kind, rows.Interfaces.Kind)
+	watch := l.store.Watch(ctx, rows.VPCs.Kind, rows.Subnets.Kind, rows.Groups.Kind, rows.RouteTables.Kind, rows.Endpoints.Kind, rows.Interfaces.Kind,
+		rows.Peerings.Kind)
 	tick := time.NewTicker(resync)
 	defer tick.Stop()
 	full := true
@@ -146,6 +148,10 @@ func (l *Loop) want(ctx context.Context) (map[string]wanted, error) {
 		if err != nil {
 			return err
 		}
+		in := map[string][]vpc.Interface{} // by VPC
+		for _, e := range enis {
+			in[e.Value.VPC] = append(in[e.Value.VPC], e.Value)
+		}
 		for _, e := range enis {
 			if _, done := out[e.Value.VPC]; done || e.Value.Attachment == nil {
 				continue
@@ -160,7 +166,7 @@ func (l *Loop) want(ctx context.Context) (map[string]wanted, error) {
 				l.mu.Unlock()
 				continue
 			}
-			out[s.VPC.ID] = wanted{fabric.Draw(s, 0), origins(s, e.Scope.Partition)}
+			out[s.VPC.ID] = wanted{fabric.Draw(s, 0), origins(s, e.Scope.Partition, in)}
 		}
 		return nil
 	})
@@ -174,17 +180,34 @@ func (l *Loop) want(ctx context.Context) (map[string]wanted, error) {
 	return out, err
 }
 
-// origins binds every address of the VPC's ports to what a request from it is told to be.
-func origins(s vpc.Snapshot, partition string) map[netip.Addr]*api.Origin {
+// origins binds every address of the VPC's ports, and of those that a peering leads from, to what a request from it is told to
+// be. An address that two peered VPCs have is nobody's: which of them a packet came from is not known.
+func origins(s vpc.Snapshot, partition string, in map[string][]vpc.Interface) map[netip.Addr]*api.Origin {
 	m := map[netip.Addr]*api.Origin{}
-	for _, i := range s.Interfaces {
+	bind := func(i *vpc.Interface, from *api.Sender) {
 		if i.Attachment == nil {
-			continue
+			return
 		}
 		for _, a := range i.Addrs {
-			m[a] = &api.Origin{Door: api.InVPC, Partition: partition, Account: s.VPC.Account, Region: s.VPC.Region,
-				VPC: s.VPC.ID, Interface: i.ID, Subnet: i.Subnet}
+			_, taken := m[a]
+			if m[a] = nil; !taken {
+				m[a] = &api.Origin{Door: api.InVPC, Partition: partition, Account: s.VPC.Account, Region: s.VPC.Region,
+					VPC: s.VPC.ID, Interface: i.ID, Subnet: i.Subnet, Sender: from}
+			}
 		}
+	}
+	for _, p := range s.Peers {
+		for _, i := range in[p.VPC] {
+			bind(&i, &api.Sender{Peering: p.ID, Account: i.Account, Region: i.Region, VPC: i.VPC})
+		}
+	}
+	for a := range m { // no peer has an address of the VPC's own
+		if m[a] == nil || slices.ContainsFunc(s.VPC.CIDRs, func(p netip.Prefix) bool { return p.Contains(a) }) {
+			delete(m, a)
+		}
+	}
+	for _, i := range s.Interfaces {
+		bind(&i, nil)
 	}
 	return m
 }
@@ -199,6 +222,7 @@ func (l *Loop) settle(ctx context.Context, id string, w wanted, full bool) {
 	w.desired.Generation = n.desired.Generation
 	same := n.err == nil && n.desired.Generation != 0 && reflect.DeepEqual(n.desired, w.desired)
 	if same && !full {
+		n.origins = w.origins // those behind a peering come and go without a change of the rules
 		l.mu.Unlock()
 		return
 	}

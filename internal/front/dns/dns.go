@@ -1,5 +1,5 @@
 // Package dns is the resolver at a VPC's base address plus two. It knows the names of the services that are reached from
-// inside and nothing else: a name it does not know does not exist, and nothing is asked elsewhere.
+// inside and of what the VPC holds, and nothing else: a name it does not know does not exist, and nothing is asked elsewhere.
 package dns
 
 import (
@@ -14,41 +14,21 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// TTL of an answer, in seconds: S3's own names have a few seconds.
-const TTL = 5
-
 // Zone is what one network's resolver knows.
-type Zone struct {
-	Region string
-	S3     netip.Addr
+type Zone interface {
+	// Lookup resolves a name (lower case, without the final dot). ok is false for a name that does not exist; an error is the house's own.
+	Lookup(name string) (r Records, ok bool, err error)
 }
 
-// Lookup resolves a name (lower case, without the final dot). ok is false for a name that does not exist.
-func (z Zone) Lookup(name string) (addr netip.Addr, ok bool) {
-	if z.s3(name) {
-		return z.S3, true
-	}
-	return netip.Addr{}, false
-}
-
-// s3 knows the names under which S3 is reached: regional, legacy (s3-<region>), global, dual-stack, virtual hosts of each,
-// and the package repositories of Amazon Linux, which are buckets of the region (Amazon VPC guide, gateway endpoints).
-func (z Zone) s3(name string) bool {
-	for _, base := range []string{"s3." + z.Region + ".amazonaws.com", "s3-" + z.Region + ".amazonaws.com", "s3.amazonaws.com", "s3.dualstack." + z.Region + ".amazonaws.com"} {
-		if name == base || strings.HasSuffix(name, "."+base) && len(name) > len(base)+1 {
-			return true
-		}
-	}
-	for _, repo := range []string{"packages.", "repo.", "amazonlinux."} {
-		if name == repo+z.Region+".amazonaws.com" {
-			return true
-		}
-	}
-	return false
+// Records are what a name has. TTL is in seconds.
+type Records struct {
+	Addrs []netip.Addr
+	Name  string // of an address: what it is called
+	TTL   uint32
 }
 
 // Answer makes the response to one query message; nil for what is no query.
-func (z Zone) Answer(query []byte) []byte {
+func Answer(z Zone, query []byte) []byte {
 	var p dnsmessage.Parser
 	h, err := p.Start(query)
 	if err != nil || h.Response {
@@ -64,20 +44,46 @@ func (z Zone) Answer(query []byte) []byte {
 		r.RCode = dnsmessage.RCodeFormatError
 		return pack(r, nil, nil)
 	}
-	name := strings.ToLower(strings.TrimSuffix(q.Name.String(), "."))
-	addr, ok := z.Lookup(name)
-	switch {
-	case q.Class != dnsmessage.ClassINET:
+	if q.Class != dnsmessage.ClassINET {
 		r.RCode = dnsmessage.RCodeRefused
+		return pack(r, &q, nil)
+	}
+	found, ok, err := z.Lookup(strings.ToLower(strings.TrimSuffix(q.Name.String(), ".")))
+	switch {
+	case err != nil:
+		r.RCode = dnsmessage.RCodeServerFailure
 	case !ok:
 		r.RCode = dnsmessage.RCodeNameError
-	case q.Type == dnsmessage.TypeA:
-		return pack(r, &q, &dnsmessage.AResource{A: addr.As4()})
+	default: // a name without records of that type has an empty answer
+		return pack(r, &q, func(b *dnsmessage.Builder) error { return found.write(b, q, int(h.ID)) })
 	}
-	return pack(r, &q, nil) // the name exists, without records of that type
+	return pack(r, &q, nil)
 }
 
-func pack(h dnsmessage.Header, q *dnsmessage.Question, a *dnsmessage.AResource) []byte {
+// write puts the records of the question's type into a message, another address first each time.
+func (r *Records) write(b *dnsmessage.Builder, q dnsmessage.Question, turn int) error {
+	h := dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: r.TTL}
+	switch q.Type {
+	case dnsmessage.TypeA:
+		for i := range r.Addrs {
+			if err := b.AResource(h, dnsmessage.AResource{A: r.Addrs[(i+turn)%len(r.Addrs)].As4()}); err != nil {
+				return err
+			}
+		}
+	case dnsmessage.TypePTR:
+		if r.Name == "" {
+			return nil
+		}
+		n, err := dnsmessage.NewName(r.Name + ".")
+		if err != nil {
+			return err
+		}
+		return b.PTRResource(h, dnsmessage.PTRResource{PTR: n})
+	}
+	return nil
+}
+
+func pack(h dnsmessage.Header, q *dnsmessage.Question, answers func(*dnsmessage.Builder) error) []byte {
 	b := dnsmessage.NewBuilder(nil, h)
 	b.EnableCompression()
 	if q != nil {
@@ -85,8 +91,8 @@ func pack(h dnsmessage.Header, q *dnsmessage.Question, a *dnsmessage.AResource) 
 			return nil
 		}
 	}
-	if a != nil {
-		if b.StartAnswers() != nil || b.AResource(dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: TTL}, *a) != nil {
+	if answers != nil {
+		if b.StartAnswers() != nil || answers(&b) != nil {
 			return nil
 		}
 	}
@@ -117,7 +123,7 @@ func ServePacket(c net.PacketConn, zone func(netip.Addr) (Zone, bool)) error {
 		if !ok {
 			continue
 		}
-		if out := z.Answer(buf[:n]); out != nil {
+		if out := Answer(z, buf[:n]); out != nil {
 			_, _ = c.WriteTo(out, from) // a lost answer is asked for again
 		}
 	}
@@ -127,7 +133,7 @@ func ServePacket(c net.PacketConn, zone func(netip.Addr) (Zone, bool)) error {
 const tcpLimit = 10 * time.Second
 
 // ServeStream answers one TCP connection.
-func (z Zone) ServeStream(c net.Conn) {
+func ServeStream(z Zone, c net.Conn) {
 	defer c.Close()
 	var h [2]byte
 	for {
@@ -139,7 +145,7 @@ func (z Zone) ServeStream(c net.Conn) {
 		if _, err := io.ReadFull(c, q); err != nil {
 			return
 		}
-		out := z.Answer(q)
+		out := Answer(z, q)
 		if out == nil {
 			return
 		}

@@ -1,14 +1,17 @@
 package dns
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"testing"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"cloister/internal/core/vpc"
 )
 
-var zone = Zone{Region: "eu-west-1", S3: netip.MustParseAddr("198.51.100.10")}
+var zone = S3{Region: "eu-west-1"}
 
 func TestLookup(t *testing.T) {
 	for name, want := range map[string]bool{
@@ -26,16 +29,17 @@ func TestLookup(t *testing.T) {
 		".s3.amazonaws.com":                      false,
 		"evil-s3.amazonaws.com":                  false,
 		"s3.eu-west-1.amazonaws.com.evil.com":    false,
+		"sts.eu-west-1.amazonaws.com":            false,
 		"example.com":                            false,
 		"":                                       false,
 	} {
-		if a, ok := zone.Lookup(name); ok != want || ok && a != zone.S3 {
-			t.Errorf("%q: %v %v, want %v", name, a, ok, want)
+		if r, ok, err := zone.Lookup(name); err != nil || ok != want || ok && r.Addrs[0] != vpc.S3Addr {
+			t.Errorf("%q: %v %v %v, want %v", name, r, ok, err, want)
 		}
 	}
 }
 
-func ask(t *testing.T, name string, typ dnsmessage.Type) dnsmessage.Message {
+func ask(t *testing.T, z Zone, name string, typ dnsmessage.Type) dnsmessage.Message {
 	t.Helper()
 	q := dnsmessage.Message{Header: dnsmessage.Header{ID: 7, RecursionDesired: true},
 		Questions: []dnsmessage.Question{{Name: dnsmessage.MustNewName(name), Type: typ, Class: dnsmessage.ClassINET}}}
@@ -44,7 +48,7 @@ func ask(t *testing.T, name string, typ dnsmessage.Type) dnsmessage.Message {
 		t.Fatal(err)
 	}
 	var m dnsmessage.Message
-	if err := m.Unpack(zone.Answer(b)); err != nil {
+	if err := m.Unpack(Answer(z, b)); err != nil {
 		t.Fatal(err)
 	}
 	if !m.Response || m.ID != 7 {
@@ -54,22 +58,29 @@ func ask(t *testing.T, name string, typ dnsmessage.Type) dnsmessage.Message {
 }
 
 func TestAnswer(t *testing.T) {
-	m := ask(t, "B.S3.eu-west-1.amazonaws.com.", dnsmessage.TypeA)
-	if len(m.Answers) != 1 || m.Answers[0].Body.(*dnsmessage.AResource).A != zone.S3.As4() {
+	m := ask(t, zone, "B.S3.eu-west-1.amazonaws.com.", dnsmessage.TypeA)
+	if len(m.Answers) != 1 || m.Answers[0].Body.(*dnsmessage.AResource).A != vpc.S3Addr.As4() {
 		t.Errorf("A: %v", m.Answers)
 	}
-	if m := ask(t, "s3.eu-west-1.amazonaws.com.", dnsmessage.TypeAAAA); m.RCode != dnsmessage.RCodeSuccess || len(m.Answers) != 0 {
+	if m := ask(t, zone, "s3.eu-west-1.amazonaws.com.", dnsmessage.TypeAAAA); m.RCode != dnsmessage.RCodeSuccess || len(m.Answers) != 0 {
 		t.Errorf("AAAA: %v %v, want an empty answer", m.RCode, m.Answers)
 	}
-	if m := ask(t, "example.com.", dnsmessage.TypeA); m.RCode != dnsmessage.RCodeNameError {
+	if m := ask(t, broken{}, "example.com.", dnsmessage.TypeA); m.RCode != dnsmessage.RCodeServerFailure {
+		t.Errorf("an error of the house: %v", m.RCode)
+	}
+	if m := ask(t, zone, "example.com.", dnsmessage.TypeA); m.RCode != dnsmessage.RCodeNameError {
 		t.Errorf("unknown name: %v", m.RCode)
 	}
 }
 
+type broken struct{}
+
+func (broken) Lookup(string) (Records, bool, error) { return Records{}, false, errors.New("no ledger") }
+
 func FuzzAnswer(f *testing.F) {
 	f.Add([]byte("\x00\x07\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x02s3\x09amazonaws\x03com\x00\x00\x01\x00\x01"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		out := zone.Answer(b)
+		out := Answer(zone, b)
 		var m dnsmessage.Message
 		if out != nil && m.Unpack(out) != nil {
 			t.Fatalf("an answer that cannot be read: %x", out)
@@ -85,7 +96,7 @@ func TestServePacketAnswersByAsker(t *testing.T) {
 	known := make(chan bool, 1)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- ServePacket(pc, func(netip.Addr) (Zone, bool) { k := <-known; return zone, k })
+		ended <- ServePacket(pc, func(netip.Addr) (Zone, bool) { return zone, <-known })
 	}()
 	c, err := net.Dial("udp", pc.LocalAddr().String())
 	if err != nil {

@@ -303,7 +303,7 @@ func describeInterfaces(c *api.Call, v store.View, in *shape.DescribeNetworkInte
 		"network-interface-id":         func(i *eni) []string { return []string{i.ID} },
 		"owner-id":                     func(i *eni) []string { return []string{i.Account} },
 		"private-ip-address":           func(i *eni) []string { return addrs(i)[:1] },
-		"private-dns-name":             func(i *eni) []string { return []string{dnsName(i.Region, i.Addrs[0])} },
+		"private-dns-name":             func(i *eni) []string { return []string{vpc.PrivateName(i.Region, i.Addrs[0])} },
 		"requester-id":                 func(i *eni) []string { return []string{i.Requester} },
 		"requester-managed":            func(i *eni) []string { return []string{strconv.FormatBool(i.RequesterManaged)} },
 		"source-dest-check":            func(i *eni) []string { return []string{strconv.FormatBool(!i.NoSourceDestCheck)} },
@@ -325,21 +325,12 @@ func describeInterfaces(c *api.Call, v store.View, in *shape.DescribeNetworkInte
 	return out, nil
 }
 
-// dnsName is the private name of an address: ip-10-0-1-4.ec2.internal.
-func dnsName(region string, a netip.Addr) string {
-	domain := region + ".compute.internal"
-	if region == "us-east-1" {
-		domain = "ec2.internal"
-	}
-	return "ip-" + strings.ReplaceAll(a.String(), ".", "-") + "." + domain
-}
-
 func interfaceShape(c *api.Call, v store.View, i *vpc.Interface) (*shape.NetworkInterface, error) {
 	tags, err := v.Tags(anInterface.arn(c, i.ID))
 	if err != nil {
 		return nil, err
 	}
-	name := dnsName(i.Region, i.Addrs[0])
+	name := vpc.PrivateName(i.Region, i.Addrs[0])
 	out := &shape.NetworkInterface{NetworkInterfaceId: &i.ID, VpcId: &i.VPC, SubnetId: &i.Subnet, OwnerId: &i.Account, AvailabilityZone: &i.Zone,
 		Description: &i.Description, InterfaceType: &i.Type, MacAddress: &i.MAC, PrivateIpAddress: new(i.Addrs[0].String()), PrivateDnsName: &name,
 		RequesterManaged: &i.RequesterManaged, SourceDestCheck: new(!i.NoSourceDestCheck), Status: &i.Status, TagSet: tagList(tags),
@@ -352,7 +343,7 @@ func interfaceShape(c *api.Call, v store.View, i *vpc.Interface) (*shape.Network
 		return nil, err
 	}
 	for n, a := range i.Addrs {
-		p := shape.NetworkInterfacePrivateIpAddress{Primary: new(n == 0), PrivateIpAddress: new(a.String()), PrivateDnsName: new(dnsName(i.Region, a))}
+		p := shape.NetworkInterfacePrivateIpAddress{Primary: new(n == 0), PrivateIpAddress: new(a.String()), PrivateDnsName: new(vpc.PrivateName(i.Region, a))}
 		for _, e := range public {
 			if e.Value.Private == a {
 				p.Association = &shape.NetworkInterfaceAssociation{AllocationId: new(e.ID), AssociationId: new(e.Value.Association), IpOwnerId: new(e.Value.Account), PublicIp: new(e.Value.Public.String()), PublicDnsName: new("")}

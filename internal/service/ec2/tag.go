@@ -157,7 +157,7 @@ func exists(c *api.Call, v store.View, k kind, id string) error {
 		_, err = rows.Interfaces.Get(v, c.Scope(), id)
 	case aDHCP:
 		if id != defaultDHCP(c) {
-			err = store.ErrNotFound
+			_, err = rows.DHCPs.Get(v, c.Scope(), id)
 		}
 	}
 	if errors.Is(err, store.ErrNotFound) {
