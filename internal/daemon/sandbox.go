@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -78,10 +77,7 @@ func (s *sandbox) Start(ctx context.Context, c runner.Cell) (runner.Running, err
 	}
 	defer notesIn.Close()
 	agent := cell.Spec{Name: "agent", Port: c.Port, Argv: []string{AgentArg}, Stdin: task, Stdout: reportsIn, Stderr: notesIn, Files: []*os.File{scratch},
-		Memory: jobMemory, Pids: jobPids, FileSize: jobScratch}
-	if c.Resolver != "" {
-		agent.Nameserver = netip.MustParseAddr(c.Resolver)
-	}
+		Memory: jobMemory, Pids: jobPids, FileSize: jobScratch, Nameservers: c.Servers, Search: c.Search}
 	analyser := analyserSpec(c.Kind)
 	analyser.Stderr = notesIn
 	pair, err := s.driver().Pair(ctx, agent, analyser)

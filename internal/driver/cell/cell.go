@@ -17,17 +17,18 @@ import (
 // Spec is one process in a cell. It runs this same program, which must be linked statically: inside there is nothing
 // but an empty read-only root with /dev/null, /etc/hosts and what is asked for here.
 type Spec struct {
-	Name                  string     // host name inside
-	Port                  string     // eni-...; empty: no network, and no sockets
-	Argv                  []string   // Argv[0] is what main recognizes
-	Env                   []string   // all of it, besides GOMEMLIMIT and GOMAXPROCS that follow from the limits; no secrets
-	Stdin, Stdout, Stderr *os.File   // nil: /dev/null
-	Files                 []*os.File // descriptors 3, 4, ...; nothing else is open
-	Tmp                   int64      // bytes of a tmpfs at /tmp, 0: none
-	Nameserver            netip.Addr // in /etc/resolv.conf; invalid: no such file
-	Memory                int64      // bytes, 0: no limit
-	Pids                  int        // processes and threads, 0: DefaultPids
-	FileSize              int64      // bytes to which a file may grow by its writes, 0: no limit
+	Name                  string       // host name inside
+	Port                  string       // eni-...; empty: no network, and no sockets
+	Argv                  []string     // Argv[0] is what main recognizes
+	Env                   []string     // all of it, besides GOMEMLIMIT and GOMAXPROCS that follow from the limits; no secrets
+	Stdin, Stdout, Stderr *os.File     // nil: /dev/null
+	Files                 []*os.File   // descriptors 3, 4, ...; nothing else is open
+	Tmp                   int64        // bytes of a tmpfs at /tmp, 0: none
+	Nameservers           []netip.Addr // in /etc/resolv.conf; none: no such file
+	Search                []string     // domains that are tried behind a name, in that file
+	Memory                int64        // bytes, 0: no limit
+	Pids                  int          // processes and threads, 0: DefaultPids
+	FileSize              int64        // bytes to which a file may grow by its writes, 0: no limit
 }
 
 // DefaultPids is the limit of processes and threads of a cell that asks for none. A Go program needs some tens.
@@ -71,7 +72,7 @@ func (d *Driver) Start(ctx context.Context, s Spec) (Process, error) {
 		s.Pids = DefaultPids
 	}
 	walls, err := json.Marshal(confinement{
-		Name: s.Name, Network: s.Port != "", Argv: s.Argv, Files: len(s.Files), Tmp: s.Tmp, Nameserver: s.Nameserver, Memory: s.Memory, Pids: s.Pids, FileSize: s.FileSize,
+		Name: s.Name, Network: s.Port != "", Argv: s.Argv, Files: len(s.Files), Tmp: s.Tmp, Nameservers: s.Nameservers, Search: s.Search, Memory: s.Memory, Pids: s.Pids, FileSize: s.FileSize,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot start a cell: %w", err)

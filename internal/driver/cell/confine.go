@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -18,15 +19,16 @@ const arg0 = "cloister-cell"
 
 // confinement is what such a process is told in argv[1].
 type confinement struct {
-	Name       string
-	Network    bool
-	Argv       []string
-	Files      int
-	Tmp        int64
-	Nameserver netip.Addr
-	Memory     int64
-	Pids       int
-	FileSize   int64
+	Name        string
+	Network     bool
+	Argv        []string
+	Files       int
+	Tmp         int64
+	Nameservers []netip.Addr
+	Search      []string
+	Memory      int64
+	Pids        int
+	FileSize    int64
 }
 
 // Main is called first in main, after the fabric's. In a process that is to become a cell it raises the walls and
@@ -77,6 +79,19 @@ func (c confinement) hostname() string {
 	return c.Name[:min(len(c.Name), 63)]
 }
 
+// resolv is the resolver's configuration.
+func (c confinement) resolv() string {
+	var b strings.Builder
+	for _, a := range c.Nameservers {
+		b.WriteString("nameserver " + a.String() + "\n")
+	}
+	if len(c.Search) > 0 {
+		b.WriteString("search " + strings.Join(c.Search, " ") + "\n")
+	}
+	b.WriteString("options timeout:2 attempts:3\n")
+	return b.String()
+}
+
 // root builds an empty tree and moves into it. The old one is detached: no path leads back.
 func (c confinement) root() error {
 	const at = "/proc" // a directory that is there; this mount namespace is our own
@@ -94,8 +109,8 @@ func (c confinement) root() error {
 		}
 	}
 	files := map[string]string{"dev/null": "", "etc/hosts": "127.0.0.1 localhost\n"}
-	if c.Nameserver.IsValid() {
-		files["etc/resolv.conf"] = "nameserver " + c.Nameserver.String() + "\noptions timeout:2 attempts:3\n"
+	if len(c.Nameservers) > 0 {
+		files["etc/resolv.conf"] = c.resolv()
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(at, name), []byte(text), 0o444); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -176,9 +177,14 @@ func (w *walk) open(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if v.Value.DNSSupport {
-			w.dns = vpc.Resolver(v.Value.CIDRs[0]).String()
+		var options *vpc.DHCP // nil: the default set, which is no row
+		switch o, err := rows.DHCPs.Get(tx, w.scope(), v.Value.DHCPOptions); {
+		case err == nil:
+			options = &o.Value
+		case !errors.Is(err, store.ErrNotFound):
+			return err
 		}
+		w.servers, w.search = v.Value.Names(options)
 		return tx.Record(w.serviceEvent("AttachNetworkInterface", w.port))
 	})
 	if err != nil {
@@ -191,7 +197,7 @@ func (w *walk) open(ctx context.Context) error {
 
 // segment opens the service-owned network of a job without VpcConfig.
 func (w *walk) segment(ctx context.Context) error {
-	w.network, w.port, w.dns = "job-"+w.job.ID, "job-"+w.job.ID, vpc.Resolver(vpc.ServiceCIDR).String()
+	w.network, w.port, w.servers, w.search = "job-"+w.job.ID, "job-"+w.job.ID, []netip.Addr{vpc.Resolver(vpc.ServiceCIDR)}, nil
 	ctx, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
 	return w.Network.OpenSegment(ctx, w.network, w.port, w.job.Partition, w.job.Account, w.job.Region)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -39,9 +40,10 @@ type Sandbox interface {
 // Cell is what a job's processes are told.
 type Cell struct {
 	Job, Kind string
-	Network   string // VPC id or segment id
-	Port      string // eni-... in that network
-	Resolver  string // address of the VPC's resolver; empty when DNS is off
+	Network   string       // VPC id or segment id
+	Port      string       // eni-... in that network
+	Servers   []netip.Addr // name servers that DHCP tells, in order; none: no names
+	Search    []string     // domains that DHCP tells
 	Task      job.Task
 }
 
@@ -193,7 +195,8 @@ type walk struct {
 	vpcID   string
 	network string
 	port    string
-	dns     string
+	servers []netip.Addr
+	search  []string
 }
 
 // failed ends a job with a message of AWS's form and reasons for explain.

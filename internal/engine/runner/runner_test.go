@@ -303,7 +303,7 @@ func TestWalk(t *testing.T) {
 		}
 	}
 	c := s.box.tasks[0]
-	if c.Port != vpc.InterfaceFor(scope.Account, scope.Region, "comprehend-j1") || c.Network != "vpc-1" || c.Resolver != "10.0.0.2" || c.Task.Creds.Token != "t" {
+	if c.Port != vpc.InterfaceFor(scope.Account, scope.Region, "comprehend-j1") || c.Network != "vpc-1" || !slices.Equal(c.Servers, []netip.Addr{netip.MustParseAddr("10.0.0.2")}) || c.Task.Creds.Token != "t" {
 		t.Errorf("the cell was told %+v", c)
 	}
 }

@@ -7,8 +7,9 @@ import (
 
 // VirtualBucket gives the bucket that a Host header names, or "" for a path-style host. The forms are BUCKET.s3.amazonaws.com,
 // BUCKET.s3.REGION.amazonaws.com (also dualstack), BUCKET.s3-REGION.amazonaws.com, and the same below localhost, where
-// BUCKET.localhost does too. An account id before the host is S3 Control's prefix and no bucket.
-// Source: S3 User Guide, "Virtual hosting of general purpose buckets".
+// BUCKET.localhost does too. Of an interface endpoint's own name it is what stands before bucket.vpce-ID.s3.REGION.vpce.amazonaws.com.
+// An account id before the host is S3 Control's prefix and no bucket.
+// Source: S3 User Guide, "Virtual hosting of general purpose buckets" and "AWS PrivateLink for Amazon S3".
 func VirtualBucket(host string) string {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
@@ -16,6 +17,9 @@ func VirtualBucket(host string) string {
 	host = strings.TrimSuffix(host, ".")
 	low := strings.ToLower(host)
 	if rest, ok := strings.CutSuffix(low, ".amazonaws.com"); ok {
+		if own, ok := strings.CutSuffix(rest, ".vpce"); ok {
+			return host[:len(beforeEndpoint(own))]
+		}
 		b, _ := beforeS3(rest)
 		return host[:len(b)]
 	}
@@ -27,6 +31,16 @@ func VirtualBucket(host string) string {
 		return host[:len(b)]
 	}
 	return ""
+}
+
+// beforeEndpoint is the bucket before bucket.vpce-ID.s3.REGION.
+func beforeEndpoint(name string) string {
+	labels := strings.Split(name, ".")
+	n := len(labels) - 4
+	if n < 1 || labels[n] != "bucket" || !strings.HasPrefix(labels[n+1], "vpce-") || labels[n+2] != "s3" {
+		return ""
+	}
+	return strings.Join(labels[:n], ".")
 }
 
 // beforeS3 cuts the endpoint (s3, s3.REGION, s3-REGION, s3.dualstack.REGION) off the end of a dotted name; found is false when

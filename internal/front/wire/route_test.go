@@ -15,6 +15,8 @@ func TestVirtualBucket(t *testing.T) {
 		"b.s3.dualstack.eu-west-1.amazonaws.com": "b", "s3.eu-west-1.amazonaws.com": "", "s3-eu-west-1.amazonaws.com": "", "x.s3.y.s3.amazonaws.com": "x.s3.y",
 		"b.s3.localhost:4566": "b", "b.localhost": "b", "b.localhost:4566": "b", "localhost:4566": "", "s3.localhost": "", "127.0.0.1:4566": "", "[::1]:4566": "",
 		"000000000000.localhost:4566": "", "000000000000.s3-control.us-east-1.amazonaws.com": "", "B.S3.AmazonAWS.com": "B",
+		"bucket.vpce-1-2.s3.us-east-1.vpce.amazonaws.com": "", "b.bucket.vpce-1-2.s3.us-east-1.vpce.amazonaws.com": "b", "a.B.bucket.vpce-1-2-us-east-1a.s3.us-east-1.vpce.amazonaws.com:443": "a.B",
+		"control.vpce-1-2.s3.us-east-1.vpce.amazonaws.com": "", "vpce-1-2.sts.us-east-1.vpce.amazonaws.com": "", "b.bucket.vpce-1-2.sts.us-east-1.vpce.amazonaws.com": "", "vpce.amazonaws.com": "",
 		"comprehend.us-east-1.amazonaws.com": "", "b.s3.us-east-1.localhost": "b", "": "",
 	} {
 		if got := VirtualBucket(host); got != want {

@@ -50,7 +50,7 @@ func Main() {
 	case "surroundings":
 		host, _ := os.Hostname()
 		resolv, _ := os.ReadFile("/etc/resolv.conf")
-		fmt.Printf("%s\n%s\n%s\n", host, os.Getenv("COLOUR"), strings.SplitN(string(resolv), "\n", 2)[0])
+		fmt.Printf("%s\n%s\n%s\n", host, os.Getenv("COLOUR"), strings.TrimSuffix(strings.ReplaceAll(strings.TrimSuffix(string(resolv), "\n"), "\n", "|"), "|options timeout:2 attempts:3"))
 	case "fill": // descriptor 3, a MiB at a time, then by a hole
 		signal.Ignore(unix.SIGXFSZ)
 		n, err := 0, error(nil)

@@ -102,8 +102,9 @@ func Run(t *testing.T, open func(*testing.T) Harness) {
 	t.Run("kill", func(t *testing.T) { kill(t, h) })
 	t.Run("stop", func(t *testing.T) { stop(t, h) })
 	t.Run("surroundings", func(t *testing.T) {
-		out := output(t, h, cell.Spec{Name: "box", Argv: []string{arg0, "surroundings"}, Env: []string{"COLOUR=red"}, Nameserver: h.Resolver})
-		if want := "box\nred\nnameserver " + h.Resolver.String() + "\n"; out != want {
+		out := output(t, h, cell.Spec{Name: "box", Argv: []string{arg0, "surroundings"}, Env: []string{"COLOUR=red"}, Nameservers: []netip.Addr{h.Resolver, netip.MustParseAddr("10.0.0.9")},
+			Search: []string{"a.example", "b.example"}})
+		if want := "box\nred\nnameserver " + h.Resolver.String() + "|nameserver 10.0.0.9|search a.example b.example\n"; out != want {
 			t.Errorf("got %q, want %q", out, want)
 		}
 		if out := output(t, h, cell.Spec{Argv: []string{arg0, "surroundings"}}); strings.Contains(out, "red") || strings.Contains(out, "nameserver") {
