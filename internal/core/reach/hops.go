@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"cloister/internal/core/fabric"
@@ -206,7 +207,7 @@ func (w *walk) acl(h Hop, n *network, s *subnet, p packet) {
 	}
 	rule := s.ACL + " rule *"
 	if e != nil {
-		rule = fmt.Sprintf("%s rule %d", s.ACL, e.Number)
+		rule = s.ACL + " rule " + strconv.Itoa(e.Number)
 	}
 	if e != nil && e.Allow {
 		w.say(n, p, h, Accept, rule, "", "%s of %s admits %s %s %s", rule, s.ID, what, word, other)
@@ -281,30 +282,45 @@ func (w *walk) groups(h Hop, n *network, at *port, p packet, other netip.Addr) {
 	if h == Ingress {
 		word = "from"
 	}
-	var addr uint32
-	v4 := other.Is4()
-	if v4 {
-		addr = number(other)
-	}
 	for _, id := range at.Groups {
 		g := n.groups[id]
 		if g == nil {
 			continue
 		}
-		rules := g.egress
+		rules := &g.egress
 		if h == Ingress {
-			rules = g.ingress
+			rules = &g.ingress
 		}
-		for i := range rules {
-			if r := &rules[i]; concerns(r.Proto, r.From, r.To, &p, p.dport) && (r.Group == "" && v4 && holds(r.peers, addr) || r.Group != "" && n.member(r.Group, other)) {
-				w.say(n, p, h, Accept, r.Rule, "", "%s of %s admits %s %s %s", r.Rule, id, p.service(), word, other)
-				return
-			}
+		if i := n.admits(rules, &p, other); i >= 0 {
+			rule := rules.all[i].Rule
+			w.say(n, p, h, Accept, rule, "", "%s of %s admits %s %s %s", rule, id, p.service(), word, other)
+			return
 		}
 	}
 	names := cmp.Or(strings.Join(at.Groups, ", "), "no group")
 	w.say(n, p, h, Drop, strings.Join(at.Groups, ","), fmt.Sprintf("an %s rule in %s for %s %s %s", h, names, p.service(), word, other),
 		"no %s rule of %s (%s) admits %s %s %s", h, at.ID, names, p.service(), word, other)
+}
+
+// admits is the first rule that takes the packet, -1 when none does.
+func (n *network) admits(rs *rules, p *packet, other netip.Addr) int {
+	if !other.Is4() {
+		return -1
+	}
+	addr := number(other)
+	for i := range rs.quick {
+		q := &rs.quick[i]
+		if q.proto != vpc.Any && q.proto != p.proto || addr < q.first || addr > q.last {
+			continue
+		}
+		if !concerns(q.proto, int(q.from), int(q.to), p, p.dport) {
+			continue
+		}
+		if group := rs.all[i].Group; group != "" && n.member(group, other) || group == "" && holds(rs.peers[i], addr) {
+			return i
+		}
+	}
+	return -1
 }
 
 // member reports whether an address is one of a group's, here or in another network.

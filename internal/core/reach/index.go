@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"encoding/binary"
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 
 	"cloister/internal/core/fabric"
+	"cloister/internal/core/vpc"
 )
 
 // World is the drawings of the networks that flows may cross, by network id. A link to a network that is not in it leads nowhere.
@@ -49,13 +51,21 @@ type subnet struct {
 type group struct {
 	id              string
 	far             map[netip.Addr]bool
-	egress, ingress []rule
+	egress, ingress rules
 }
 
-// rule has its peers sorted and without overlap.
-type rule struct {
-	fabric.Allow
-	peers []span
+// rules are a direction's. To find one that admits, all may have to be looked at: what most differ in lies close together.
+type rules struct {
+	quick []quick
+	all   []fabric.Allow
+	peers [][]span // sorted, without overlap
+}
+
+// quick is a rule's protocol, its ports, and the range that holds all its peers; of a group's members that is everyone.
+type quick struct {
+	proto       vpc.Proto
+	from, to    int32
+	first, last uint32
 }
 
 // span is a range of IPv4 addresses, its ends included.
@@ -104,7 +114,7 @@ func newNetwork(d fabric.Desired) *network {
 		}
 	}
 	for _, g := range d.Groups {
-		out := &group{id: g.ID, egress: rules(g.Egress), ingress: rules(g.Ingress), far: make(map[netip.Addr]bool, len(g.Far))}
+		out := &group{id: g.ID, egress: newRules(g.Egress), ingress: newRules(g.Ingress), far: make(map[netip.Addr]bool, len(g.Far))}
 		for _, a := range g.Far {
 			out.far[a] = true
 		}
@@ -122,14 +132,22 @@ func newNetwork(d fabric.Desired) *network {
 	return n
 }
 
-func rules(as []fabric.Allow) []rule {
-	out := make([]rule, len(as))
+func newRules(as []fabric.Allow) rules {
+	out := rules{quick: make([]quick, len(as)), all: as, peers: make([][]span, len(as))}
 	for i, a := range as {
-		out[i].Allow = a
-		for _, p := range fabric.Merge(a.Peers) {
-			from := number(p.Addr())
-			out[i].peers = append(out[i].peers, span{from, from | uint32(1<<(32-p.Bits())-1)})
+		q := quick{proto: a.Proto, from: int32(a.From), to: int32(a.To), last: math.MaxUint32}
+		if a.Group == "" {
+			for _, p := range fabric.Merge(a.Peers) {
+				from := number(p.Addr())
+				out.peers[i] = append(out.peers[i], span{from, from | uint32(1<<(32-p.Bits())-1)})
+			}
+			if ps := out.peers[i]; len(ps) > 0 {
+				q.first, q.last = ps[0].first, ps[len(ps)-1].last
+			} else {
+				q.first, q.last = 1, 0 // nobody
+			}
 		}
+		out.quick[i] = q
 	}
 	return out
 }

@@ -5,6 +5,7 @@ package reach
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 
 	"cloister/internal/core/fabric"
 	"cloister/internal/core/vpc"
@@ -153,5 +154,5 @@ func (p packet) service() string {
 	if p.anyPort() {
 		return fmt.Sprintf("%s %d-%d", name, EphemeralFirst, EphemeralLast)
 	}
-	return fmt.Sprintf("%s %d", name, p.dport)
+	return name + " " + strconv.Itoa(int(p.dport))
 }
