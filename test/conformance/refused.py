@@ -17,10 +17,8 @@ import botocore.exceptions
 from botocore.config import Config
 from walk import Session, allow, held, policy
 
-# Services of which some operations still answer that they are not built before they ask. Elsewhere that is a failure.
-PENDING = {"s3control"}
 
-# By the protocol (reference: facts of the error envelopes in docs/divergences.md): code and status of a refusal.
+# A refusal's code and status, by the protocol. That of Comprehend is 403, as docs/divergences.md admits.
 JSON = ("AccessDeniedException", 400)
 REFUSAL = {
     "comprehend": ("AccessDeniedException", 403), "bedrock": ("AccessDeniedException", 403), "bedrock-runtime": ("AccessDeniedException", 403),
@@ -207,14 +205,11 @@ def all_refused(session, table, nobody, what, reason=None):
         nobody.client(service)  # clients are shared by threads and not made by them
     began = time.monotonic()
     answers = answered(nobody, calls)
-    pending, wrong, unsent, count = [], [], [], {}
+    wrong, unsent, count = [], [], {}
     for (service, operation, asked), answer in zip(calls, answers):
         name = f"{service}.{operation}"
         if name in FREE:
             bad = "" if answer is None else f"it is free ({FREE[name]}) and answers {answer}"
-        elif answer and answer[1] == 501 and service in PENDING:
-            pending.append(name)
-            continue
         elif answer and answer[0] == "unsent" and OLD:
             unsent.append(name)
             continue
@@ -227,8 +222,6 @@ def all_refused(session, table, nobody, what, reason=None):
     print(f"    {len(calls)} operations in {time.monotonic() - began:.1f} s; refused in AWS's words: {count}")
     if unsent:
         print(f"    this old boto3 demands more of {' '.join(unsent)}")
-    if pending:
-        print(f"    pending, {len(pending)} that are not built and answer before they ask: {' '.join(pending)}")
     if wrong:
         sys.exit(f"FAIL {what}:\n  " + "\n  ".join(wrong))
     held(f"each operation refuses {what}")

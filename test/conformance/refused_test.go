@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -43,9 +42,6 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
-
-// pendingService is the one of which some operations still answer that they are not built before they ask. Elsewhere that is a failure.
-const pendingService = "s3control"
 
 // service is one of AWS's: its client, and how it refuses.
 type service struct {
@@ -109,7 +105,7 @@ func TestRefused(t *testing.T) {
 
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	count, pending := map[string]int{}, []string{}
+	count := map[string]int{}
 	turns := make(chan struct{}, 8)
 	for name, s := range services(nobody) {
 		if len(table[name]) == 0 {
@@ -126,14 +122,11 @@ func TestRefused(t *testing.T) {
 				bad := judge(name, s, op, a, arn, err, "because no identity-based policy allows the %s action")
 				mu.Lock()
 				defer mu.Unlock()
-				var answer *smithyhttp.ResponseError
 				switch {
 				case name == "sts" && (op == "GetCallerIdentity" || op == "GetSessionToken"):
 					if err != nil { // no policy can refuse these: they only say who one is
 						t.Errorf("%s.%s: %v", name, op, err)
 					}
-				case name == pendingService && errors.As(err, &answer) && answer.HTTPStatusCode() == 501:
-					pending = append(pending, name+"."+op)
 				case bad != "":
 					t.Errorf("%s.%s: %s", name, op, bad)
 				default:
@@ -144,10 +137,6 @@ func TestRefused(t *testing.T) {
 	}
 	wg.Wait()
 	t.Logf("refused in AWS's words: %v", count)
-	if len(pending) > 0 {
-		slices.Sort(pending)
-		t.Logf("pending, %d that are not built and answer before they ask: %s", len(pending), strings.Join(pending, " "))
-	}
 }
 
 // straight dials the daemon whatever a URL's host: S3 Control puts the account before it.

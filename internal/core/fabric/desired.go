@@ -148,6 +148,7 @@ type Status struct {
 	Generation int64
 	Ports      map[string]string // eni -> "" when open, else why it is closed
 	Err        string            // empty when Desired holds
+	Drift      string            // what the last Set found changed by others and mended; empty: nothing
 }
 
 // Standard ports of the listeners every network has.

@@ -171,21 +171,16 @@ func (c *Context) search(k *keyName) *entry {
 
 // hashLower is FNV-1a.
 func hashLower(s string) uint64 {
-	h := uint64(14695981039346656037)
+	h := uint64(hashStart)
 	for i := 0; i < len(s); i++ {
-		h = (h ^ uint64(s[i])) * 1099511628211
+		h = hashByte(h, s[i])
 	}
 	return h
 }
 
-// hashFold is hashLower of s in ASCII lower case, without making it.
-func hashFold(s string) uint64 {
-	h := uint64(14695981039346656037)
-	for i := 0; i < len(s); i++ {
-		h = (h ^ uint64(lowerByte(s[i]))) * 1099511628211
-	}
-	return h
-}
+const hashStart = 14695981039346656037
+
+func hashByte(h uint64, c byte) uint64 { return (h ^ uint64(c)) * 1099511628211 }
 
 func lowerByte(b byte) byte {
 	if 'A' <= b && b <= 'Z' {

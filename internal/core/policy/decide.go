@@ -48,7 +48,8 @@ func Decide(req *Request, sets *Sets) Verdict {
 
 // gather asks the layers in the order in which denials are reported and stops at the first Deny.
 func (f *findings) gather(req *Request, sets *Sets) {
-	f.p, f.act, f.boundary = req.caller(), newAction(req.Action), bounded(req, sets)
+	f.p, f.boundary = req.caller(), bounded(req, sets)
+	f.act.set(req.Action)
 	if scpBinds(req) {
 		for _, level := range sets.SCP {
 			f.allow[LayerSCP] = hit{}

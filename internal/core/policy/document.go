@@ -41,7 +41,7 @@ type exactAction struct {
 }
 
 type wildAction struct {
-	vendor    uint64 // hash of the lower-case prefix; 0: any
+	head      string // lower case, what stands before the first wildcard
 	pattern   string // lower case
 	statement int32
 }
@@ -76,22 +76,18 @@ func compile(text string, kind Kind, strict bool) (*Document, error) {
 // index sorts the statements by the actions that they can concern.
 func (b *builder) index() {
 	d := b.doc
-	for i := range d.statements {
-		s := &d.statements[i]
+	for at := range d.statements {
+		s := &d.statements[at]
 		if s.notAction {
-			d.inverse = append(d.inverse, int32(i))
+			d.inverse = append(d.inverse, int32(at))
 			continue
 		}
 		for _, a := range s.lowered {
-			vendor, _, colon := strings.Cut(a, ":")
-			switch {
-			case !strings.ContainsAny(a, "*?"):
-				d.exact = append(d.exact, exactAction{hashLower(a), a, int32(i)})
-			case colon && !strings.ContainsAny(vendor, "*?"):
-				d.wild = append(d.wild, wildAction{hashLower(vendor), a, int32(i)})
-			default:
-				d.wild = append(d.wild, wildAction{0, a, int32(i)})
+			if i := strings.IndexAny(a, "*?"); i >= 0 {
+				d.wild = append(d.wild, wildAction{a[:i], a, int32(at)})
+				continue
 			}
+			d.exact = append(d.exact, exactAction{hashLower(a), a, int32(at)})
 		}
 	}
 	slices.SortFunc(d.exact, func(a, b exactAction) int {
@@ -144,18 +140,40 @@ func (d *Document) Actions() []string {
 	return out
 }
 
-// action is a request's action, hashed once.
+// action is a request's action, folded and hashed once.
 type action struct {
-	name         string
-	hash, vendor uint64
+	name string
+	hash uint64
+	room [64]byte // the name in ASCII lower case
+	long []byte   // the same for a name that is longer than any of AWS's
 }
 
-func newAction(name string) action {
-	vendor := name
-	if i := strings.IndexByte(name, ':'); i >= 0 {
-		vendor = name[:i]
+func (a *action) set(name string) {
+	a.name = name
+	if len(name) > len(a.room) {
+		a.long = make([]byte, len(name))
 	}
-	return action{name, hashFold(name), hashFold(vendor)}
+	lower, h := a.lower(), uint64(hashStart)
+	for i := range lower {
+		c := lowerByte(name[i])
+		lower[i], h = c, hashByte(h, c)
+	}
+	a.hash = h
+}
+
+func (a *action) lower() []byte {
+	if a.long != nil {
+		return a.long
+	}
+	return a.room[:len(a.name)]
+}
+
+func (w *wildAction) match(a *action) bool {
+	n := len(w.head)
+	if len(a.name) < n || string(a.lower()[:n]) != w.head {
+		return false
+	}
+	return n+1 == len(w.pattern) && w.pattern[n] == '*' || foldGlob(w.pattern[n:], a.name[n:])
 }
 
 // cursor walks the statements that concern an action. A statement may come twice, and not in order.
@@ -188,14 +206,14 @@ func (c *cursor) next() int {
 			break
 		}
 		c.step++
-		if strings.EqualFold(e.name, c.act.name) {
+		if e.name == string(c.act.lower()) {
 			return int(e.statement)
 		}
 	}
 	for c.step < len(d.exact)+len(d.wild) {
 		w := &d.wild[c.step-len(d.exact)]
 		c.step++
-		if (w.vendor == 0 || w.vendor == c.act.vendor) && foldGlob(w.pattern, c.act.name) {
+		if w.match(c.act) {
 			return int(w.statement)
 		}
 	}

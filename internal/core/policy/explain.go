@@ -9,8 +9,9 @@ import (
 // Explain answers like Decide and gives all reasons: the decision, every statement about the action with the parts that
 // failed, every layer without an Allow, and what would change the outcome. The order is fixed.
 func Explain(req *Request, sets *Sets) (Verdict, []Reason) {
-	e := &explainer{req: req, sets: sets, v: Decide(req, sets), p: req.caller(), act: newAction(req.Action), bounded: bounded(req, sets)}
+	e := &explainer{req: req, sets: sets, v: Decide(req, sets), p: req.caller(), bounded: bounded(req, sets)}
 	e.who[0], e.resource[0], e.out = name(e.p), req.Resource, make([]Reason, 0, 16)
+	e.act.set(req.Action)
 	e.decision()
 	if e.v.Layer == LayerNone {
 		return e.v, e.out

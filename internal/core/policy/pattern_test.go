@@ -160,7 +160,8 @@ func TestActions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := newAction(c.action)
+		var a action
+		a.set(c.action)
 		cur := d.concerning(&a)
 		if got := cur.next() == 0; got != c.want {
 			t.Errorf("%q on %q: %v", c.pattern, c.action, got)

@@ -184,9 +184,12 @@ func pour(n *network, at uint16) (float64, error) {
 // insideMain is what the test binary does in the child's place.
 func insideMain() int {
 	var err error
-	if strings.Join(os.Args[1:], " ") == "throughput" {
+	switch strings.Join(os.Args[1:], " ") {
+	case "throughput":
 		err = throughput()
-	} else {
+	case "drift":
+		err = drift()
+	default:
 		err = spoof()
 	}
 	if err != nil {

@@ -150,8 +150,7 @@ func (e *end) up(h *netlink.Handle) error {
 		return err
 	}
 	e.index = l.Attrs().Index
-	return errors.Join(h.LinkSetAlias(l, e.ID), h.LinkSetARPOff(l), h.LinkSetUp(l), h.NeighSet(&netlink.Neigh{
-		LinkIndex: e.index, State: netlink.NUD_PERMANENT, IP: farEnd.AsSlice(), HardwareAddr: routerMAC(), Family: unix.AF_INET}))
+	return errors.Join(h.LinkSetAlias(l, e.ID), h.LinkSetARPOff(l), h.LinkSetUp(l), h.NeighSet(neighbor(e.index, farEnd, routerMAC())))
 }
 
 // carries waits until a link passes packets: a kernel worker sees to that after it was set up, and on a busy host takes its

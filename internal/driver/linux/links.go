@@ -54,8 +54,10 @@ func (c *child) link(n *network, p *port) error {
 		return err
 	}
 	if p.Kind == fabric.Translator {
-		var none fabric.Ruleset
-		if err := c.load(p.ns, &none, fabric.CompileTranslator(p.Port)); err != nil {
+		if p.book, err = openRulebook(p.ns); err != nil {
+			return err
+		}
+		if err := c.load(p.book, fabric.CompileTranslator(p.Port)); err != nil {
 			return fmt.Errorf("cannot load its rules: %w", err)
 		}
 	}
@@ -75,17 +77,19 @@ func (c *child) link(n *network, p *port) error {
 		return err
 	}
 	for _, a := range p.Addrs {
-		err := n.rt.NeighSet(&netlink.Neigh{LinkIndex: ix, State: netlink.NUD_PERMANENT, IP: a.AsSlice(), HardwareAddr: mac, Family: unix.AF_INET})
-		if err != nil {
+		if err := n.rt.NeighSet(neighbor(ix, a, mac)); err != nil {
 			return fmt.Errorf("cannot set its neighbor: %w", err)
 		}
-		r := &netlink.Route{LinkIndex: ix, Table: fabric.LocalTable, Scope: netlink.SCOPE_LINK, Dst: hostNet(a),
-			Src: p.subnet.Router.AsSlice()} // whom the network's own connections come from
-		if err := n.rt.RouteReplace(r); err != nil {
+		if err := n.rt.RouteReplace(portRoute(p, a)); err != nil {
 			return fmt.Errorf("cannot route %s to it: %w", a, err)
 		}
 	}
 	return p.inside()
+}
+
+// portRoute leads to an address of a port. Src is whom the network's own connections come from.
+func portRoute(p *port, a netip.Addr) *netlink.Route {
+	return &netlink.Route{LinkIndex: p.index, Table: fabric.LocalTable, Scope: netlink.SCOPE_LINK, Dst: hostNet(a), Src: p.subnet.Router.AsSlice()}
 }
 
 // inside sets up the end that a job sees.
@@ -166,10 +170,7 @@ func (n *network) unlink(p *port) error {
 	if err := delLink(n.rt, p.Alias); err != nil {
 		return fmt.Errorf("cannot remove its link: %w", err)
 	}
-	if p.ns >= 0 {
-		unix.Close(p.ns)
-		p.ns = -1
-	}
+	p.leave()
 	return nil
 }
 

@@ -28,7 +28,7 @@ type network struct {
 	err    string // why the desired state doesn't hold
 	rt     *netlink.Handle
 	lo     netlink.Link
-	rules  fabric.Ruleset // what the kernel holds
+	book   *rulebook
 	ports  map[string]*port
 	routed routing
 	// Whose old flows conntrack may still know: addresses, prefixes, and whatever lies outside the network.
@@ -36,15 +36,27 @@ type network struct {
 	parted  []netip.Prefix
 	outside bool
 	desired fabric.Desired // what was last asked for
+	drift   []string       // what the last Set found changed by others
 }
 
 // port is one interface: a namespace for those who sit on it and a link into the network.
 type port struct {
 	fabric.Port
 	subnet fabric.Subnet
-	ns     int    // -1: an Answer has none
-	index  int    // of its link
-	closed string // why it isn't open
+	ns     int       // -1: an Answer has none
+	index  int       // of its link
+	closed string    // why it isn't open
+	book   *rulebook // a Translator's
+}
+
+// leave closes what holds the port's namespace.
+func (p *port) leave() {
+	p.book.close()
+	p.book = nil
+	if p.ns >= 0 {
+		unix.Close(p.ns)
+		p.ns = -1
+	}
 }
 
 // set makes the kernel agree with d. Rules go first: a link that comes up before its rules would still be closed, since
@@ -70,6 +82,7 @@ func (c *child) setOne(n *network, d fabric.Desired) fabric.Status {
 	if d.Generation < n.gen {
 		return n.status()
 	}
+	n.drift = nil
 	if err := c.apply(n, d); err != nil {
 		n.err = err.Error()
 	} else {
@@ -83,8 +96,21 @@ func (c *child) apply(n *network, d fabric.Desired) error {
 	if err := validate(d); err != nil {
 		return err
 	}
-	if err := c.loadRules(n, fabric.Compile(d)); err != nil {
+	drifted, err := c.mend(n.book, base(n.id))
+	if drifted {
+		n.drift = append(n.drift, "rules")
+	}
+	if err == nil {
+		err = c.load(n.book, fabric.Compile(d))
+	}
+	if err != nil {
 		return fmt.Errorf("cannot load the rules of %s: %w", n.id, err)
+	}
+	if drifted || n.unchanged(d) {
+		found, err := c.verify(n)
+		if n.drift = append(n.drift, found...); err != nil {
+			return fmt.Errorf("cannot mend %s: %w", n.id, err)
+		}
 	}
 	want := map[string]fabric.Port{}
 	subnets := map[string]fabric.Subnet{}
@@ -176,7 +202,10 @@ func (c *child) found(n *network) (err error) {
 	if n.lo, err = n.rt.LinkByName("lo"); err != nil {
 		return err
 	}
-	if err = c.loadRules(n, fabric.Compile(fabric.Desired{Network: n.id})); err != nil {
+	if n.book, err = openRulebook(n.ns); err != nil {
+		return err
+	}
+	if err = c.load(n.book, base(n.id)); err != nil {
 		return err
 	}
 	if err = sysctls(n.ns, flowSettings()); err != nil {
@@ -190,15 +219,17 @@ func (c *child) found(n *network) (err error) {
 	return n.rt.RuleAdd(r)
 }
 
+// base are the rules of a network that admits nobody.
+func base(id string) fabric.Ruleset { return fabric.Compile(fabric.Desired{Network: id}) }
+
 // close gives up what holds the namespace; the kernel takes it down.
 func (n *network) close() {
 	n.gone = true
 	for _, p := range n.ports {
-		if p.ns >= 0 {
-			unix.Close(p.ns)
-		}
+		p.leave()
 	}
 	n.ports = nil
+	n.book.close()
 	if n.rt != nil {
 		n.rt.Close()
 	}
@@ -237,7 +268,7 @@ func (c *child) remove(id string) {
 }
 
 func (n *network) status() fabric.Status {
-	s := fabric.Status{Network: n.id, Generation: n.gen, Ports: map[string]string{}, Err: n.err}
+	s := fabric.Status{Network: n.id, Generation: n.gen, Ports: map[string]string{}, Err: n.err, Drift: told(n.drift)}
 	if n.gen == -1<<63 {
 		s.Generation = 0
 	}

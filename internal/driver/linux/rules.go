@@ -21,16 +21,19 @@ const (
 	elemBytes     = 120
 )
 
-// loadRules brings the kernel from what it holds to want. What was written is noted batch by batch, so that a repeated
-// attempt starts where this one stopped; the old rules stand until the one transaction that switches.
-func (c *child) loadRules(n *network, want fabric.Ruleset) error { return c.load(n.ns, &n.rules, want) }
-
-func (c *child) load(ns int, have *fabric.Ruleset, want fabric.Ruleset) error {
+// load brings the kernel from what it holds to want. What was written is noted batch by batch, so that a repeated
+// attempt starts where this one stopped; the old rules stand until the one transaction that switches. What first does is part
+// of the first transaction.
+func (c *child) load(book *rulebook, want fabric.Ruleset, first ...func(*nftables.Conn)) error {
 	c.nft.Lock()
 	defer c.nft.Unlock()
+	have := &book.have
 	d := fabric.Diff(*have, want)
 	have.Table = want.Table
-	b := &batch{ns: ns, table: &nftables.Table{Name: want.Table, Family: nftables.TableFamilyIPv4}}
+	b := &batch{book: book, table: &nftables.Table{Name: want.Table, Family: nftables.TableFamilyIPv4}}
+	for _, f := range first {
+		b.do(1, 64, func(c *nftables.Conn) error { f(c); return nil }, nil)
+	}
 	if len(have.Chains) == 0 {
 		b.do(1, 64, func(c *nftables.Conn) error { c.AddTable(b.table); return nil }, nil)
 	}
@@ -65,7 +68,7 @@ func (c *child) load(ns int, have *fabric.Ruleset, want fabric.Ruleset) error {
 
 // batch collects commands and sends them as transactions. The first error sticks.
 type batch struct {
-	ns              int
+	book            *rulebook
 	table           *nftables.Table
 	conn            *nftables.Conn
 	messages, bytes int
@@ -85,7 +88,7 @@ func (b *batch) do(messages, bytes int, cmd func(*nftables.Conn) error, done fun
 	}
 	if b.conn == nil {
 		// A connection for each transaction: answers of a failed one can't be taken for those of the next.
-		b.conn, b.err = nftables.New(nftables.WithNetNSFd(b.ns), nftables.WithSockOptions(func(c *netlink.Conn) error {
+		b.conn, b.err = nftables.New(nftables.WithNetNSFd(b.book.ns), nftables.WithSockOptions(func(c *netlink.Conn) error {
 			return errors.Join(c.SetReadBuffer(1<<20), c.SetWriteBuffer(1<<20)) // as far as the host lets it
 		}))
 		if b.err != nil {
@@ -109,6 +112,7 @@ func (b *batch) flush() error {
 	}
 	b.err = b.conn.Flush()
 	if b.err == nil {
+		b.book.gen++
 		for _, f := range b.done {
 			f()
 		}

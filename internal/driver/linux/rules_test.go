@@ -172,6 +172,10 @@ func spoof() error {
 
 // deliver sends a datagram from one namespace to another and says whether it came.
 func deliver(from, to int, src, dst netip.Addr, patience time.Duration) (bool, error) {
+	return deliverTo(from, to, src, netip.AddrPortFrom(dst, 9000), patience)
+}
+
+func deliverTo(from, to int, src netip.Addr, dst netip.AddrPort, patience time.Duration) (bool, error) {
 	var r int
 	err := within(to, func() (err error) {
 		if r, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
@@ -181,7 +185,7 @@ func deliver(from, to int, src, dst netip.Addr, patience time.Duration) (bool, e
 		if err := unix.SetsockoptTimeval(r, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
 			return err
 		}
-		return unix.Bind(r, inet4(netip.AddrPortFrom(dst, 9000)))
+		return unix.Bind(r, inet4(dst))
 	})
 	if err != nil {
 		return false, err
@@ -196,7 +200,7 @@ func deliver(from, to int, src, dst netip.Addr, patience time.Duration) (bool, e
 		if err := unix.Bind(s, inet4(netip.AddrPortFrom(src, 0))); err != nil {
 			return err
 		}
-		return unix.Sendto(s, []byte("x"), 0, inet4(netip.AddrPortFrom(dst, 9000)))
+		return unix.Sendto(s, []byte("x"), 0, inet4(dst))
 	})
 	if err != nil {
 		return false, err

@@ -54,12 +54,12 @@ func (s *Service) addressRows() []api.Rower {
 		},
 		api.Op[shape.DescribeAddressesRequest, shape.DescribeAddressesResult]{
 			Name: "DescribeAddresses", Honours: []string{"PublicIps", "AllocationIds", "Filters.*", "DryRun"},
-			Questions: describing[shape.DescribeAddressesRequest]("DescribeAddresses"),
+			Questions: asking[shape.DescribeAddressesRequest]("DescribeAddresses"),
 			View:      describeAddresses,
 		},
 		api.Op[shape.DescribeAddressesAttributeRequest, shape.DescribeAddressesAttributeResult]{
 			Name: "DescribeAddressesAttribute", Honours: []string{"AllocationIds", "Attribute", "NextToken", "MaxResults", "DryRun"},
-			Questions: describing[shape.DescribeAddressesAttributeRequest]("DescribeAddressesAttribute"),
+			Questions: asking[shape.DescribeAddressesAttributeRequest]("DescribeAddressesAttribute"),
 			View:      describeNames,
 		},
 	}

@@ -11,7 +11,7 @@ import (
 func (s *Service) attributeRows() []api.Rower {
 	return []api.Rower{
 		api.Op[shape.ModifyNetworkInterfaceAttributeRequest, shape.ModifyNetworkInterfaceAttributeOutput]{
-			Name: "ModifyNetworkInterfaceAttribute", Honours: []string{"NetworkInterfaceId", "Groups", "Description.*", "DryRun"},
+			Name: "ModifyNetworkInterfaceAttribute", Honours: []string{"NetworkInterfaceId", "Groups", "Description.*", "SourceDestCheck.*", "DryRun"},
 			Questions: func(c *api.Call, v store.View, in *shape.ModifyNetworkInterfaceAttributeRequest) ([]api.Question, error) {
 				var extra []string
 				if in.Groups != nil {
@@ -19,6 +19,9 @@ func (s *Service) attributeRows() []api.Rower {
 				}
 				if in.Description != nil {
 					extra = append(extra, "ec2:Attribute", "Description", "ec2:Attribute/Description", deref(in.Description.Value))
+				}
+				if x := in.SourceDestCheck; x != nil {
+					extra = append(extra, attributes(map[string]*shape.AttributeBooleanValue{"SourceDestCheck": x})...)
 				}
 				return ask(c, v, "ModifyNetworkInterfaceAttribute").on(anInterface, in.NetworkInterfaceId, extra...).each(aGroup, in.Groups).done()
 			},
@@ -38,11 +41,22 @@ func modifyInterface(c *api.Call, tx store.Tx, in *shape.ModifyNetworkInterfaceA
 	if err != nil {
 		return nil, err
 	}
+	given := 0
+	for _, set := range []bool{len(in.Groups) > 0, in.Description != nil, in.SourceDestCheck != nil} {
+		if set {
+			given++
+		}
+	}
 	switch {
 	case it.Value.Type != "interface": // an endpoint's or a gateway's, which changes it itself
 		return nil, fault.New("OperationNotPermitted", "You are not allowed to manage the network interface %s, which is of type %s.", it.ID, it.Value.Type)
-	case len(in.Groups) > 0 && in.Description != nil:
-		return nil, fault.New("InvalidParameterCombination", "Fields for multiple attribute types specified: groupSet, description")
+	case given > 1:
+		return nil, fault.New("InvalidParameterCombination", "Fields for multiple attribute types specified: groupSet, description, sourceDestCheck")
+	case in.SourceDestCheck != nil && in.SourceDestCheck.Value != nil:
+		if it.Value.RequesterManaged {
+			return nil, unowned(it.ID)
+		}
+		it.Value.NoSourceDestCheck = !*in.SourceDestCheck.Value
 	case len(in.Groups) > 0:
 		sn, err := rows.Subnets.Get(tx, c.Scope(), it.Value.Subnet)
 		if err != nil {

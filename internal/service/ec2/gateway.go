@@ -33,7 +33,7 @@ func (s *Service) gatewayRows() []api.Rower {
 		},
 		api.Op[shape.DescribeInternetGatewaysRequest, shape.DescribeInternetGatewaysResult]{
 			Name: "DescribeInternetGateways", Honours: describeMembers("InternetGatewayIds"),
-			Questions: describing[shape.DescribeInternetGatewaysRequest]("DescribeInternetGateways"),
+			Questions: asking[shape.DescribeInternetGatewaysRequest]("DescribeInternetGateways"),
 			View:      describeGateways,
 		},
 	}

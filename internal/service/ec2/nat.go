@@ -30,7 +30,7 @@ func (s *Service) natRows() []api.Rower {
 		},
 		api.Op[shape.DescribeNatGatewaysRequest, shape.DescribeNatGatewaysResult]{
 			Name: "DescribeNatGateways", Honours: []string{"NatGatewayIds", "Filter.*", "MaxResults", "NextToken", "DryRun"},
-			Questions: describing[shape.DescribeNatGatewaysRequest]("DescribeNatGateways"),
+			Questions: asking[shape.DescribeNatGatewaysRequest]("DescribeNatGateways"),
 			View:      describeNATs,
 		},
 	}

@@ -71,7 +71,7 @@ func (s *Service) peeringRows() []api.Rower {
 		},
 		api.Op[shape.DescribeVpcPeeringConnectionsRequest, shape.DescribeVpcPeeringConnectionsResult]{
 			Name: "DescribeVpcPeeringConnections", Honours: describeMembers("VpcPeeringConnectionIds"),
-			Questions: describing[shape.DescribeVpcPeeringConnectionsRequest]("DescribeVpcPeeringConnections"),
+			Questions: asking[shape.DescribeVpcPeeringConnectionsRequest]("DescribeVpcPeeringConnections"),
 			View:      describePeerings,
 		},
 	}

@@ -126,8 +126,15 @@ func (s *Service) describeRegions(c *api.Call, _ store.View, in *shape.DescribeR
 	return out, err
 }
 
-func describeAccount(_ *api.Call, _ store.View, in *shape.DescribeAccountAttributesRequest) (*shape.DescribeAccountAttributesResult, error) {
-	known := []struct{ name, value string }{{"supported-platforms", "VPC"}, {"default-vpc", "none"}, {"vpc-max-security-groups-per-interface", "5"}}
+func describeAccount(c *api.Call, v store.View, in *shape.DescribeAccountAttributesRequest) (*shape.DescribeAccountAttributesResult, error) {
+	home := "none"
+	if n, err := defaultVPC(c, v); err == nil {
+		home = n.ID
+	} else if !absent(err) {
+		return nil, err
+	}
+	known := []struct{ name, value string }{{"supported-platforms", "VPC"}, {"default-vpc", home}, {"max-elastic-ips", itoa(addressLimit)},
+		{"vpc-max-elastic-ips", itoa(addressLimit)}, {"vpc-max-security-groups-per-interface", "5"}}
 	out := &shape.DescribeAccountAttributesResult{AccountAttributes: []shape.AccountAttribute{}}
 	for _, n := range in.AttributeNames {
 		if !slices.ContainsFunc(known, func(k struct{ name, value string }) bool { return k.name == n }) {

@@ -74,17 +74,30 @@ func parseRules(c *api.Call, v store.View, g *vpc.Group, egress bool, perms []sh
 			}
 		}
 		for _, x := range p.UserIdGroupPairs {
-			if x.UserId != nil && *x.UserId != c.Account {
-				return nil, aGroup.none(deref(x.GroupId))
-			}
-			other, err := load(v, c, rows.Groups, aGroup, x.GroupId, "groupId")
+			id, err := aGroup.id(x.GroupId, "groupId")
 			if err != nil {
 				return nil, err
 			}
-			if other.Value.VPC != g.VPC {
-				return nil, apart("Security groups %s and %s", g.ID, other.ID)
+			owner := c.Account
+			if x.UserId != nil {
+				owner = *x.UserId
 			}
-			if err := add(x.Description, func(r *vpc.Rule) { r.Group, r.GroupOwner = other.ID, c.Account }); err != nil {
+			other, err := rows.Groups.Get(v, c.Scope(), id)
+			if err != nil && !absent(err) {
+				return nil, err
+			}
+			if absent(err) || owner != c.Account || other.Value.VPC != g.VPC { // one of a peered VPC may be named too
+				ok, perr := beside(c, v, g.VPC, id, owner)
+				switch {
+				case perr != nil:
+					return nil, perr
+				case !ok && (absent(err) || owner != c.Account):
+					return nil, aGroup.none(id)
+				case !ok:
+					return nil, apart("Security groups %s and %s", g.ID, id)
+				}
+			}
+			if err := add(x.Description, func(r *vpc.Rule) { r.Group, r.GroupOwner = id, owner }); err != nil {
 				return nil, err
 			}
 		}

@@ -101,9 +101,9 @@ func createVpc(c *api.Call, tx store.Tx, in *shape.CreateVpcRequest) (*shape.Cre
 
 var everywhere = netip.MustParsePrefix("0.0.0.0/0")
 
-// usable refuses what a VPC's namespace cannot route, or routes already: loopback, multicast, the S3 prefix list.
+// usable refuses what a VPC's namespace cannot route, or routes already: loopback, multicast, the S3 prefix list, public addresses.
 func usable(p netip.Prefix) bool {
-	for _, no := range []netip.Prefix{vpc.S3Prefix, netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("127.0.0.0/8"),
+	for _, no := range []netip.Prefix{vpc.S3Prefix, vpc.PublicPool, netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("127.0.0.0/8"),
 		netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("224.0.0.0/3")} {
 		if p.Overlaps(no) {
 			return false
@@ -190,10 +190,15 @@ func describeVpcs(c *api.Call, v store.View, in *shape.DescribeVpcsRequest) (*sh
 	isDefault := func(n *vpc.VPC) []string { return []string{strconv.FormatBool(n.Default)} }
 	all, next, err := describe(c, v, rows.VPCs, aVPC, wanted{in.VpcIds, in.Filters, in.MaxResults, in.NextToken}, map[string]func(*vpc.VPC) []string{
 		"cidr": primary, "cidrBlock": primary, "cidr-block": primary,
-		"cidr-block-association.cidr-block":     cidrs,
-		"cidr-block-association.association-id": func(n *vpc.VPC) []string { return []string{cidrAssoc(n)} },
-		"cidr-block-association.state":          func(*vpc.VPC) []string { return []string{"associated"} },
-		"dhcp-options-id":                       dhcp, "dhcpOptionsId": dhcp,
+		"cidr-block-association.cidr-block": cidrs,
+		"cidr-block-association.association-id": func(n *vpc.VPC) (out []string) {
+			for _, p := range n.CIDRs {
+				out = append(out, blockAssoc(n, p))
+			}
+			return out
+		},
+		"cidr-block-association.state": func(*vpc.VPC) []string { return []string{"associated"} },
+		"dhcp-options-id":              dhcp, "dhcpOptionsId": dhcp,
 		"is-default": isDefault, "isDefault": isDefault,
 		"owner-id": func(n *vpc.VPC) []string { return []string{n.Account} },
 		"state":    func(*vpc.VPC) []string { return []string{"available"} },
@@ -210,11 +215,14 @@ func cidrAssoc(n *vpc.VPC) string { return "vpc-cidr-assoc-" + n.ID[len(aVPC.pre
 
 func vpcShape(n *vpc.VPC, tags []shape.Tag) shape.Vpc {
 	cidr := n.CIDRs[0].String()
+	blocks := []shape.VpcCidrBlockAssociation{}
+	for _, p := range n.CIDRs {
+		blocks = append(blocks, blockShape(n, p, "associated"))
+	}
 	return shape.Vpc{
 		VpcId: &n.ID, OwnerId: &n.Account, CidrBlock: &cidr, InstanceTenancy: &n.Tenancy, IsDefault: &n.Default,
 		State: new("available"), DhcpOptionsId: &n.DHCPOptions, Tags: tags,
-		CidrBlockAssociationSet: []shape.VpcCidrBlockAssociation{{AssociationId: new(cidrAssoc(n)), CidrBlock: &cidr,
-			CidrBlockState: &shape.VpcCidrBlockState{State: new("associated")}}},
+		CidrBlockAssociationSet:     blocks,
 		Ipv6CidrBlockAssociationSet: []shape.VpcIpv6CidrBlockAssociation{},
 	}
 }
