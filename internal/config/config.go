@@ -3,10 +3,12 @@
 package config
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +25,8 @@ type Config struct {
 	Region        string // of unsigned calls, and what `env` prints
 	Dev           bool
 	RequireLimits bool
+	Uplink        bool           // the internet of the VPCs leads out of this host
+	UplinkAllow   []netip.Prefix // private ranges that it leads to as well
 	Debug         bool
 }
 
@@ -64,6 +68,17 @@ func Flags(fs *flag.FlagSet, c *Config) {
 	fs.StringVar(&c.Region, "region", c.Region, "the default region")
 	fs.BoolVar(&c.Dev, "dev", false, "let keys that were not issued here be the root of the default account, unverified, on loopback")
 	fs.BoolVar(&c.RequireLimits, "require-limits", false, "refuse jobs unless cgroups limit their memory and processes")
+	fs.BoolVar(&c.Uplink, "uplink", false, "let what leaves a VPC by an internet gateway go on into the host's network, over TCP; never to this host itself")
+	fs.Func("uplink-allow", "private ranges that -uplink leads to as well: `CIDR[,CIDR]`", func(s string) error {
+		for _, t := range strings.Split(s, ",") {
+			p, err := netip.ParsePrefix(strings.TrimSpace(t))
+			if err != nil || !p.Addr().Is4() {
+				return fmt.Errorf("%q is not an IPv4 range", t)
+			}
+			c.UplinkAllow = append(c.UplinkAllow, p.Masked())
+		}
+		return nil
+	})
 	fs.BoolVar(&c.Debug, "debug", false, "log more")
 }
 
@@ -100,6 +115,9 @@ func (c *Config) check() error {
 	}
 	if len(c.Account) != 12 || strings.Trim(c.Account, "0123456789") != "" || c.Account == "000000000000" {
 		return fmt.Errorf("-account: %q is not an account id (12 digits; 000000000000 is reserved)", c.Account)
+	}
+	if len(c.UplinkAllow) > 0 && !c.Uplink {
+		return errors.New("-uplink-allow: without -uplink there is nothing to allow")
 	}
 	for _, p := range []*string{&c.Data, &c.RootKey} {
 		abs, err := filepath.Abs(*p)

@@ -4,21 +4,20 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/netip"
-	"reflect"
-	"slices"
 	"sync"
 	"time"
 
 	"cloister/internal/api"
 	"cloister/internal/core/fabric"
+	"cloister/internal/core/trail"
 	"cloister/internal/core/vpc"
 	"cloister/internal/store"
-	"cloister/internal/store/rows"
+	"cloister/internal/world"
 )
 
 // Fabric makes a kernel agree with a drawing.
@@ -35,25 +34,47 @@ type Doors interface {
 	Cut(eni string)
 }
 
-// resync is how often everything is set again, whatever the ledger says.
-const resync = 30 * time.Second
+// Config is what a loop needs.
+type Config struct {
+	Store  store.Store
+	Fabric Fabric
+	Doors  Doors
+	World  world.World
+	Log    *slog.Logger
+	// Uplink: the network that stands for the internet leads out of this host. The doors decide where to.
+	Uplink bool
+	// The owner of what belongs to no account, in the trail.
+	Partition, Account, Region string
+}
+
+// resync is how often everything is set again, whatever the ledger says; step, how often a part of it is.
+const (
+	resync = 30 * time.Second
+	step   = time.Second
+)
 
 // retry is how soon what failed is tried again: until then a wall that was drawn does not stand, or an interface is closed.
 const retry = time.Second
 
 // Loop is the reconciler.
 type Loop struct {
-	store  store.Store
-	fabric Fabric
-	doors  Doors
-	log    *slog.Logger
-	kick   chan struct{}
+	Config
+	kick chan struct{}
+
+	// Of the goroutine of Run alone.
+	mirror *mirror
+	want   map[string]wanted
+	steps  int
+	credit int   // networks times steps that nothing was set for
+	turn   int64 // counts what was set
 
 	mu       sync.Mutex
+	owed     []*trail.Event  // not recorded yet
+	stale    map[string]bool // tables that may have changed
 	gen      int64
 	nets     map[string]*network // what is set
 	segments map[string]segment  // wanted service segments
-	changed  chan struct{}       // closed and replaced after each pass
+	changed  chan struct{}       // closed and replaced after each network that was set, and each pass
 }
 
 type segment struct{ port, account, region, partition string }
@@ -63,266 +84,103 @@ type network struct {
 	asked   fabric.Desired // what was last asked for
 	status  fabric.Status
 	origins map[netip.Addr]*api.Origin
-	doors   map[string]io.Closer
+	doors   map[string]door
 	err     error
+	told    string // the last error that was logged
+	turn    int64
+}
+
+type door struct {
+	io.Closer
+	at fabric.Listener
 }
 
 // New makes a loop; Run drives it.
-func New(s store.Store, f Fabric, d Doors, log *slog.Logger) *Loop {
-	return &Loop{store: s, fabric: f, doors: d, log: log, kick: make(chan struct{}, 1), nets: map[string]*network{},
+func New(c Config) *Loop {
+	l := &Loop{Config: c, kick: make(chan struct{}, 1), mirror: newMirror(), want: map[string]wanted{}, stale: map[string]bool{}, nets: map[string]*network{},
 		segments: map[string]segment{}, changed: make(chan struct{})}
+	l.soil()
+	return l
+}
+
+// soil has every table read again.
+func (l *Loop) soil() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for k := range l.mirror.kinds {
+		l.stale[k] = true
+	}
 }
 
 // Run reconciles until ctx ends.
 func (l *Loop) Run(ctx context.Context) {
-	watch := l.store.Watch(ctx, rows.VPCs.Kind, rows.Subnets.Kind, rows.Groups.Kind, rows.RouteTables.Kind, rows.Endpoints.Kind, rows.Interfaces.Kind,
-		rows.Peerings.Kind)
-	tick := time.NewTicker(resync)
+	for kind := range l.mirror.kinds {
+		go func(ch <-chan struct{}) {
+			for range ch {
+				l.mu.Lock()
+				l.stale[kind] = true
+				l.mu.Unlock()
+				l.Kick()
+			}
+		}(l.Store.Watch(ctx, kind))
+	}
+	tick := time.NewTicker(step)
 	defer tick.Stop()
-	full := true
+	ticked := false
 	for {
 		var again <-chan time.Time
-		if !l.pass(ctx, full) {
+		if !l.pass(ctx, ticked) {
 			again = time.After(retry)
 		}
-		full = false
+		ticked = false
 		select {
 		case <-ctx.Done():
 			l.closeAll()
 			return
-		case <-watch:
 		case <-l.kick:
 		case <-again:
 		case <-tick.C:
-			full = true
+			ticked = true
+			if l.steps++; l.steps%int(resync/step) == 0 {
+				l.soil() // another process may have written
+			}
 		}
 	}
 }
 
-// wanted is one network as it should be.
-type wanted struct {
-	desired fabric.Desired
-	origins map[netip.Addr]*api.Origin
-}
-
-// pass says whether all holds.
-func (l *Loop) pass(ctx context.Context, full bool) bool {
-	want, err := l.want(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			l.log.Error("cannot read the networks", "error", err)
+// pass says whether all holds. When it ticked, a part of the networks is set again although nothing changed: what others did to the
+// kernel is found so.
+func (l *Loop) pass(ctx context.Context, ticked bool) bool {
+	now, ok := l.look(ctx)
+	if ticked {
+		for _, id := range l.due() {
+			now[id] = true
 		}
-		return false
 	}
-	for id, w := range want {
-		l.settle(ctx, id, w, full)
-	}
+	l.settleAll(ctx, now)
 	l.mu.Lock()
 	var gone []string
-	for id := range l.nets {
-		if _, ok := want[id]; !ok {
+	for id, n := range l.nets {
+		if _, wanted := l.want[id]; !wanted {
 			gone = append(gone, id)
+		} else if n.err != nil {
+			ok = false
 		}
 	}
 	l.mu.Unlock()
 	for _, id := range gone {
-		l.remove(ctx, id)
+		ok = l.remove(ctx, id) && ok
 	}
+	l.tell()
+	return l.record(ctx) && ok
+}
+
+// tell wakes those who wait for a network.
+func (l *Loop) tell() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	close(l.changed)
 	l.changed = make(chan struct{})
-	for id, n := range l.nets {
-		if _, ok := want[id]; !ok || n.err != nil {
-			return false
-		}
-	}
-	return true
-}
-
-// want draws every VPC in which something is attached, and the service segments. A VPC without ports costs nothing.
-func (l *Loop) want(ctx context.Context) (map[string]wanted, error) {
-	out := map[string]wanted{}
-	err := l.store.View(ctx, func(v store.View) error {
-		enis, err := rows.Interfaces.List(v, store.Query{AnyScope: true})
-		if err != nil {
-			return err
-		}
-		in := map[string][]vpc.Interface{} // by VPC
-		for _, e := range enis {
-			in[e.Value.VPC] = append(in[e.Value.VPC], e.Value)
-		}
-		for _, e := range enis {
-			if _, done := out[e.Value.VPC]; done || e.Value.Attachment == nil {
-				continue
-			}
-			s, err := rows.Snapshot(v, e.Scope, e.Value.VPC)
-			if err != nil { // this one's old rules stay; the others go on
-				l.log.Error("cannot read a network", "network", e.Value.VPC, "error", err)
-				l.mu.Lock()
-				if n := l.nets[e.Value.VPC]; n != nil {
-					out[e.Value.VPC] = wanted{n.desired, n.origins}
-				}
-				l.mu.Unlock()
-				continue
-			}
-			out[s.VPC.ID] = wanted{fabric.Draw(s, 0), origins(s, e.Scope.Partition, in)}
-		}
-		return nil
-	})
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for id, s := range l.segments {
-		out[id] = wanted{fabric.Segment(id, s.port, 0), map[netip.Addr]*api.Origin{
-			vpc.ServiceAddr: {Door: api.Service, Partition: s.partition, Account: s.account, Region: s.region, Interface: s.port},
-		}}
-	}
-	return out, err
-}
-
-// origins binds every address of the VPC's ports, and of those that a peering leads from, to what a request from it is told to
-// be. An address that two peered VPCs have is nobody's: which of them a packet came from is not known.
-func origins(s vpc.Snapshot, partition string, in map[string][]vpc.Interface) map[netip.Addr]*api.Origin {
-	m := map[netip.Addr]*api.Origin{}
-	bind := func(i *vpc.Interface, from *api.Sender) {
-		if i.Attachment == nil {
-			return
-		}
-		for _, a := range i.Addrs {
-			_, taken := m[a]
-			if m[a] = nil; !taken {
-				m[a] = &api.Origin{Door: api.InVPC, Partition: partition, Account: s.VPC.Account, Region: s.VPC.Region,
-					VPC: s.VPC.ID, Interface: i.ID, Subnet: i.Subnet, Sender: from}
-			}
-		}
-	}
-	for _, p := range s.Peers {
-		for _, i := range in[p.VPC] {
-			bind(&i, &api.Sender{Peering: p.ID, Account: i.Account, Region: i.Region, VPC: i.VPC})
-		}
-	}
-	for a := range m { // no peer has an address of the VPC's own
-		if m[a] == nil || slices.ContainsFunc(s.VPC.CIDRs, func(p netip.Prefix) bool { return p.Contains(a) }) {
-			delete(m, a)
-		}
-	}
-	for _, i := range s.Interfaces {
-		bind(&i, nil)
-	}
-	return m
-}
-
-func (l *Loop) settle(ctx context.Context, id string, w wanted, full bool) {
-	l.mu.Lock()
-	n := l.nets[id]
-	if n == nil {
-		n = &network{doors: map[string]io.Closer{}, origins: map[netip.Addr]*api.Origin{}}
-		l.nets[id] = n
-	}
-	w.desired.Generation = n.desired.Generation
-	same := n.err == nil && n.desired.Generation != 0 && reflect.DeepEqual(n.desired, w.desired)
-	if same && !full {
-		n.origins = w.origins // those behind a peering come and go without a change of the rules
-		l.mu.Unlock()
-		return
-	}
-	l.gen++
-	w.desired.Generation = l.gen
-	before := n.desired.Ports
-	n.asked = w.desired
-	// An address that changes its owner is nobody's until the new rules hold.
-	for a, o := range n.origins {
-		if now := w.origins[a]; now == nil || now.Interface != o.Interface {
-			delete(n.origins, a)
-		}
-	}
-	l.mu.Unlock()
-
-	st, err := l.fabric.Set(ctx, w.desired)
-	if err == nil && st.Err != "" {
-		err = errors.New(st.Err)
-	}
-	for _, p := range before {
-		if _, still := st.Ports[p.ID]; err == nil && !still {
-			l.doors.Cut(p.ID)
-		}
-	}
-	l.mu.Lock()
-	n.err = err
-	if err == nil {
-		n.desired, n.status, n.origins = w.desired, st, w.origins
-	}
-	l.mu.Unlock()
-	if err != nil { // the old rules stay, and it is tried again
-		if ctx.Err() == nil {
-			l.log.Error("cannot set a network", "network", id, "error", err)
-		}
-		return
-	}
-	l.open(ctx, id, n)
-}
-
-// open starts the listeners that the drawing names and closes those it names no more.
-func (l *Loop) open(ctx context.Context, id string, n *network) {
-	named := map[string]bool{}
-	for _, li := range n.desired.Listeners {
-		named[li.Name] = true
-		if n.doors[li.Name] != nil {
-			continue
-		}
-		c, err := l.doors.Open(ctx, id, li, func(a netip.Addr) *api.Origin {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			return n.origins[a.Unmap()]
-		})
-		if err != nil {
-			l.mu.Lock()
-			n.err = fmt.Errorf("cannot listen for %s: %w", li.Name, err)
-			l.mu.Unlock()
-			l.log.Error("cannot listen in a network", "network", id, "listener", li.Name, "error", err)
-			continue
-		}
-		n.doors[li.Name] = c
-	}
-	for name, c := range n.doors {
-		if !named[name] {
-			_ = c.Close()
-			delete(n.doors, name)
-		}
-	}
-}
-
-func (l *Loop) remove(ctx context.Context, id string) {
-	l.mu.Lock()
-	n := l.nets[id]
-	n.origins = map[netip.Addr]*api.Origin{}
-	l.mu.Unlock()
-	for _, c := range n.doors { // sockets of a namespace hold it
-		_ = c.Close()
-	}
-	for _, p := range n.desired.Ports {
-		l.doors.Cut(p.ID)
-	}
-	n.doors = map[string]io.Closer{}
-	if err := l.fabric.Remove(ctx, id); err != nil {
-		if ctx.Err() == nil {
-			l.log.Error("cannot remove a network", "network", id, "error", err)
-		}
-		return
-	}
-	l.mu.Lock()
-	delete(l.nets, id)
-	l.mu.Unlock()
-}
-
-func (l *Loop) closeAll() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, n := range l.nets {
-		for _, c := range n.doors {
-			_ = c.Close()
-		}
-	}
 }
 
 // Kick asks for a pass soon.
@@ -384,4 +242,17 @@ func (l *Loop) CloseSegment(id string) {
 	delete(l.segments, id)
 	l.mu.Unlock()
 	l.Kick()
+}
+
+// wantedSegments draws the service segments.
+func (l *Loop) wantedSegments() map[string]wanted {
+	l.mu.Lock()
+	segments := maps.Clone(l.segments)
+	l.mu.Unlock()
+	out := map[string]wanted{}
+	for id, s := range segments {
+		out[id] = wanted{desired: fabric.Segment(id, s.port, 0), segment: true, owner: store.Scope{Partition: s.partition, Account: s.account, Region: s.region},
+			origins: map[netip.Addr]*api.Origin{vpc.ServiceAddr: {Door: api.Service, Partition: s.partition, Account: s.account, Region: s.region, Interface: s.port}}}
+	}
+	return out
 }

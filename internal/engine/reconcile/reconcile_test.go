@@ -30,12 +30,17 @@ type kernel struct {
 	fail    error
 	times   int // that fail is told; 0: always
 	sets    int
+	failing string // the one network that fails for ever
+	drift   string // told once
 }
 
 func (k *kernel) Set(_ context.Context, d fabric.Desired) (fabric.Status, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.sets++
+	if d.Network == k.failing {
+		return fabric.Status{Network: d.Network, Err: "this one does not"}, nil
+	}
 	if err := k.fail; err != nil {
 		if k.times--; k.times == 0 {
 			k.fail = nil
@@ -43,7 +48,8 @@ func (k *kernel) Set(_ context.Context, d fabric.Desired) (fabric.Status, error)
 		return fabric.Status{}, err
 	}
 	k.set[d.Network] = d
-	st := fabric.Status{Network: d.Network, Generation: d.Generation, Ports: map[string]string{}}
+	st := fabric.Status{Network: d.Network, Generation: d.Generation, Ports: map[string]string{}, Drift: k.drift}
+	k.drift = ""
 	for _, p := range d.Ports {
 		st.Ports[p.ID] = ""
 	}
@@ -102,7 +108,7 @@ func begin(t *testing.T) *scene {
 		g := vpc.Group{ID: "sg-1", VPC: "vpc-1", Name: "g"}
 		return errors.Join(rows.VPCs.Create(tx, s.scope, v.ID, &v), rows.Subnets.Create(tx, s.scope, sn.ID, &sn), rows.Groups.Create(tx, s.scope, g.ID, &g))
 	})
-	s.loop = New(st, s.k, s.d, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	s.loop = New(Config{Store: st, Fabric: s.k, Doors: s.d, World: world.Real{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Partition: "aws", Account: "999999999999", Region: "us-east-1"})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); s.loop.Run(ctx) }()
