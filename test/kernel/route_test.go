@@ -19,16 +19,6 @@ func (d *drawing) route(subnet, dest, target string) *drawing {
 	return d
 }
 
-// unroute takes away the subnet's routes, the gateway endpoint's excepted.
-func (d *drawing) unroute(subnet string) *drawing {
-	for i := range d.s.RouteTables {
-		if t := &d.s.RouteTables[i]; t.ID == "rtb-"+subnet {
-			t.Routes = nil
-		}
-	}
-	return d
-}
-
 // is changes the last interface that was drawn.
 func (d *drawing) is(change func(*vpc.Interface)) *drawing {
 	change(&d.s.Interfaces[len(d.s.Interfaces)-1])

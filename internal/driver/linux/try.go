@@ -2,6 +2,7 @@ package linux
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -105,13 +106,16 @@ func attempt(in Attempt) (string, error) {
 }
 
 func said(err error) (string, error) {
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		return Answered, nil
-	case unix.ECONNREFUSED:
+	case errors.Is(err, unix.ECONNREFUSED):
 		return Refused, nil
-	case unix.EINPROGRESS, unix.EAGAIN, unix.ETIMEDOUT, unix.ENETUNREACH, unix.EHOSTUNREACH:
-		return Silent, nil
+	}
+	for _, silent := range []unix.Errno{unix.EINPROGRESS, unix.EAGAIN, unix.ETIMEDOUT, unix.ENETUNREACH, unix.EHOSTUNREACH} {
+		if errors.Is(err, silent) {
+			return Silent, nil
+		}
 	}
 	return "", err
 }

@@ -263,8 +263,8 @@ func (q asking) reverse(name string) (Records, error) {
 	}
 	parts := strings.Split(digits, ".")
 	slices.Reverse(parts)
-	a, err := netip.ParseAddr(strings.Join(parts, "."))
-	if err != nil || !a.Is4() {
+	a, ok := ipv4(strings.Join(parts, "."))
+	if !ok {
 		return Records{}, nil
 	}
 	sides, err := q.named()
@@ -277,4 +277,9 @@ func (q asking) reverse(name string) (Records, error) {
 		}
 	}
 	return Records{}, nil
+}
+
+func ipv4(text string) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(text)
+	return a, err == nil && a.Is4()
 }

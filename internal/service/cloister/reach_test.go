@@ -2,6 +2,7 @@ package cloister
 
 import (
 	"encoding/json"
+	"errors"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -127,7 +128,8 @@ func TestReach(t *testing.T) {
 		{"eni-a10", "10.0.1.11", "icmp", 8, "InvalidInputException"},
 	} {
 		_, err := ask(c.from, c.to, c.proto, c.port)
-		if f, ok := err.(*fault.Fault); !ok || f.Code != c.code {
+		var f *fault.Fault
+		if !errors.As(err, &f) || f.Code != c.code {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}

@@ -3,14 +3,7 @@ package s3
 import (
 	"cloister/internal/api"
 	sheets "cloister/internal/api/ask"
-	"cloister/internal/store"
 )
-
-// asking are the questions of an operation of the sheet, for its row.
-func asking[I any](operation string) func(*api.Call, store.View, *I) ([]api.Question, error) {
-	f := questions(operation)
-	return func(c *api.Call, v store.View, in *I) ([]api.Question, error) { return f(c, v, in) }
-}
 
 // rest are the rows of what is not built: authorised, and then told so.
 func rest(built []api.Operation) []api.Operation {
