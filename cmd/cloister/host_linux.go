@@ -26,6 +26,7 @@ func hostCommands() []command {
 		{"scp", "VERB ...", "service control policies of the organization: put, attach, detach, list, show, delete", scpMain},
 		{"explain", "REQUEST-ID | JOB-ARN", "say which statement, policy, hop or route table decided", explainMain},
 		{"reach", "-from ENI -to TARGET", "would a connection be made, and which rule, route or network ACL decides it", reachMain},
+		{"expose", "[-address A:PORT HOST:PORT]", "give a port of this host an address of the internet that VPCs lead to; without arguments, list them", exposeMain},
 		{"doctor", "", "say what this host can enforce, and what to do when it can't", doctorMain},
 	}
 }

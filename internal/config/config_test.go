@@ -23,3 +23,16 @@ func TestParse(t *testing.T) {
 		}
 	}
 }
+
+func TestUplinkFlags(t *testing.T) {
+	for args, ok := range map[string]bool{"": true, "-uplink": true, "-uplink -uplink-allow 10.0.0.0/8,192.168.1.7/32": true, "-uplink-allow 10.0.0.0/8": false,
+		"-uplink -uplink-allow 10.0.0.0": false, "-uplink -uplink-allow fd00::/8": false} {
+		c, err := Parse(strings.Fields(args), io.Discard)
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", args, err)
+		}
+		if ok && strings.Contains(args, ",") && len(c.UplinkAllow) != 2 {
+			t.Errorf("%q: %v", args, c.UplinkAllow)
+		}
+	}
+}

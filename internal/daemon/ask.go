@@ -9,8 +9,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"time"
+
+	"cloister/internal/core/vpc"
 )
 
 // Ask reads from the daemon of a data directory what clients need.
@@ -39,6 +42,23 @@ func Probe(data string) ([]Attempt, error) {
 	var out []Attempt
 	err := operator(data, http.MethodPost, "/probe", nil, &out)
 	return out, err
+}
+
+// ShowInternet asks the daemon of a data directory what its internet holds.
+func ShowInternet(data string) (Internet, error) {
+	var out Internet
+	err := operator(data, http.MethodGet, "/internet", nil, &out)
+	return out, err
+}
+
+// Expose asks the daemon of a data directory to give a port of this host an address of its internet.
+func Expose(data string, e vpc.Exposure) error {
+	return operator(data, http.MethodPost, "/internet", e, new(vpc.Exposure))
+}
+
+// Unexpose takes such an address back.
+func Unexpose(data string, at netip.AddrPort) error {
+	return operator(data, http.MethodDelete, "/internet", vpc.Exposure{Public: at}, new(vpc.Exposure))
 }
 
 func operator(data, method, path string, in, out any) error {

@@ -60,6 +60,7 @@ type Daemon struct {
 	loop      *reconcile.Loop
 	runner    *runner.Runner
 	doors     *doors
+	uplink    *uplink
 	blobs     *disk.Disk
 
 	http, tls net.Listener
@@ -209,6 +210,7 @@ func (d *Daemon) build() error {
 	}
 	d.gate = g
 	d.doors = newDoors(d)
+	d.uplink = newUplink(way{open: d.cfg.Uplink, allow: d.cfg.UplinkAllow, host: hostAddresses}, d.log, d.exposedAt)
 	d.loop = reconcile.New(reconcile.Config{Store: d.store, Fabric: d.fabric, Doors: d.doors, World: d.world, Log: d.log, Uplink: d.cfg.Uplink,
 		Partition: Partition, Account: d.cfg.Account, Region: d.cfg.Region})
 	rc := runner.Config{Store: d.store, World: d.world, Calls: g, Network: d.loop, Sandbox: &sandbox{d}, Log: d.log, CA: string(d.authority.PEM())}

@@ -16,6 +16,7 @@ import (
 
 	"cloister/internal/api"
 	"cloister/internal/core/fabric"
+	"cloister/internal/core/vpc"
 	"cloister/internal/front/dns"
 	"cloister/internal/front/gate"
 	"cloister/internal/store"
@@ -33,6 +34,9 @@ func newDoors(d *Daemon) *doors { return &doors{d: d, conns: map[string]map[*bou
 
 // Open satisfies reconcile.Doors.
 func (s *doors) Open(ctx context.Context, network string, l fabric.Listener, who func(netip.Addr) *api.Origin) (io.Closer, error) {
+	if network == vpc.InternetNetwork {
+		return s.openUplink(ctx, l)
+	}
 	if l.Net == "udp" {
 		pc, err := s.d.fabric.ListenPacket(ctx, network, l)
 		if err != nil {
