@@ -71,7 +71,8 @@ func TestModelIsKernel(t *testing.T) {
 		return
 	}
 	for _, hop := range []string{"arrives ingress", "arrives listener", "arrives input", "refused route", "refused egress", "refused ingress", "refused acl-out",
-		"refused acl-in", "refused input", "refused gateway", "refused listener", "refused <acl-out", "refused <acl-in", "refused <route"} {
+		"refused acl-in", "refused input", "refused gateway", "refused listener", "refused <acl-out", "refused <acl-in", "refused <route",
+		"by a prefix", "by a prefix list", "by a group", "by a peer's group"} {
 		if seen[hop] < 3 {
 			t.Errorf("%d flows %s: the draw is too lopsided to show anything", seen[hop], hop)
 		}
@@ -208,6 +209,28 @@ func (g *guess) other(d fabric.Desired, self fabric.Port) netip.Addr {
 	return p.Addrs[0]
 }
 
+// admitted says what kind of rule it was.
+func (g *guess) admitted(by reach.Step) string {
+	for _, d := range g.vpcs {
+		for _, own := range d.s.Groups {
+			for _, r := range own.Rules {
+				switch here := func(x vpc.Group) bool { return x.ID == r.Group }; {
+				case d.s.VPC.ID != by.Network || r.ID != by.Rule:
+				case r.PrefixList != "":
+					return "by a prefix list"
+				case r.Group == "":
+					return "by a prefix"
+				case slices.ContainsFunc(d.s.Groups, here):
+					return "by a group"
+				default:
+					return "by a peer's group"
+				}
+			}
+		}
+	}
+	return "by nothing"
+}
+
 func (g *guess) home(eni string) *drawing {
 	i := slices.IndexFunc(g.vpcs, func(d *drawing) bool {
 		return slices.ContainsFunc(d.s.Interfaces, func(i vpc.Interface) bool { return i.ID == eni })
@@ -308,6 +331,9 @@ func (g *guess) compare(t *testing.T, w reach.World, n int, seen map[string]int)
 			back = "<"
 		}
 		seen[verdict+back+string(model.Deciding.Hop)]++
+		if arrives && model.Deciding.Hop == reach.Ingress {
+			seen[g.admitted(model.Deciding)]++
+		}
 	}
 	return len(all)
 }

@@ -136,7 +136,7 @@ func (c *cosmos) rules(i int) {
 		if c.often(8) {
 			d.allow(d.s.Groups[g].ID, false, anywhere)
 		}
-		if c.often(5) {
+		if c.often(3) {
 			d.allow(d.s.Groups[g].ID, true, vpc.Rule{Proto: vpc.Any, CIDR: netip.MustParsePrefix(pick(c.Rand, "10.0.0.0/8", "0.0.0.0/0"))})
 		}
 	}
@@ -156,7 +156,7 @@ func (c *cosmos) around(i int) (out []int) {
 }
 
 func (c *cosmos) rule(i int) vpc.Rule {
-	r := vpc.Rule{From: -1, To: -1, Proto: pick(c.Rand, vpc.Any, vpc.TCP, vpc.TCP, vpc.UDP, vpc.ICMP)}
+	r := vpc.Rule{From: -1, To: -1, Proto: pick(c.Rand, vpc.Any, vpc.Any, vpc.TCP, vpc.TCP, vpc.UDP, vpc.ICMP)}
 	switch r.Proto {
 	case vpc.TCP, vpc.UDP:
 		r.From = pick(c.Rand, 0, 53, 80, 443, 5432, 8000)
@@ -168,7 +168,7 @@ func (c *cosmos) rule(i int) vpc.Rule {
 	switch n := c.IntN(8); {
 	case n < 3:
 		r.Group = pick(c.Rand, c.vpcs[i].s.Groups...).ID
-	case n < 5 && len(near) > 0: // a group of a peer
+	case n < 6 && len(near) > 0: // a group of a peer
 		r.Group = pick(c.Rand, c.vpcs[pick(c.Rand, near...)].s.Groups...).ID
 	case n < 7:
 		r.CIDR = c.prefix(i)

@@ -131,7 +131,8 @@ func drawACLs(s vpc.Snapshot, subnets []Subnet) []ACL {
 	return out
 }
 
-// farGroups are the groups of peers that rules here refer to.
+// farGroups are the groups of peers that rules here refer to. A member is known by its address alone, so one that another peer
+// could have as well, since their prefixes overlap, is not admitted by its group: a stranger could take its place.
 func farGroups(s vpc.Snapshot, own []Group) []Group {
 	members := map[string][]netip.Addr{}
 	for _, g := range own {
@@ -141,7 +142,7 @@ func farGroups(s vpc.Snapshot, own []Group) []Group {
 			}
 			for _, p := range s.Peers {
 				if far, ok := p.Members[a.Group]; ok {
-					members[a.Group] = far
+					members[a.Group] = slices.DeleteFunc(slices.Clone(far), func(m netip.Addr) bool { return !only(s.Peers, p.ID, m) })
 				}
 			}
 		}
@@ -153,6 +154,19 @@ func farGroups(s vpc.Snapshot, own []Group) []Group {
 		out = append(out, Group{ID: id, Far: slices.Compact(far)})
 	}
 	return out
+}
+
+// only reports whether an address lies behind one peering and behind no other.
+func only(peers []vpc.Peer, id string, a netip.Addr) bool {
+	here := false
+	for _, p := range peers {
+		in := slices.ContainsFunc(p.CIDRs, func(c netip.Prefix) bool { return c.Contains(a) })
+		if in && p.ID != id {
+			return false
+		}
+		here = here || in
+	}
+	return here
 }
 
 // answers are the listeners of interface endpoints.
