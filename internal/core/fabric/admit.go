@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"cloister/internal/core/vpc"
 )
@@ -16,8 +17,19 @@ type service struct {
 	from, to int
 }
 
-// group makes the chain of one direction of a group: one rule for each service and kind of peer.
-func (c *compiler) group(id string, allows []Allow, egress bool) string {
+// doorOf is the chain that stands for one direction of a group. All it does is to lead to the group's rules: a change of those is
+// a change of this one rule, however many ports carry the group.
+func doorOf(id string, egress bool) string { return side(egress, "ingress-", "egress-") + id }
+
+func door(c Chain) int {
+	if c.Fixed {
+		return 0
+	}
+	return 1
+}
+
+// group makes the chain of one direction of a group, one rule for each service and kind of peer, and its door.
+func (c *compiler) group(id string, allows []Allow, egress bool) {
 	type peers struct {
 		prefixes []netip.Prefix
 		groups   []string
@@ -58,20 +70,28 @@ func (c *compiler) group(id string, allows []Allow, egress bool) string {
 			ch.Rules = append(ch.Rules, Rule{Matches: append(c.peers(ps, egress), s.matches()...), Verdict: Accept, Comment: id})
 		}
 	}
-	ch.Name = side(egress, "ingress-", "egress-") + id + "-" + contentName(ch.Rules)
+	ch.Name = doorOf(id, egress) + "-" + contentName(ch.Rules)
 	c.leaves = append(c.leaves, ch)
-	return ch.Name
+	c.chains = append(c.chains, Chain{Name: doorOf(id, egress), Rules: []Rule{{Verdict: Jump, Target: ch.Name}}})
 }
 
 // port makes the chain of a combination of groups; ports with the same groups share it.
-func (c *compiler) port(pre string, groups []string, chains map[string]string) string {
+func (c *compiler) port(pre string, groups []string, egress bool) string {
+	key := pre + strings.Join(groups, " ")
+	if name, ok := c.combined[key]; ok {
+		return name
+	}
 	var rules []Rule
 	for _, g := range groups {
-		if to, ok := chains[g]; ok {
-			rules = append(rules, Rule{Verdict: Jump, Target: to, Comment: g})
+		if _, known := c.members[g]; known {
+			rules = append(rules, Rule{Verdict: Jump, Target: doorOf(g, egress), Comment: g})
 		}
 	}
-	return c.own(pre, rules...)
+	if c.combined == nil {
+		c.combined = map[string]string{}
+	}
+	c.combined[key] = c.own(pre, rules...)
+	return c.combined[key]
 }
 
 // peers matches the other side: nothing to match when it is everyone, inline when it is one prefix, else a set.

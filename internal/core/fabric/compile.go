@@ -40,7 +40,69 @@ const (
 
 // Compile turns a drawing into rules. A port that is in no element of the maps is closed, and so is a network that was
 // never compiled with ports: Compile(Desired{Network: id}) is the base that a driver loads before the first link.
-func Compile(d Desired) Ruleset {
+func Compile(d Desired) Ruleset { return new(Compiler).Compile(d) }
+
+// Compiler remembers what it compiled last: what a change does not touch is not compiled again. It is for one network, and not
+// for concurrent use. Its results share memory and must not be changed in place.
+type Compiler struct {
+	rest   Desired // what was compiled last, groups without their rules
+	base   compiler
+	acl    bool
+	groups map[string]compiledGroup
+}
+
+type compiledGroup struct {
+	group          Group
+	sets           []Set
+	leaves, chains []Chain
+}
+
+// Compile is as the function of that name.
+func (m *Compiler) Compile(d Desired) Ruleset {
+	rest := d
+	rest.Groups = make([]Group, len(d.Groups))
+	for i, g := range d.Groups {
+		rest.Groups[i] = Group{ID: g.ID, Far: g.Far}
+	}
+	if m.groups == nil || !m.rest.Same(rest) {
+		m.rest, m.groups = rest, map[string]compiledGroup{}
+		m.base, m.acl = compileRest(d)
+	}
+	r := Ruleset{Table: TableName, Sets: slices.Clone(m.base.sets)}
+	leaves, chains := slices.Clone(m.base.leaves), slices.Clone(m.base.chains)
+	seen := map[string]bool{}
+	for _, s := range m.base.sets {
+		seen[s.Name] = true
+	}
+	for _, g := range d.Groups {
+		was, ok := m.groups[g.ID]
+		if !ok || !sameAllows(was.group.Egress, g.Egress) || !sameAllows(was.group.Ingress, g.Ingress) {
+			c := compiler{seen: map[string]bool{}, members: m.base.members}
+			c.group(g.ID, g.Egress, true)
+			c.group(g.ID, g.Ingress, false)
+			sortElems(c.sets)
+			was = compiledGroup{g, c.sets, c.leaves, c.chains}
+			m.groups[g.ID] = was
+		}
+		for _, s := range was.sets {
+			if !seen[s.Name] {
+				seen[s.Name] = true
+				r.Sets = append(r.Sets, s)
+			}
+		}
+		leaves, chains = append(leaves, was.leaves...), append(chains, was.chains...)
+	}
+	slices.SortFunc(r.Sets, func(a, b Set) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(leaves, byName)
+	slices.SortFunc(chains, func(a, b Chain) int { // doors of groups before what leads to them
+		return cmp.Or(-cmp.Compare(door(a), door(b)), byName(a, b))
+	})
+	r.Chains = slices.Concat(leaves, chains, baseChains(d, m.acl))
+	return r
+}
+
+// compileRest compiles all but the rules of groups.
+func compileRest(d Desired) (compiler, bool) {
 	c := compiler{seen: map[string]bool{}, at: map[string]int{}, members: map[string][]Elem{}}
 	for _, s := range []Set{
 		{Name: setPorts, Kind: Marks}, {Name: setLinks, Kind: Names}, {Name: setServices, Kind: Services}, {Name: setGateways, Kind: Intervals},
@@ -67,16 +129,15 @@ func Compile(d Desired) Ruleset {
 	}
 	acl := c.acls(d)
 	c.add(setGateways, prefixElems(Merge(d.Gateways))...)
-	r := Ruleset{Table: TableName, Sets: c.sets}
-	for i := range r.Sets {
-		slices.SortFunc(r.Sets[i].Elems, compareElems)
-		r.Sets[i].Elems = slices.Compact(r.Sets[i].Elems)
+	sortElems(c.sets)
+	return c, acl
+}
+
+func sortElems(sets []Set) {
+	for i := range sets {
+		slices.SortFunc(sets[i].Elems, compareElems)
+		sets[i].Elems = slices.Compact(sets[i].Elems)
 	}
-	slices.SortFunc(r.Sets, func(a, b Set) int { return cmp.Compare(a.Name, b.Name) })
-	slices.SortFunc(c.leaves, byName)
-	slices.SortFunc(c.chains, byName)
-	r.Chains = slices.Concat(c.leaves, c.chains, baseChains(d, acl))
-	return r
 }
 
 type compiler struct {
@@ -85,6 +146,7 @@ type compiler struct {
 	leaves, chains []Chain        // leaves jump nowhere
 	seen           map[string]bool
 	members        map[string][]Elem // by group
+	combined       map[string]string // chains of ports by their groups
 }
 
 func (c *compiler) add(set string, elems ...Elem) {
@@ -119,11 +181,6 @@ func (c *compiler) groups(d Desired) {
 
 // drawn makes the walls of the ports.
 func (c *compiler) drawn(d Desired) {
-	egress, ingress := map[string]string{}, map[string]string{}
-	for _, g := range d.Groups {
-		egress[g.ID] = c.group(g.ID, g.Egress, true)
-		ingress[g.ID] = c.group(g.ID, g.Ingress, false)
-	}
 	marks := map[string]uint32{}
 	for _, s := range d.Subnets {
 		marks[s.ID] = uint32(s.Table)
@@ -134,7 +191,7 @@ func (c *compiler) drawn(d Desired) {
 			for _, a := range p.Addrs {
 				answers[a] = true
 				c.add(setAnswers, Elem{Addr: a})
-				c.add(mapIngressAt, Elem{Addr: a, Jump: c.port("in-", p.Groups, ingress)})
+				c.add(mapIngressAt, Elem{Addr: a, Jump: c.port("in-", p.Groups, false)})
 			}
 			continue
 		}
@@ -149,8 +206,8 @@ func (c *compiler) drawn(d Desired) {
 			c.add(mapIngress, Elem{Link: p.Alias, Jump: c.through(p)})
 			continue
 		}
-		c.add(mapEgress, Elem{Link: p.Alias, Jump: c.port("out-", p.Groups, egress)})
-		c.add(mapIngress, Elem{Link: p.Alias, Jump: c.port("in-", p.Groups, ingress)})
+		c.add(mapEgress, Elem{Link: p.Alias, Jump: c.port("out-", p.Groups, true)})
+		c.add(mapIngress, Elem{Link: p.Alias, Jump: c.port("in-", p.Groups, false)})
 	}
 	for _, l := range d.Listeners {
 		if !l.Transparent && l.Addr.IsValid() && !answers[l.Addr] {

@@ -1,12 +1,15 @@
 package fabric
 
+import "slices"
+
 // Delta is the way from one ruleset to another in three steps: write Sets and Chains (Fixed, not referred to yet, any
-// number of batches); apply Elems, in one transaction; remove OldChains, then OldSets. Between a failed and a repeated
-// attempt nothing is wider open than before or after: a driver that must split Elems takes all Del before the first Add.
+// number of batches); apply Elems and Turns, in one transaction; remove OldChains, then OldSets. Between a failed and a repeated
+// attempt nothing is wider open than before or after: a driver that must split takes all Del, then Turns, then each Add.
 type Delta struct {
 	Sets      []Set
 	Chains    []Chain
 	Elems     []Change
+	Turns     []Chain  // that are not Fixed and have other rules now
 	OldChains []string // in an order in which each can be removed
 	OldSets   []string
 }
@@ -22,12 +25,12 @@ type Change struct {
 // of sets that are not Fixed excepted.
 func Diff(have, want Ruleset) Delta {
 	var d Delta
-	oldSets, oldChains := map[string]*Set{}, map[string]bool{}
+	oldSets, oldChains := map[string]*Set{}, map[string]*Chain{}
 	for i := range have.Sets {
 		oldSets[have.Sets[i].Name] = &have.Sets[i]
 	}
 	for i := range have.Chains {
-		oldChains[have.Chains[i].Name] = true
+		oldChains[have.Chains[i].Name] = &have.Chains[i]
 	}
 	kept := map[string]bool{}
 	for _, s := range want.Sets {
@@ -44,6 +47,9 @@ func Diff(have, want Ruleset) Delta {
 			continue
 		}
 		c := Change{Set: bare}
+		if was != nil && slices.Equal(was.Elems, s.Elems) {
+			continue
+		}
 		if was != nil {
 			c.Del = missing(was.Elems, s.Elems)
 			c.Add = missing(s.Elems, was.Elems)
@@ -56,8 +62,11 @@ func Diff(have, want Ruleset) Delta {
 	}
 	for _, c := range want.Chains {
 		kept["chain "+c.Name] = true
-		if !oldChains[c.Name] {
+		switch was := oldChains[c.Name]; {
+		case was == nil:
 			d.Chains = append(d.Chains, c)
+		case !c.Fixed && c.Hook == "" && !slices.EqualFunc(was.Rules, c.Rules, func(a, b Rule) bool { return a.Target == b.Target && a.Text() == b.Text() }):
+			d.Turns = append(d.Turns, c)
 		}
 	}
 	for i := len(have.Chains) - 1; i >= 0; i-- { // those that jump before those that are jumped to

@@ -274,6 +274,10 @@ func apply(t *testing.T, have fabric.Ruleset, d fabric.Delta) map[string]string 
 			sets[ch.Set.Name][e] = true
 		}
 	}
+	for _, c := range d.Turns {
+		check(c)
+		chains[c.Name] = c
+	}
 	for _, n := range d.OldChains {
 		delete(chains, n)
 		for _, c := range chains {
@@ -338,7 +342,7 @@ func TestDiff(t *testing.T) {
 		})
 	}
 	d := fabric.Diff(full, full)
-	if len(d.Sets)+len(d.Chains)+len(d.Elems)+len(d.OldChains)+len(d.OldSets) != 0 {
+	if len(d.Sets)+len(d.Chains)+len(d.Elems)+len(d.Turns)+len(d.OldChains)+len(d.OldSets) != 0 {
 		t.Errorf("no change, yet %+v", d)
 	}
 }

@@ -46,7 +46,7 @@ func (c *child) load(book *rulebook, want fabric.Ruleset, first ...func(*nftable
 	if err := b.flush(); err != nil {
 		return err
 	}
-	if err := b.change(d.Elems, have); err != nil {
+	if err := b.change(d.Elems, d.Turns, have); err != nil {
 		return err
 	}
 	for _, name := range d.OldChains {
@@ -130,7 +130,7 @@ func (b *batch) addSet(s fabric.Set, done func()) {
 	}
 }
 
-// addChain makes a chain that nothing jumps to yet, or a hook that admits nobody.
+// addChain makes a chain that nothing jumps to yet, or a hook that admits nobody, or gives a chain other rules.
 func (b *batch) addChain(ch fabric.Chain, done func()) {
 	chain, err := b.chain(ch)
 	if err != nil {
@@ -151,9 +151,9 @@ func (b *batch) addChain(ch fabric.Chain, done func()) {
 	b.do(0, 0, func(*nftables.Conn) error { return nil }, done)
 }
 
-// change is the switch: one transaction when it fits, else all that leaves before the first that comes.
-func (b *batch) change(all []fabric.Change, have *fabric.Ruleset) error {
-	size := 0
+// change is the switch: one transaction when it fits, else all that leaves before what turns, and that before what comes.
+func (b *batch) change(all []fabric.Change, turns []fabric.Chain, have *fabric.Ruleset) error {
+	size := len(turns) * 2 * ruleBytes
 	for _, c := range all {
 		size += (len(c.Del) + len(c.Add)) * elemBytes
 	}
@@ -161,6 +161,20 @@ func (b *batch) change(all []fabric.Change, have *fabric.Ruleset) error {
 		b.eachChunk(c.Set, c.Del, func(conn *nftables.Conn, s *nftables.Set, e []nftables.SetElement) error {
 			return conn.SetDeleteElements(s, e)
 		}, func(part []fabric.Elem) { edit(have, c.Set.Name, part, nil) })
+	}
+	if size > batchBytes {
+		if err := b.flush(); err != nil {
+			return err
+		}
+	}
+	for _, ch := range turns {
+		b.addChain(ch, func() {
+			for i := range have.Chains {
+				if have.Chains[i].Name == ch.Name {
+					have.Chains[i].Rules = ch.Rules
+				}
+			}
+		})
 	}
 	if size > batchBytes {
 		if err := b.flush(); err != nil {
