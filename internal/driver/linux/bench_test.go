@@ -56,7 +56,7 @@ func BenchmarkThroughput(b *testing.B) {
 
 // throughput runs with the fabric child's powers and prints the medians in Gbit/s, and the median of the paired ratios.
 func throughput() error {
-	c := &child{networks: map[string]*network{}, seats: map[string]*network{}, joints: newJoints(), procs: map[int]*proc{}, spawner: make(chan func())}
+	c := &child{networks: map[string]*network{}, seats: map[string]*network{}, joints: newJoints(), received: map[string]received{}, procs: map[int]*proc{}, spawner: make(chan func())}
 	if err := c.settle(); err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func ChildMain() {
 		os.Exit(1)
 	}
 	unix.Close(childExe)
-	c := &child{w: w, exe: exe, networks: map[string]*network{}, seats: map[string]*network{}, joints: newJoints(), procs: map[int]*proc{}, spawner: make(chan func())}
+	c := &child{w: w, exe: exe, networks: map[string]*network{}, seats: map[string]*network{}, joints: newJoints(), received: map[string]received{}, procs: map[int]*proc{}, spawner: make(chan func())}
 	hello := message{}
 	if err := c.settle(); err != nil {
 		hello.Err = err.Error()
@@ -74,6 +74,7 @@ type child struct {
 	mu       sync.Mutex
 	networks map[string]*network
 	seats    map[string]*network // by port id
+	received map[string]received // by network
 
 	jointMu sync.Mutex
 	joints  joints
@@ -166,7 +167,7 @@ func (c *child) handle(m message, fds []int) (out any, send []int, err error) {
 	closeAll(fds)
 	switch m.Op {
 	case opSet:
-		return reply2(decode(m, func(in setRequest) (any, error) { return c.set(in.Desired), nil }))
+		return reply2(decode(m, func(in setRequest) (any, error) { return c.receive(in) }))
 	case opRemove:
 		return reply2(decode(m, func(in networkRequest) (any, error) { c.remove(in.Network); return nil, nil }))
 	case opStatus:

@@ -2,16 +2,13 @@ package linux
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"reflect"
 	"strings"
 
 	"github.com/google/nftables"
-	nfnetlink "github.com/mdlayher/netlink"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
@@ -21,59 +18,6 @@ import (
 // Nobody but the fabric has a hand in its namespaces. Drift is that somebody had one all the same: it is noticed by comparing
 // the kernel with the notes, mended, and told.
 
-// generation asks the kernel how many transactions of rules a namespace has seen.
-func generation(c *nfnetlink.Conn) (uint32, error) {
-	m := nfnetlink.Message{Header: nfnetlink.Header{Type: unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETGEN, Flags: nfnetlink.Request},
-		Data: []byte{unix.AF_UNSPEC, unix.NFNETLINK_V0, 0, 0}}
-	all, err := c.Execute(m)
-	if err != nil {
-		return 0, fmt.Errorf("cannot ask for the generation of the rules: %w", err)
-	}
-	for _, r := range all {
-		if len(r.Data) < 4 {
-			continue
-		}
-		ad, err := nfnetlink.NewAttributeDecoder(r.Data[4:])
-		if err != nil {
-			return 0, err
-		}
-		ad.ByteOrder = binary.BigEndian
-		for ad.Next() {
-			if ad.Type() == unix.NFTA_GEN_ID {
-				return ad.Uint32(), nil
-			}
-		}
-	}
-	return 0, errors.New("the kernel names no generation of its rules")
-}
-
-// rulebook is what a namespace holds of rules. Writes are counted: a generation that they don't explain is somebody else's.
-type rulebook struct {
-	ns   int
-	conn *nfnetlink.Conn
-	gen  uint32
-	have fabric.Ruleset
-}
-
-func openRulebook(ns int) (*rulebook, error) {
-	c, err := nfnetlink.Dial(unix.NETLINK_NETFILTER, &nfnetlink.Config{NetNS: ns})
-	if err != nil {
-		return nil, err
-	}
-	b := &rulebook{ns: ns, conn: c}
-	if b.gen, err = generation(c); err != nil {
-		c.Close()
-		return nil, err
-	}
-	return b, nil
-}
-
-func (b *rulebook) close() {
-	if b != nil {
-		b.conn.Close()
-	}
-}
-
 // mend looks whether the rules are as they were written. If they aren't, all are taken away and base is loaded, in one transaction.
 func (c *child) mend(b *rulebook, base fabric.Ruleset) (drifted bool, err error) {
 	now, err := generation(b.conn)
@@ -82,13 +26,6 @@ func (c *child) mend(b *rulebook, base fabric.Ruleset) (drifted bool, err error)
 	}
 	b.gen, b.have = now, fabric.Ruleset{}
 	return true, c.load(b, base, func(c *nftables.Conn) { c.FlushRuleset() })
-}
-
-// unchanged: the drawing asks for what the last one did, as a resync does.
-func (n *network) unchanged(d fabric.Desired) bool {
-	was := n.desired
-	was.Generation = d.Generation
-	return n.err == "" && reflect.DeepEqual(was, d)
 }
 
 // verify compares links, neighbors, addresses, routes and rules of routing with the notes and mends what differs.

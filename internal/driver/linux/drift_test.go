@@ -82,7 +82,7 @@ func drifting() (a, b fabric.Desired) {
 
 // drift runs as the fabric's child would, and does what nobody should.
 func drift() error {
-	c := &child{networks: map[string]*network{}, seats: map[string]*network{}, joints: newJoints(), procs: map[int]*proc{}, spawner: make(chan func())}
+	c := &child{networks: map[string]*network{}, seats: map[string]*network{}, joints: newJoints(), received: map[string]received{}, procs: map[int]*proc{}, spawner: make(chan func())}
 	if err := c.settle(); err != nil {
 		return err
 	}

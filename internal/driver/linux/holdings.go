@@ -13,6 +13,7 @@ import (
 // holdings are the daemon's sockets in one network. They must go with it: each would keep its namespace alive.
 type holdings struct {
 	setting sync.Mutex
+	sent    letter // under setting
 	mu      sync.Mutex
 	gone    bool
 	owners  owners

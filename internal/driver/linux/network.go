@@ -22,15 +22,16 @@ type network struct {
 	ns  int
 	ids int // user and group ids of the fabric
 
-	mu     sync.Mutex
-	gone   bool
-	gen    int64
-	err    string // why the desired state doesn't hold
-	rt     *netlink.Handle
-	lo     netlink.Link
-	book   *rulebook
-	ports  map[string]*port
-	routed routing
+	mu       sync.Mutex
+	gone     bool
+	gen      int64
+	err      string // why the desired state doesn't hold
+	rt       *netlink.Handle
+	lo       netlink.Link
+	book     *rulebook
+	compiler fabric.Compiler
+	ports    map[string]*port
+	routed   routing
 	// Whose old flows conntrack may still know: addresses, prefixes, and whatever lies outside the network.
 	dirty   map[netip.Addr]bool
 	parted  []netip.Prefix
@@ -101,12 +102,12 @@ func (c *child) apply(n *network, d fabric.Desired) error {
 		n.drift = append(n.drift, "rules")
 	}
 	if err == nil {
-		err = c.load(n.book, fabric.Compile(d))
+		err = c.load(n.book, n.compiler.Compile(d))
 	}
 	if err != nil {
 		return fmt.Errorf("cannot load the rules of %s: %w", n.id, err)
 	}
-	if drifted || n.unchanged(d) {
+	if drifted || n.err == "" && n.desired.Same(d) {
 		found, err := c.verify(n)
 		if n.drift = append(n.drift, found...); err != nil {
 			return fmt.Errorf("cannot mend %s: %w", n.id, err)
@@ -255,6 +256,7 @@ func (c *child) remove(id string) {
 	}
 	c.mu.Lock()
 	delete(c.networks, id)
+	delete(c.received, id)
 	for id := range n.ports {
 		if c.seats[id] == n {
 			delete(c.seats, id)

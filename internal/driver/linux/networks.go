@@ -23,14 +23,33 @@ func (f *Fabric) Set(ctx context.Context, d fabric.Desired) (fabric.Status, erro
 	defer h.setting.Unlock()
 	now := ownersOf(d)
 	h.admit(now)
-	var s fabric.Status
-	if _, err := f.call(ctx, opSet, setRequest{d}, &s); err != nil {
+	s, err := f.post(ctx, h, d)
+	if err != nil {
 		return fabric.Status{}, err
 	}
 	if s.Err == "" && s.Generation == d.Generation {
 		h.confine(now)
 	}
 	return s, nil
+}
+
+// post sends a drawing, as what differs from the last one where the child has that.
+func (f *Fabric) post(ctx context.Context, h *holdings, d fabric.Desired) (fabric.Status, error) {
+	for {
+		in, next, err := h.sent.write(d)
+		if err != nil {
+			return fabric.Status{}, err
+		}
+		h.sent = letter{serial: next.serial} // until it is known to have arrived
+		var out setReply
+		if _, err := f.call(ctx, opSet, in, &out); err != nil {
+			return fabric.Status{}, err
+		}
+		if !out.Again {
+			h.sent = next
+			return out.Status, nil
+		}
+	}
 }
 
 // Remove takes a network down: its processes, listeners, connections, links and its namespace. What isn't there is no error.

@@ -20,8 +20,6 @@ const (
 	opTry    = "try"
 )
 
-type setRequest struct{ Desired fabric.Desired }
-
 type networkRequest struct{ Network string }
 
 type listenRequest struct {

@@ -1,12 +1,10 @@
 package linux
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/google/nftables"
-	"github.com/mdlayher/netlink"
 
 	"cloister/internal/core/fabric"
 )
@@ -87,11 +85,7 @@ func (b *batch) do(messages, bytes int, cmd func(*nftables.Conn) error, done fun
 		}
 	}
 	if b.conn == nil {
-		// A connection for each transaction: answers of a failed one can't be taken for those of the next.
-		b.conn, b.err = nftables.New(nftables.WithNetNSFd(b.book.ns), nftables.WithSockOptions(func(c *netlink.Conn) error {
-			return errors.Join(c.SetReadBuffer(1<<20), c.SetWriteBuffer(1<<20)) // as far as the host lets it
-		}))
-		if b.err != nil {
+		if b.conn, b.err = b.book.writer(); b.err != nil {
 			return
 		}
 	}
@@ -99,6 +93,7 @@ func (b *batch) do(messages, bytes int, cmd func(*nftables.Conn) error, done fun
 	b.bytes += bytes
 	if err := cmd(b.conn); err != nil {
 		b.err = err
+		b.book.discard()
 		return
 	}
 	if done != nil {
@@ -107,11 +102,15 @@ func (b *batch) do(messages, bytes int, cmd func(*nftables.Conn) error, done fun
 }
 
 func (b *batch) flush() error {
+	if b.err != nil { // what is collected must not go with the next
+		b.book.discard()
+	}
 	if b.err != nil || b.conn == nil {
 		return b.err
 	}
-	b.err = b.conn.Flush()
-	if b.err == nil {
+	if b.err = b.conn.Flush(); b.err != nil {
+		b.book.discard()
+	} else {
 		b.book.gen++
 		for _, f := range b.done {
 			f()

@@ -132,7 +132,7 @@ func TestSpoof(t *testing.T) {
 
 // spoof runs as the fabric's child would, with its powers.
 func spoof() error {
-	c := &child{networks: map[string]*network{}, seats: map[string]*network{}, joints: newJoints(), procs: map[int]*proc{}, spawner: make(chan func())}
+	c := &child{networks: map[string]*network{}, seats: map[string]*network{}, joints: newJoints(), received: map[string]received{}, procs: map[int]*proc{}, spawner: make(chan func())}
 	if err := c.settle(); err != nil {
 		return err
 	}
