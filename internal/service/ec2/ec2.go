@@ -33,7 +33,7 @@ func New(c Config) *Service {
 // Rows is the table.
 func (s *Service) Rows() []api.Operation {
 	var ops []api.Rower
-	for _, part := range [][]api.Rower{s.vpcRows(), s.subnetRows(), s.groupRows(), s.ruleRows(), s.ruleChangeRows(), s.tableRows(), s.routeRows(), s.aclRows(), s.gatewayRows(), s.addressRows(), s.natRows(), s.peeringRows(), s.listRows(), s.cidrRows(), s.defaultRows(), s.assignRows(), s.referenceRows(),
+	for _, part := range [][]api.Rower{s.vpcRows(), s.subnetRows(), s.groupRows(), s.ruleRows(), s.ruleChangeRows(), s.tableRows(), s.routeRows(), s.aclRows(), s.gatewayRows(), s.addressRows(), s.natRows(), s.peeringRows(), s.listRows(), s.cidrRows(), s.defaultRows(), s.assignRows(), s.referenceRows(), s.absentRows(),
 		s.endpointRows(), s.endpointServiceRows(), s.prefixRows(), s.interfaceRows(), s.attributeRows(), s.permissionRows(), s.dhcpRows(), s.tagRows(), s.placeRows()} {
 		ops = append(ops, part...)
 	}
