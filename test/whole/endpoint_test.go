@@ -239,3 +239,43 @@ func TestInterfaceEndpoints(t *testing.T) {
 		t.Fatalf("the job was too fast: %s", st)
 	}
 }
+
+// TestJobByInterfaceEndpoint: a job reaches S3 without any gateway, by private DNS, and is told what keeps it from there.
+func TestJobByInterfaceEndpoint(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.put(s.bucket, "in/d.txt", []byte(english))
+	s.must("ec2", "DeleteVpcEndpoints", "VpcEndpointId.1", s.endpoint)
+	s.must("ec2", "ModifyVpcAttribute", "VpcId", s.vpc, "EnableDnsHostnames.Value", "true")
+	door, shut := s.newGroup(s.vpc, "door"), s.newGroup(s.vpc, "shut")
+	s.admit(door, "443")
+	id, _, _ := s.front(s.vpc, s.subnet, door, "s3", "PrivateDnsEnabled", "true", "DnsOptions.PrivateDnsOnlyForInboundResolverEndpoint", "false")
+	if docs := s.completed(nil); len(docs) != 1 {
+		t.Errorf("%v", docs)
+	}
+	s.bucketPolicy(dict{"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::" + s.bucket + "/*",
+		"Condition": dict{"StringNotEquals": dict{"aws:SourceVpce": id}, "ArnLike": dict{"aws:PrincipalArn": s.role}}})
+	s.completed(nil)
+	s.must("ec2", "ModifyVpcEndpoint", "VpcEndpointId", id, "PolicyDocument", `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:ListBucket","Resource":"*"}]}`)
+	holds(t, s.failed(nil, "NO_READ_ACCESS_TO_INPUT"), "no VPC endpoint policy allows", id)
+	s.must("ec2", "ModifyVpcEndpoint", "VpcEndpointId", id, "ResetPolicy", "true", "AddSecurityGroupId.1", shut, "RemoveSecurityGroupId.1", door)
+	holds(t, s.failed(nil, "NO_READ_ACCESS_TO_INPUT"), shut)
+}
+
+// TestJobByDHCP: a job asks the name servers that its VPC's DHCP options name.
+func TestJobByDHCP(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.put(s.bucket, "in/d.txt", []byte(english))
+	options := func(servers string) string {
+		return s.must("ec2", "CreateDhcpOptions", "DhcpConfiguration.1.Key", "domain-name-servers", "DhcpConfiguration.1.Value.1", servers,
+			"DhcpConfiguration.2.Key", "domain-name", "DhcpConfiguration.2.Value.1", "docs.example").text("dhcpOptionsId")
+	}
+	s.must("ec2", "AssociateDhcpOptions", "VpcId", s.vpc, "DhcpOptionsId", options("AmazonProvidedDNS"))
+	s.completed(nil)
+	none := options("10.0.16.200")
+	s.must("ec2", "AssociateDhcpOptions", "VpcId", s.vpc, "DhcpOptionsId", none)
+	holds(t, s.failed(nil, "NO_READ_ACCESS_TO_INPUT"), "dhcp-options", none, "10.0.16.200")
+	s.must("ec2", "AssociateDhcpOptions", "VpcId", s.vpc, "DhcpOptionsId", "default") // none at all
+	holds(t, s.failed(nil, "NO_READ_ACCESS_TO_INPUT"), "dhcp-options", "name the servers []")
+}

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -32,6 +33,15 @@ func Explain(s vpc.Snapshot, eni, service string) []job.Reason {
 			Change: "ModifyVpcAttribute " + s.VPC.ID + " EnableDnsSupport=true"})
 	}
 	m := Index(Only(fabric.Draw(s, 0)))
+	if to, ok := named(s, name); ok { // private DNS leads past gateways and prefix lists
+		t := m.Trace(Flow{From: eni, Dst: to, Proto: vpc.TCP, Port: fabric.PortHTTPS})
+		for _, h := range t.Hops {
+			if h.Verdict == Drop {
+				out = append(out, job.Reason{Layer: "network", Rule: h.Rule, Text: h.Text, Change: h.Change})
+			}
+		}
+		return out
+	}
 	// The route and the group are two walls: each is told even when the other one already refused.
 	https := m.Trace(Flow{From: eni, Dst: vpc.S3Addr, Proto: vpc.TCP, Port: fabric.PortHTTPS})
 	http := m.Trace(Flow{From: eni, Dst: vpc.S3Addr, Proto: vpc.TCP, Port: fabric.PortHTTP})
@@ -51,6 +61,21 @@ func Explain(s vpc.Snapshot, eni, service string) []job.Reason {
 		out = append(out, job.Reason{Layer: "network", Rule: https.Deciding.Rule, Text: https.Deciding.Text, Change: https.Deciding.Change})
 	}
 	return out
+}
+
+// named is an address of the interface endpoint whose private DNS has a service's names.
+func named(s vpc.Snapshot, service string) (netip.Addr, bool) {
+	for _, e := range s.Endpoints {
+		if e.Service != service || !e.Answers(&s.VPC) {
+			continue
+		}
+		for _, i := range s.Interfaces {
+			if slices.Contains(e.Interfaces, i.ID) && len(i.Addrs) > 0 {
+				return i.Addrs[0], true
+			}
+		}
+	}
+	return netip.Addr{}, false
 }
 
 func refused(t Result, h Hop) bool {

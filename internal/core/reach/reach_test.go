@@ -142,6 +142,24 @@ func TestSegment(t *testing.T) {
 	}
 }
 
+// front puts an interface endpoint for S3 with private DNS into the subnet of the first interface.
+func front(s *vpc.Snapshot) {
+	s.VPC.DNSHostnames = true
+	everybody := vpc.Rule{ID: "sgr-door", Proto: vpc.TCP, From: 443, To: 443, CIDR: netip.MustParsePrefix("0.0.0.0/0")}
+	out := everybody
+	out.ID, out.Egress = "sgr-door-out", true
+	for i := range s.Groups {
+		if s.Groups[i].ID == "sg-job" {
+			s.Groups[i].Rules = append(s.Groups[i].Rules, out)
+		}
+	}
+	s.Groups = append(s.Groups, vpc.Group{ID: "sg-door", VPC: s.VPC.ID, Rules: []vpc.Rule{everybody}}, vpc.Group{ID: "sg-shut", VPC: s.VPC.ID})
+	s.Interfaces = append(s.Interfaces, vpc.Interface{ID: "eni-door", VPC: s.VPC.ID, Subnet: s.Interfaces[0].Subnet, Groups: []string{"sg-door"}, Type: "vpc_endpoint",
+		Addrs: []netip.Addr{s.Interfaces[0].Addrs[0].Next().Next().Next().Next()}, Attachment: &vpc.Attachment{ID: "ela-attach-1"}})
+	s.Endpoints = append(s.Endpoints, vpc.Endpoint{ID: "vpce-door", VPC: s.VPC.ID, Type: "Interface", Service: "com.amazonaws." + s.VPC.Region + ".s3", PrivateDNS: true,
+		Subnets: []string{s.Interfaces[0].Subnet}, Interfaces: []string{"eni-door"}})
+}
+
 func TestExplain(t *testing.T) {
 	for _, c := range []struct {
 		name, eni string
@@ -159,6 +177,10 @@ func TestExplain(t *testing.T) {
 			"dns=vpc-1 route-table=rtb-main security-group=sg-job", "EnableDnsSupport"},
 		{"no route table", "eni-3", func(s *vpc.Snapshot) { s.RouteTables = s.RouteTables[1:] }, "route-table=subnet-b", "AssociateRouteTable"},
 		{"no such interface", "eni-9", nil, "network=eni-9", ""},
+		{"by an interface endpoint", "eni-1", func(s *vpc.Snapshot) { front(s) }, "", ""},
+		{"an interface endpoint that admits nobody", "eni-1", func(s *vpc.Snapshot) { front(s); s.Interfaces[len(s.Interfaces)-1].Groups = []string{"sg-shut"} }, "network=sg-shut", ""},
+		{"an interface endpoint for inbound resolvers alone", "eni-3", func(s *vpc.Snapshot) { front(s); s.Endpoints[len(s.Endpoints)-1].InboundOnly = true },
+			"route-table=rtb-main", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := snapshot()

@@ -43,12 +43,18 @@ func NamedAddr(region, name string) (a netip.Addr, public, ok bool) {
 	}
 }
 
-// Names are the name servers and the search domains that an interface of the VPC learns by DHCP; o is nil for the default set.
-// AmazonProvidedDNS is the VPC's resolver, where there is one.
+// NoDHCP stands in a VPC for a set of options when it has none (EC2 API Reference, AssociateDhcpOptions, "default").
+const NoDHCP = "default"
+
+// Names are the name servers and the search domains that an interface of the VPC learns by DHCP; o is nil for the default set,
+// and where there is none. AmazonProvidedDNS is the VPC's resolver, where there is one.
 func (n *VPC) Names(o *DHCP) (servers []netip.Addr, search []string) {
 	options := map[string][]string{"domain-name": {Domain(n.Region)}, "domain-name-servers": {AmazonDNS}}
-	if o != nil {
+	switch {
+	case o != nil:
 		options = o.Options
+	case n.DHCPOptions == NoDHCP:
+		return nil, nil
 	}
 	for _, s := range options["domain-name-servers"] {
 		if s == AmazonDNS {

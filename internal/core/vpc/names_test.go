@@ -39,6 +39,8 @@ func TestNames(t *testing.T) {
 	n := VPC{Region: "eu-west-1", CIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, DNSSupport: true}
 	off := n
 	off.DNSSupport = false
+	none := n
+	none.DHCPOptions = NoDHCP
 	custom := &DHCP{Options: map[string][]string{"domain-name": {"a.example b.example"}, "domain-name-servers": {"10.0.9.9", AmazonDNS}}}
 	for i, c := range []struct {
 		n    VPC
@@ -46,6 +48,7 @@ func TestNames(t *testing.T) {
 		want string
 	}{
 		{n, nil, "[10.0.0.2] [eu-west-1.compute.internal]"},
+		{none, nil, "[] []"},
 		{off, nil, "[] [eu-west-1.compute.internal]"},
 		{n, custom, "[10.0.9.9 10.0.0.2] [a.example b.example]"},
 		{off, custom, "[10.0.9.9] [a.example b.example]"},

@@ -16,7 +16,7 @@ type VPC struct {
 	Tenancy      string         // default | dedicated
 	DNSSupport   bool
 	DNSHostnames bool
-	DHCPOptions  string // dopt-..., or "default"
+	DHCPOptions  string // dopt-..., or NoDHCP
 	Default      bool
 	Created      time.Time
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -149,6 +151,10 @@ func (w *walk) judged(ctx context.Context, f *job.Failure) error {
 			return err
 		}
 		out = out.because(reach.Explain(snap, w.port, "s3")...)
+		if n := &snap.VPC; f.Cause == "unresolved" && n.DNSSupport && !slices.Contains(w.servers, vpc.Resolver(n.CIDRs[0])) {
+			out = out.because(job.Reason{Layer: "dhcp-options", Rule: n.DHCPOptions, Change: "AssociateDhcpOptions with " + n.ID + ": a set whose domain-name-servers is " + vpc.AmazonDNS,
+				Text: fmt.Sprintf("the DHCP options of %s name the servers %v for names, and not the VPC's own resolver", n.ID, w.servers)})
+		}
 	}
 	return out
 }

@@ -103,7 +103,11 @@ func (w *walk) check(ctx context.Context) error {
 	if v.InstanceTenancy != nil && *v.InstanceTenancy != "default" {
 		return fail("INVALID_VPC_CONFIG", "The VPC %s has %s tenancy; only subnets with a default tenancy VPC can be used.", w.vpcID, *v.InstanceTenancy)
 	}
-	if _, err := call[ec2.DescribeDhcpOptionsResult](ctx, w, "DescribeDhcpOptions", &ec2.DescribeDhcpOptionsRequest{DhcpOptionsIds: []string{*v.DhcpOptionsId}}); err != nil {
+	options := &ec2.DescribeDhcpOptionsRequest{}
+	if id := *v.DhcpOptionsId; id != vpc.NoDHCP {
+		options.DhcpOptionsIds = []string{id}
+	}
+	if _, err := call[ec2.DescribeDhcpOptionsResult](ctx, w, "DescribeDhcpOptions", options); err != nil {
 		return err
 	}
 	w.network = w.vpcID

@@ -140,11 +140,11 @@ func deleteDHCP(c *api.Call, tx store.Tx, in *shape.DeleteDhcpOptionsRequest) (*
 	return &shape.DeleteDhcpOptionsOutput{}, drop(c, tx, rows.DHCPs, aDHCP, it.ID)
 }
 
-// associateDHCP gives a VPC other options; "default" means none, as DescribeVpcs tells it then. What runs learns of them when
-// it next begins, as an instance does when it renews its lease.
+// associateDHCP gives a VPC other options, or none at all. What runs learns of them when it next begins, as an instance does when
+// it renews its lease.
 func associateDHCP(c *api.Call, tx store.Tx, in *shape.AssociateDhcpOptionsRequest) (*shape.AssociateDhcpOptionsOutput, error) {
 	id := deref(in.DhcpOptionsId)
-	if id != "default" && id != defaultDHCP(c) {
+	if id != vpc.NoDHCP && id != defaultDHCP(c) {
 		it, err := load(tx, c, rows.DHCPs, aDHCP, in.DhcpOptionsId, "dhcpOptionsId")
 		if err != nil {
 			return nil, err
