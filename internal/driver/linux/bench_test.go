@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -29,8 +30,13 @@ func BenchmarkSpawn(b *testing.B) {
 	}
 }
 
-// BenchmarkThroughput compares port to port under 300 rules with plain routed links, in turns.
-func BenchmarkThroughput(b *testing.B) {
+// BenchmarkThroughput compares port to port under 540 rules with plain routed links, in turns.
+func BenchmarkThroughput(b *testing.B) { ratios(b, "throughput", "Gbit/s") }
+
+// BenchmarkConnections compares new connections under a rule for 5,000 sources with routed links that are tracked, in turns.
+func BenchmarkConnections(b *testing.B) { ratios(b, "connections", "conn/s") }
+
+func ratios(b *testing.B, what, unit string) {
 	start(b).Close() // or skip
 	attr, err := identity(Range{})
 	if err != nil {
@@ -39,29 +45,46 @@ func BenchmarkThroughput(b *testing.B) {
 	attr.Pdeathsig = 0
 	for b.Loop() {
 		cmd := exec.Command("/proc/self/exe")
-		cmd.Args, cmd.SysProcAttr = []string{"inside", "throughput"}, attr
+		cmd.Args, cmd.SysProcAttr = []string{"inside", what}, attr
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			b.Fatal(err, string(out))
 		}
-		var ruled, plain, ratio float64
-		if _, err := fmt.Sscan(string(out), &ruled, &plain, &ratio); err != nil {
+		var walled, plain, ratio float64
+		if _, err := fmt.Sscan(string(out), &walled, &plain, &ratio); err != nil {
 			b.Fatal(string(out))
 		}
-		b.ReportMetric(ruled, "Gbit/s")
-		b.ReportMetric(plain, "plain-Gbit/s")
+		b.ReportMetric(walled, unit)
+		b.ReportMetric(plain, "plain-"+unit)
 		b.ReportMetric(ratio, "ratio")
 	}
 }
 
 // throughput runs with the fabric child's powers and prints the medians in Gbit/s, and the median of the paired ratios.
 func throughput() error {
+	d := many(2, 9, 10) // 540 rules
+	d.Groups[0].Egress = []fabric.Allow{{Rule: "sgr-all", Proto: vpc.Any, Peers: []netip.Prefix{everything}}}
+	return pairs(d, false, func(n *network) (float64, error) { return pour(n, 1000) })
+}
+
+// connections are new ones each second, where one rule admits 5,000 sources, compared with a host that routes and tracks.
+func connections() error {
+	d := many(2, 5, 10)
+	d.Groups[0].Egress = []fabric.Allow{{Rule: "sgr-all", Proto: vpc.Any, Peers: []netip.Prefix{everything}}}
+	in := fabric.Allow{Rule: "sgr-5000", Proto: vpc.TCP, From: 7000, To: 7000, Peers: []netip.Prefix{netip.MustParsePrefix("10.0.0.4/32")}}
+	for i := range 4999 {
+		in.Peers = append(in.Peers, netip.PrefixFrom(netip.AddrFrom4([4]byte{20, byte(i >> 8), byte(i), 1}), 32))
+	}
+	d.Groups[4].Ingress = []fabric.Allow{in}
+	return pairs(d, true, knock)
+}
+
+// pairs measures a walled network and a plain one in turns.
+func pairs(d fabric.Desired, tracked bool, measure func(*network) (float64, error)) error {
 	c := &child{networks: map[string]*network{}, seats: map[string]*network{}, joints: newJoints(), received: map[string]received{}, procs: map[int]*proc{}, spawner: make(chan func())}
 	if err := c.settle(); err != nil {
 		return err
 	}
-	d := many(2, 5, 10)
-	d.Groups[0].Egress = []fabric.Allow{{Rule: "sgr-all", Proto: vpc.Any, Peers: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}}
 	if s := c.set(d); s.Err != "" {
 		return fmt.Errorf("%s", s.Err)
 	}
@@ -69,23 +92,78 @@ func throughput() error {
 	if err := bare.unwalled(d); err != nil {
 		return err
 	}
-	var ruled, plain, ratio []float64
-	for range 7 {
-		x, err := pour(c.networks[d.Network], 1000)
+	if tracked {
+		book, err := openRulebook(bare.ns)
 		if err != nil {
 			return err
 		}
-		y, err := pour(bare, 1000)
-		if err != nil {
+		track := fabric.Ruleset{Table: "track", Chains: []fabric.Chain{{Name: "forward", Hook: "forward", Rules: []fabric.Rule{
+			{Matches: []fabric.Match{{Op: fabric.CtFlow}}, Verdict: fabric.Accept}}}}}
+		if err := c.load(book, track); err != nil {
 			return err
 		}
-		ruled, plain, ratio = append(ruled, x), append(plain, y), append(ratio, x/y)
 	}
-	for _, v := range [][]float64{ruled, plain, ratio} {
+	var walled, plain, ratio []float64
+	for range 7 {
+		x, err := measure(c.networks[d.Network])
+		if err != nil {
+			return err
+		}
+		y, err := measure(bare)
+		if err != nil {
+			return err
+		}
+		walled, plain, ratio = append(walled, x), append(plain, y), append(ratio, x/y)
+	}
+	for _, v := range [][]float64{walled, plain, ratio} {
 		slices.Sort(v)
 		fmt.Printf("%.3f ", v[len(v)/2])
 	}
 	return nil
+}
+
+// knock connects from eni-0 to eni-1 again and again for a third of a second and gives connections per second.
+func knock(n *network) (float64, error) {
+	from, to := n.ports["eni-0"], n.ports["eni-1"]
+	dst := netip.AddrPortFrom(to.Addrs[0], 7000)
+	var l int
+	err := within(to.ns, func() (err error) {
+		if l, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
+			return err
+		}
+		return errors.Join(unix.SetsockoptInt(l, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1), unix.Bind(l, inet4(dst)), unix.Listen(l, 512))
+	})
+	if err != nil {
+		return 0, err
+	}
+	go func() {
+		for {
+			a, _, err := unix.Accept4(l, unix.SOCK_CLOEXEC)
+			if err != nil && err != unix.EINTR && err != unix.ECONNABORTED {
+				return
+			}
+			if err == nil {
+				unix.Close(a)
+			}
+		}
+	}()
+	count, t0 := 0, time.Now()
+	err = within(from.ns, func() error {
+		for ; time.Since(t0) < 333*time.Millisecond; count++ {
+			s, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			if err != nil {
+				return err
+			}
+			err = errors.Join(unix.SetsockoptLinger(s, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}), unix.Connect(s, inet4(dst)))
+			unix.Close(s)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	rate := float64(count) / time.Since(t0).Seconds()
+	return rate, errors.Join(err, unix.Shutdown(l, unix.SHUT_RDWR), unix.Close(l))
 }
 
 // unwalled makes the same links and routes without any rule: what a host that only routes would have.
@@ -187,6 +265,8 @@ func insideMain() int {
 	switch strings.Join(os.Args[1:], " ") {
 	case "throughput":
 		err = throughput()
+	case "connections":
+		err = connections()
 	case "drift":
 		err = drift()
 	default:
