@@ -176,6 +176,9 @@ func (c *child) handle(m message, fds []int) (out any, send []int, err error) {
 		return replyFD(decode(m, c.listen))
 	case opDial:
 		return replyFD(decode(m, c.dial))
+	case opFlows:
+		send, err = decode(m, c.flows)
+		return nil, send, err
 	case opWait:
 		return reply2(decode(m, func(in procRequest) (any, error) { return c.wait(in.Proc) }))
 	case opSignal:

@@ -18,6 +18,7 @@ const (
 	opSignal = "signal"
 	opProbe  = "probe"
 	opTry    = "try"
+	opFlows  = "flows"
 )
 
 type networkRequest struct{ Network string }
