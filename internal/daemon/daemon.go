@@ -18,12 +18,14 @@ import (
 
 	"cloister/internal/api"
 	"cloister/internal/config"
+	"cloister/internal/core/flow"
 	"cloister/internal/core/job"
 	"cloister/internal/driver/authority"
 	"cloister/internal/driver/disk"
 	"cloister/internal/driver/keyfile"
 	"cloister/internal/driver/linux"
 	"cloister/internal/driver/sqlite"
+	"cloister/internal/engine/collect"
 	"cloister/internal/engine/reconcile"
 	"cloister/internal/engine/runner"
 	"cloister/internal/front/gate"
@@ -57,6 +59,7 @@ type Daemon struct {
 	authority *authority.Authority
 	stored    authority.Stored
 	gate      *gate.Gate
+	collector *collect.Collector
 	loop      *reconcile.Loop
 	runner    *runner.Runner
 	doors     *doors
@@ -210,8 +213,9 @@ func (d *Daemon) build() error {
 	}
 	d.gate = g
 	d.doors = newDoors(d)
+	d.collector = collect.New(collect.Config{Store: d.store, World: d.world, Calls: g, Fabric: d.fabric, Open: d.tap, Log: d.log})
 	d.uplink = newUplink(way{open: d.cfg.Uplink, allow: d.cfg.UplinkAllow, host: hostAddresses}, d.log, d.exposedAt)
-	d.loop = reconcile.New(reconcile.Config{Store: d.store, Fabric: d.fabric, Doors: d.doors, World: d.world, Log: d.log, Uplink: d.cfg.Uplink,
+	d.loop = reconcile.New(reconcile.Config{Store: d.store, Fabric: d.collector, Doors: d.doors, World: d.world, Log: d.log, Uplink: d.cfg.Uplink,
 		Partition: Partition, Account: d.cfg.Account, Region: d.cfg.Region})
 	rc := runner.Config{Store: d.store, World: d.world, Calls: g, Network: d.loop, Sandbox: &sandbox{d}, Log: d.log, CA: string(d.authority.PEM())}
 	if c := d.fabric.Capabilities(); c.Memory != "cgroup" || c.Pids != "cgroup" {
@@ -230,6 +234,15 @@ func (d *Daemon) probe(ctx context.Context, eni string, proto int, to netip.Addr
 	return d.fabric.Try(ctx, linux.Attempt{Port: eni, Proto: proto, Dest: to, Source: source, Millis: 2000})
 }
 
+// tap reads a network of the fabric for the collector.
+func (d *Daemon) tap(ctx context.Context, network string, sink func(flow.Event)) (collect.Tap, error) {
+	t, err := d.fabric.Flows(ctx, network, 0, sink)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
 // Addrs are the bound addresses of the two public listeners.
 func (d *Daemon) Addrs() (http, tls string) { return d.http.Addr().String(), d.tls.Addr().String() }
 
@@ -243,6 +256,13 @@ func (d *Daemon) Run(ctx context.Context, ready func()) error {
 		wg.Add(1)
 		go func() { defer wg.Done(); f(ctx) }()
 	}
+	if err := d.collector.Begin(ctx); err != nil { // before anything stands
+		return fmt.Errorf("cannot take up the flow logs: %w", err)
+	}
+	cctx, cstop := context.WithCancel(context.Background())
+	defer cstop()
+	collected := make(chan struct{})
+	go func() { defer close(collected); d.collector.Run(cctx) }() // outlives the loop, so that nothing stands unread
 	lctx, lstop := context.WithCancel(context.Background())
 	defer lstop()
 	loopDone := make(chan struct{})
@@ -268,6 +288,8 @@ func (d *Daemon) Run(ctx context.Context, ready func()) error {
 	wg.Wait()
 	lstop()
 	<-loopDone
+	cstop()
+	<-collected
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}

@@ -98,3 +98,10 @@ func side(k Key) int {
 	}
 	return n
 }
+
+// Each visits the interfaces that the window knows.
+func (w *Window) Each(f func(*Interface)) {
+	for _, x := range w.present {
+		f(x)
+	}
+}

@@ -34,7 +34,7 @@ func New(c Config) *Service {
 func (s *Service) Rows() []api.Operation {
 	var ops []api.Rower
 	for _, part := range [][]api.Rower{s.vpcRows(), s.subnetRows(), s.groupRows(), s.ruleRows(), s.ruleChangeRows(), s.tableRows(), s.routeRows(), s.aclRows(), s.gatewayRows(), s.addressRows(), s.natRows(), s.peeringRows(), s.listRows(), s.cidrRows(), s.defaultRows(), s.assignRows(), s.referenceRows(), s.absentRows(),
-		s.endpointRows(), s.endpointServiceRows(), s.prefixRows(), s.interfaceRows(), s.attributeRows(), s.permissionRows(), s.dhcpRows(), s.tagRows(), s.placeRows()} {
+		s.endpointRows(), s.endpointServiceRows(), s.prefixRows(), s.interfaceRows(), s.attributeRows(), s.permissionRows(), s.dhcpRows(), s.tagRows(), s.placeRows(), s.flowRows()} {
 		ops = append(ops, part...)
 	}
 	built := api.Rows("ec2", ops...)

@@ -36,12 +36,13 @@ var (
 	anAddrAssoc = kind{"eipassoc-", "", "InvalidAssociationID.NotFound", "InvalidAssociationID.Malformed", "The association ID '%s' does not exist"}
 	aNAT        = kind{"nat-", "natgateway", "NatGatewayNotFound", "NatGatewayMalformed", "The Nat Gateway %s was not found"}
 	aPeering    = kind{"pcx-", "vpc-peering-connection", "InvalidVpcPeeringConnectionID.NotFound", "InvalidVpcPeeringConnectionId.Malformed", "The vpcPeeringConnection ID '%s' does not exist"}
+	aFlowLog    = kind{"fl-", "vpc-flow-log", "InvalidFlowLogId.NotFound", "InvalidFlowLogId.Malformed", "These flow log ids in the input list are not found: [TotalCount: 1] %s"}
 	anAssoc     = kind{"rtbassoc-", "", "InvalidAssociationID.NotFound", "InvalidAssociationID.Malformed", "The association ID '%s' does not exist"}
 )
 
 // taggable are the kinds that CreateTags knows; longer prefixes before those that they begin with.
 func taggable() []kind {
-	return []kind{aVPC, aSubnet, aGroup, aRule, aTable, anEndpoint, anInterface, aDHCP, anACL, aGateway, anAddress, aNAT, aPeering, aPrefixList}
+	return []kind{aVPC, aSubnet, aGroup, aRule, aTable, anEndpoint, anInterface, aDHCP, anACL, aGateway, anAddress, aNAT, aPeering, aPrefixList, aFlowLog}
 }
 
 func kindOf(id string) (kind, bool) {

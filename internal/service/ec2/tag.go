@@ -155,6 +155,8 @@ func exists(c *api.Call, v store.View, k kind, id string) error {
 		_, err = rows.Endpoints.Get(v, c.Scope(), id)
 	case anInterface:
 		_, err = rows.Interfaces.Get(v, c.Scope(), id)
+	case aFlowLog:
+		_, err = rows.FlowLogs.Get(v, c.Scope(), id)
 	case aDHCP:
 		if id != defaultDHCP(c) {
 			_, err = rows.DHCPs.Get(v, c.Scope(), id)

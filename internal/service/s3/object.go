@@ -41,6 +41,15 @@ func checkClass(class *string) error {
 	return fault.New("InvalidStorageClass", "The storage class you specified is not valid").With(400).Field("StorageClassRequested", *class)
 }
 
+// checkACL takes the one canned ACL that changes nothing where the bucket's owner owns every object. Source: S3 User Guide,
+// "Controlling ownership of objects", bucket owner enforced.
+func checkACL(acl *string) error {
+	if a := str(acl); a != "" && a != "bucket-owner-full-control" {
+		return fault.New("AccessControlListNotSupported", "The bucket does not allow ACLs").With(400)
+	}
+	return nil
+}
+
 // makeHead gathers what goes with the bytes; user metadata is limited to 2 KiB of names and values.
 func makeHead(contentType, cache, disposition, encoding, language, expires *string, meta map[string]string) (Head, error) {
 	h := Head{ContentType: str(contentType), CacheControl: str(cache), ContentDisposition: str(disposition), ContentLanguage: str(language), Expires: str(expires)}
@@ -169,13 +178,16 @@ func (s *Service) putObject() api.Rower {
 		Name: "PutObject",
 		Honours: []string{"Bucket", "Key", "Body", "ExpectedBucketOwner", "ContentLength", "ContentMD5", "ContentType", "CacheControl", "ContentDisposition",
 			"ContentEncoding", "ContentLanguage", "Expires", "Metadata.*", "Metadata", "ChecksumAlgorithm", "ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME",
-			"ChecksumSHA1", "ChecksumSHA256", "IfMatch", "IfNoneMatch", "StorageClass"},
+			"ChecksumSHA1", "ChecksumSHA256", "IfMatch", "IfNoneMatch", "StorageClass", "ACL"},
 		Anonymous: true,
 		Questions: onObject("s3:PutObject", func(in *shape.PutObjectRequest) (_, _, _ *string) { return in.Bucket, in.Key, in.ExpectedBucketOwner },
 			func(in *shape.PutObjectRequest) map[string][]string {
 				k := condition{in.IfMatch, in.IfNoneMatch}.keys()
 				if in.StorageClass != nil {
 					k["s3:x-amz-storage-class"] = []string{*in.StorageClass}
+				}
+				if in.ACL != nil {
+					k["s3:x-amz-acl"] = []string{*in.ACL}
 				}
 				return k
 			}),
@@ -185,7 +197,7 @@ func (s *Service) putObject() api.Rower {
 
 func (s *Service) put(ctx context.Context, c *api.Call, in *shape.PutObjectRequest) (*shape.PutObjectOutput, error) {
 	key := str(in.Key)
-	if err := errors.Join(checkKey(key), checkClass(in.StorageClass)); err != nil {
+	if err := errors.Join(checkKey(key), checkClass(in.StorageClass), checkACL(in.ACL)); err != nil {
 		return nil, err
 	}
 	head, err := makeHead(in.ContentType, in.CacheControl, in.ContentDisposition, in.ContentEncoding, in.ContentLanguage, in.Expires, in.Metadata)
