@@ -161,6 +161,8 @@ func (c *child) serve() {
 // handle owns fds; the descriptors of its answer are closed after they were sent.
 func (c *child) handle(m message, fds []int) (out any, send []int, err error) {
 	switch m.Op {
+	case opReading:
+		return reply2(decode(m, func(in readingRequest) (any, error) { return nil, c.reading(in, fds) }))
 	case opSpawn:
 		return reply2(decode(m, func(in spawnRequest) (any, error) { return c.spawn(in, fds) }))
 	}

@@ -24,8 +24,16 @@ const (
 	flowSockets
 )
 
-// flows opens netlink sockets inside the network. A socket belongs to the namespace that it was made in, whoever reads it.
-func (c *child) flows(in networkRequest) ([]int, error) {
+type flowsRequest struct {
+	Network string
+	Buffer  int
+}
+
+type readingRequest struct{ Sequence uint32 }
+
+// flows opens netlink sockets inside the network and subscribes them. A socket belongs to the namespace that it was made in, whoever
+// reads it; only to ask something of it takes the rights that the fabric alone has for certain.
+func (c *child) flows(in flowsRequest) ([]int, error) {
 	n, err := c.standing(in.Network)
 	if err != nil {
 		return nil, err
@@ -49,6 +57,9 @@ func (c *child) flows(in networkRequest) ([]int, error) {
 		}
 		return nil
 	})
+	if err == nil {
+		err = subscribe(fds, in.Buffer)
+	}
 	if err != nil {
 		closeAll(fds)
 		return nil, fmt.Errorf("cannot read the flows of %s: %w", in.Network, err)
@@ -56,11 +67,58 @@ func (c *child) flows(in networkRequest) ([]int, error) {
 	return fds, nil
 }
 
+// subscribe has the kernel tell of refusals and of the ends of connections.
+func subscribe(fds []int, buffer int) error {
+	opts := []struct{ fd, level, name, value int }{
+		{fds[flowRefusals], unix.SOL_SOCKET, unix.SO_RCVBUF, buffer},
+		{fds[flowEnds], unix.SOL_SOCKET, unix.SO_RCVBUF, buffer},
+		{fds[flowEnds], unix.SOL_NETLINK, unix.NETLINK_BROADCAST_ERROR, 1}, // the end of a connection that found no room is told again later
+		{fds[flowEnds], unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, nfnlgrpConntrackDestroy},
+	}
+	for _, o := range opts {
+		if err := unix.SetsockoptInt(o.fd, o.level, o.name, o.value); err != nil {
+			return fmt.Errorf("cannot set netlink option %d: %w", o.name, err)
+		}
+	}
+	// Bind the group; the packet's first 96 bytes; a sequence number with each; told within 50 ms.
+	var cfg attributes
+	cfg.add(nfulaCfgCmd, []byte{nfulnlCfgCmdBind})
+	cfg.add(nfulaCfgMode, []byte{0, 0, 0, 96, nfulnlCopyPacket, 0})
+	cfg.add(nfulaCfgTimeout, []byte{0, 0, 0, 5})
+	cfg.add(nfulaCfgThreshold, []byte{0, 0, 0, 32})
+	cfg.add(nfulaCfgFlags, []byte{0, nfulnlCfgSeq})
+	dup, err := unix.FcntlInt(uintptr(fds[flowRefusals]), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	s := &netlinkSocket{f: os.NewFile(uintptr(dup), "netlink")}
+	defer s.f.Close()
+	if err := s.send(subsysLog<<8|nfulnlMsgConfig, unix.NLM_F_REQUEST|unix.NLM_F_ACK, nfgen(unix.AF_UNSPEC, fabric.LogGroup), cfg); err != nil {
+		return err
+	}
+	if err := s.answer(nil); err != nil {
+		return fmt.Errorf("cannot bind log group %d: %w", fabric.LogGroup, err)
+	}
+	return nil
+}
+
+// reading asks for all connections on a socket of flows; whoever holds the socket reads the answer.
+func (c *child) reading(in readingRequest, fds []int) error {
+	if len(fds) != 1 {
+		closeAll(fds)
+		return errors.New("a reading without its socket")
+	}
+	s := &netlinkSocket{f: os.NewFile(uintptr(fds[0]), "netlink"), seq: in.Sequence - 1}
+	defer s.f.Close()
+	return s.send(subsysConntrack<<8|ctGet, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, nfgen(unix.AF_INET, 0), nil)
+}
+
 // FlowBuffer is what a reader asks the kernel to keep of what it has not read yet, in bytes; net.core.rmem_max bounds it.
 const FlowBuffer = 8 << 20
 
 // Flows reads what a network's kernel tells of packets. Close it, or remove the network: until then it keeps the namespace.
 type Flows struct {
+	fabric  *Fabric
 	h       *holdings
 	socks   [flowSockets]*netlinkSocket
 	sink    func(flows.Event)
@@ -79,7 +137,7 @@ func (f *Fabric) Flows(ctx context.Context, network string, buffer int, sink fun
 	if buffer == 0 {
 		buffer = FlowBuffer
 	}
-	fds, err := f.call(ctx, opFlows, networkRequest{network}, nil)
+	fds, err := f.call(ctx, opFlows, flowsRequest{network, buffer}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -87,48 +145,18 @@ func (f *Fabric) Flows(ctx context.Context, network string, buffer int, sink fun
 		closeAll(fds)
 		return nil, errors.New("the fabric gave no sockets")
 	}
-	r := &Flows{h: f.holdings(network), sink: sink, names: map[uint32]string{}}
+	r := &Flows{fabric: f, h: f.holdings(network), sink: sink, names: map[uint32]string{}}
 	for i, fd := range fds {
 		r.socks[i] = &netlinkSocket{f: os.NewFile(uintptr(fd), "netlink")}
 	}
-	if err := r.begin(buffer); err != nil {
-		r.closeSockets()
-		return nil, fmt.Errorf("cannot read the flows of %s: %w", network, err)
-	}
+	r.done.Add(2)
+	go r.follow(flowRefusals, "refusals", r.refused)
+	go r.follow(flowEnds, "connections", r.finished)
 	if !r.h.hold(r) {
 		_ = r.Close()
 		return nil, fmt.Errorf("cannot read the flows of %s: it was removed", network)
 	}
 	return r, nil
-}
-
-func (r *Flows) begin(buffer int) error {
-	for _, i := range []int{flowRefusals, flowEnds} {
-		if err := r.socks[i].option(unix.SOL_SOCKET, unix.SO_RCVBUF, buffer); err != nil {
-			return err
-		}
-	}
-	// The end of a connection that found no room is told again later.
-	if err := r.socks[flowEnds].option(unix.SOL_NETLINK, unix.NETLINK_BROADCAST_ERROR, 1); err != nil {
-		return err
-	}
-	if err := r.socks[flowEnds].option(unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, nfnlgrpConntrackDestroy); err != nil {
-		return err
-	}
-	// Bind the group; the packet's first 96 bytes; a sequence number with each; told within 50 ms.
-	var cfg attributes
-	cfg.add(nfulaCfgCmd, []byte{nfulnlCfgCmdBind})
-	cfg.add(nfulaCfgMode, []byte{0, 0, 0, 96, nfulnlCopyPacket, 0})
-	cfg.add(nfulaCfgTimeout, []byte{0, 0, 0, 5})
-	cfg.add(nfulaCfgThreshold, []byte{0, 0, 0, 32})
-	cfg.add(nfulaCfgFlags, []byte{0, nfulnlCfgSeq})
-	if err := r.socks[flowRefusals].request(subsysLog<<8|nfulnlMsgConfig, unix.NLM_F_REQUEST|unix.NLM_F_ACK, nfgen(unix.AF_UNSPEC, fabric.LogGroup), cfg, nil); err != nil {
-		return fmt.Errorf("cannot bind log group %d: %w", fabric.LogGroup, err)
-	}
-	r.done.Add(2)
-	go r.follow(flowRefusals, "refusals", r.refused)
-	go r.follow(flowEnds, "connections", r.finished)
-	return nil
 }
 
 // follow reads one socket until it is closed.
@@ -192,7 +220,11 @@ func (r *Flows) name(index uint32) string {
 		return n
 	}
 	body := make([]byte, unix.SizeofIfInfomsg)
-	_ = r.socks[flowLinks].request(unix.RTM_GETLINK, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, body, nil, func(kind uint16, body []byte) {
+	s := r.socks[flowLinks]
+	if s.send(unix.RTM_GETLINK, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, body, nil) != nil {
+		return ""
+	}
+	_ = s.answer(func(kind uint16, body []byte) {
 		if kind != unix.RTM_NEWLINK || len(body) < unix.SizeofIfInfomsg {
 			return
 		}
@@ -210,18 +242,40 @@ func (r *Flows) Read() ([]flows.Connection, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out []flows.Connection
-	err := r.socks[flowReadings].request(subsysConntrack<<8|ctGet, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, nfgen(unix.AF_INET, 0), nil, func(_ uint16, body []byte) {
-		if len(body) < 4 {
-			return
-		}
-		if c, ok := connection(body[4:]); ok {
-			out = append(out, c)
-		}
-	})
+	err := r.ask()
+	if err == nil {
+		err = r.socks[flowReadings].answer(func(_ uint16, body []byte) {
+			if len(body) < 4 {
+				return
+			}
+			if c, ok := connection(body[4:]); ok {
+				out = append(out, c)
+			}
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot read connections: %w", err)
 	}
 	return out, nil
+}
+
+// ask has the fabric ask for a reading.
+func (r *Flows) ask() error {
+	ctx, cancel := context.WithTimeout(context.Background(), requestLimit)
+	defer cancel()
+	s := r.socks[flowReadings]
+	rc, err := s.f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	dup := -1
+	if e := rc.Control(func(fd uintptr) { dup, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }); e != nil || err != nil {
+		return errors.Join(e, err)
+	}
+	defer unix.Close(dup)
+	s.seq++
+	_, err = r.fabric.call(ctx, opReading, readingRequest{s.seq}, nil, dup)
+	return err
 }
 
 // shut is the network's end: what lives now is read once more.
@@ -260,36 +314,26 @@ type netlinkSocket struct {
 	seq uint32
 }
 
-func (s *netlinkSocket) option(level, name, value int) error {
-	rc, err := s.f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	if e := rc.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), level, name, value) }); e != nil {
-		return e
-	}
-	return err
-}
-
 // requestLimit is how long the kernel may take over an answer.
 const requestLimit = 10 * time.Second
 
-// request sends one message and reads its answer to the end.
-func (s *netlinkSocket) request(kind uint16, flags uint16, body []byte, attrs attributes, each func(kind uint16, body []byte)) error {
+func (s *netlinkSocket) send(kind uint16, flags uint16, body []byte, attrs attributes) error {
 	s.seq++
 	m := binary.NativeEndian.AppendUint32(nil, uint32(unix.NLMSG_HDRLEN+len(body)+len(attrs)))
 	m = binary.NativeEndian.AppendUint16(m, kind)
 	m = binary.NativeEndian.AppendUint16(m, flags)
 	m = binary.NativeEndian.AppendUint32(m, s.seq)
 	m = binary.NativeEndian.AppendUint32(m, 0)
-	m = append(append(m, body...), attrs...)
+	_, err := s.f.Write(append(append(m, body...), attrs...))
+	return err
+}
+
+// answer reads what the last request is answered with, to its end.
+func (s *netlinkSocket) answer(each func(kind uint16, body []byte)) error {
 	if err := s.f.SetDeadline(time.Now().Add(requestLimit)); err != nil {
 		return err
 	}
 	defer func() { _ = s.f.SetDeadline(time.Time{}) }()
-	if _, err := s.f.Write(m); err != nil {
-		return err
-	}
 	buf := make([]byte, 1<<17)
 	for {
 		n, err := s.f.Read(buf)

@@ -8,17 +8,18 @@ import (
 
 // The operations of the socket between daemon and child, and what they carry.
 const (
-	opSet    = "set"
-	opRemove = "remove"
-	opStatus = "status"
-	opListen = "listen"
-	opDial   = "dial"
-	opSpawn  = "spawn"
-	opWait   = "wait"
-	opSignal = "signal"
-	opProbe  = "probe"
-	opTry    = "try"
-	opFlows  = "flows"
+	opSet     = "set"
+	opRemove  = "remove"
+	opStatus  = "status"
+	opListen  = "listen"
+	opDial    = "dial"
+	opSpawn   = "spawn"
+	opWait    = "wait"
+	opSignal  = "signal"
+	opProbe   = "probe"
+	opTry     = "try"
+	opFlows   = "flows"
+	opReading = "reading"
 )
 
 type networkRequest struct{ Network string }
