@@ -110,6 +110,42 @@ def network(ec2, region):
     return vpc, subnet, group
 
 
+def endpoints(ec2, region):
+    """An interface endpoint's life, and options for what stands in the VPC."""
+    vpc = ec2.create_vpc(CidrBlock="10.30.0.0/16")["Vpc"]["VpcId"]
+    zones = [z["ZoneName"] for z in ec2.describe_availability_zones()["AvailabilityZones"]][:2]
+    subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.30.{i}.0/24", AvailabilityZone=z)["Subnet"]["SubnetId"] for i, z in enumerate(zones)]
+    service = f"com.amazonaws.{region}.sts"
+    named = ec2.describe_vpc_endpoint_services(Filters=[{"Name": "service-type", "Values": ["Interface"]}])["ServiceNames"]
+    equal("STS is among the services that an interface endpoint leads to", service in named, True)
+    asked = {"VpcEndpointType": "Interface", "VpcId": vpc, "ServiceName": service, "SubnetIds": subnets[:1]}
+    refused("private DNS without DNS hostnames", "InvalidParameter", 400, ec2.create_vpc_endpoint, **asked)
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+    made = ec2.create_vpc_endpoint(**asked)["VpcEndpoint"]
+    endpoint = made["VpcEndpointId"]
+    names = [d["DnsName"] for d in made["DnsEntries"]]
+    equal("its names are its own, its zone's and the service's",
+          (len(names), names[0].startswith(endpoint), f"-{zones[0]}.sts." in names[1], names[2]), (3, True, True, f"sts.{region}.amazonaws.com"))
+    refused("a second one with the same names", "InvalidParameter", 400, ec2.create_vpc_endpoint, **asked)
+    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddSubnetIds=subnets[1:])
+    made = ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"][0]
+    enis = ec2.describe_network_interfaces(NetworkInterfaceIds=made["NetworkInterfaceIds"])["NetworkInterfaces"]
+    equal("it has an interface of its own in each subnet",
+          (sorted(e["SubnetId"] for e in enis), {e["InterfaceType"] for e in enis}, {e["RequesterManaged"] for e in enis}), (sorted(subnets), {"vpc_endpoint"}, {True}))
+    refused("deleting its interface", "InvalidParameterValue", 400, ec2.delete_network_interface, NetworkInterfaceId=enis[0]["NetworkInterfaceId"])
+    options = ec2.create_dhcp_options(DhcpConfigurations=[{"Key": "domain-name-servers", "Values": ["AmazonProvidedDNS"]},
+                                                          {"Key": "domain-name", "Values": ["docs.example"]}])["DhcpOptions"]["DhcpOptionsId"]
+    ec2.associate_dhcp_options(DhcpOptionsId=options, VpcId=vpc)
+    equal("the VPC has the options", ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["DhcpOptionsId"], options)
+    refused("deleting options in use", "DependencyViolation", 400, ec2.delete_dhcp_options, DhcpOptionsId=options)
+    equal("it is deleted", ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])["Unsuccessful"], [])
+    refused("an endpoint that is gone", "InvalidVpcEndpointId.NotFound", 400, ec2.describe_vpc_endpoints, VpcEndpointIds=[endpoint])
+    for subnet in subnets:
+        ec2.delete_subnet(SubnetId=subnet)
+    ec2.delete_vpc(VpcId=vpc)
+    ec2.delete_dhcp_options(DhcpOptionsId=options)
+
+
 def documents(session, s3, bucket):
     s3.create_bucket(Bucket=bucket)
     body = "\n".join(text for _, text in DOCS).encode()
@@ -247,6 +283,7 @@ def main():
     bucket = f"{TAG}-walk"
     documents(session, s3, bucket)
     role_arn = role(iam, bucket)
+    endpoints(ec2, session.region_name)
     vpc, subnet, group = network(ec2, session.region_name)
     job(comprehend, s3, bucket, role_arn, {"SecurityGroupIds": [group], "Subnets": [subnet]})
     equal("the job's interface is gone",
