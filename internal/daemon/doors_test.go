@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cloister/internal/api"
+	"cloister/internal/front/dns"
 )
 
 // One interface's connections are counted, however many it opens; what it gives back it may have again.
@@ -69,4 +70,20 @@ func TestConnectionsOfAnInterfaceAreBounded(t *testing.T) {
 func isTimeout(err error) bool {
 	var n net.Error
 	return errors.As(err, &n) && n.Timeout()
+}
+
+// Who came by a peering has no resolver here, nor has nobody.
+func TestZones(t *testing.T) {
+	s := newDoors(&Daemon{})
+	for _, o := range []*api.Origin{nil, {Door: api.InVPC, VPC: "vpc-1", Sender: &api.Sender{VPC: "vpc-2"}}} {
+		if z, ok := s.zone(o); ok {
+			t.Errorf("%+v asks %+v", o, z)
+		}
+	}
+	if z, ok := s.zone(&api.Origin{Door: api.InVPC, VPC: "vpc-1", Account: "111122223333"}); !ok || z.(dns.VPC).ID != "vpc-1" || z.(dns.VPC).Scope.Account != "111122223333" {
+		t.Errorf("%+v %v", z, ok)
+	}
+	if z, ok := s.zone(&api.Origin{Door: api.Service, Region: "eu-west-1"}); !ok || z.(dns.S3).Region != "eu-west-1" {
+		t.Errorf("%+v %v", z, ok)
+	}
 }

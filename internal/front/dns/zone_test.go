@@ -18,7 +18,7 @@ import (
 
 // ledger is a VPC with two endpoints and an instance, and a peered one of another account.
 type ledger struct {
-	t   *testing.T
+	t   testing.TB
 	s   *sqlite.Store
 	vpc vpc.VPC
 	far vpc.VPC
@@ -26,7 +26,7 @@ type ledger struct {
 
 var here, there = store.Scope{Partition: "aws", Account: "111122223333", Region: "eu-west-1"}, store.Scope{Partition: "aws", Account: "444455556666", Region: "eu-west-1"}
 
-func drawn(t *testing.T) *ledger {
+func drawn(t testing.TB) *ledger {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ledger"), world.Real{}.Now)
 	if err != nil {
@@ -210,5 +210,36 @@ func TestAnswerOfVPC(t *testing.T) {
 	}
 	if m := ask(t, z, "sts.eu-west-1.amazonaws.com.", dnsmessage.TypeAAAA); m.RCode != dnsmessage.RCodeSuccess || len(m.Answers) != 0 {
 		t.Errorf("AAAA: %v %v", m.RCode, m.Answers)
+	}
+}
+
+// FuzzLookup: whatever a job asks for, what it is told are addresses of the networks, or nothing.
+func FuzzLookup(f *testing.F) {
+	l := drawn(f)
+	l.peer("active", true)
+	z := VPC{l.s, here, "vpc-1"}
+	for _, n := range []string{"sts.eu-west-1.amazonaws.com", "ip-10-9-1-4.eu-west-1.compute.internal", "4.1.0.10.in-addr.arpa", "..in-addr.arpa", "ip--.", "vpce-1-.sts.eu-west-1.vpce.amazonaws.com"} {
+		f.Add(n)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		r, ok, err := z.Lookup(name)
+		if err != nil || ok != (r.TTL > 0) {
+			t.Fatalf("%q: %+v %v %v", name, r, ok, err)
+		}
+		for _, a := range r.Addrs {
+			if a != vpc.S3Addr && !l.vpc.CIDRs[0].Contains(a) && !l.far.CIDRs[0].Contains(a) {
+				t.Fatalf("%q is %s", name, a)
+			}
+		}
+	})
+}
+
+func BenchmarkLookup(b *testing.B) {
+	l := drawn(b)
+	z := VPC{l.s, here, "vpc-1"}
+	for b.Loop() {
+		if _, ok, err := z.Lookup("sts.eu-west-1.amazonaws.com"); !ok || err != nil {
+			b.Fatal(ok, err)
+		}
 	}
 }
