@@ -14,6 +14,7 @@ import (
 	"cloister/internal/driver/cell"
 	"cloister/internal/driver/linux"
 	"cloister/internal/work/entry"
+	"cloister/internal/work/host"
 )
 
 func hostCommands() []command {
@@ -26,6 +27,7 @@ func hostCommands() []command {
 		{"scp", "VERB ...", "service control policies of the organization: put, attach, detach, list, show, delete", scpMain},
 		{"explain", "REQUEST-ID | JOB-ARN", "say which statement, policy, hop or route table decided", explainMain},
 		{"reach", "-from ENI -to TARGET", "would a connection be made, and which rule, route or network ACL decides it", reachMain},
+		{"exec", "-subnet SUBNET ... -- COMMAND", "run a command of this host on an interface of a VPC, for as long as it runs", execMain},
 		{"expose", "[-address A:PORT HOST:PORT]", "give a port of this host an address of the internet that VPCs lead to; without arguments, list them", exposeMain},
 		{"doctor", "", "say what this host can enforce, and what to do when it can't", doctorMain},
 	}
@@ -40,6 +42,8 @@ func childMains() {
 		os.Exit(entry.Agent())
 	case len(os.Args) == 2 && os.Args[0] == daemon.AnalyserArg:
 		os.Exit(entry.Analyser(os.Args[1]))
+	case len(os.Args) == 1 && os.Args[0] == daemon.ExecArg:
+		os.Exit(host.Main())
 	}
 }
 

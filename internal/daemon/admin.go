@@ -132,6 +132,7 @@ func (d *Daemon) serveAdmin() error {
 		reply(w, http.StatusOK, Operator{k.AccessKey, k.Secret, h, t, d.place.path("ca.pem"), d.cfg.Account, d.cfg.Region, d.place.dir})
 	})
 	mux.HandleFunc("POST /accounts", d.createAccount)
+	mux.HandleFunc("POST /exec", d.execs.handle)
 	mux.HandleFunc("GET /internet", d.showInternet)
 	mux.HandleFunc("POST /internet", d.expose)
 	mux.HandleFunc("DELETE /internet", d.unexpose)

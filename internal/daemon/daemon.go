@@ -64,6 +64,9 @@ type Daemon struct {
 	runner    *runner.Runner
 	doors     *doors
 	uplink    *uplink
+	execs     *execs
+	networks  *ec2.Service
+	dropped   bool // root started this process, which is nobody now
 	blobs     *disk.Disk
 
 	http, tls net.Listener
@@ -170,6 +173,7 @@ func (d *Daemon) raise() (err error) {
 		if err := linux.Drop(uid, uid); err != nil {
 			return err
 		}
+		d.dropped = true
 		return d.place.reach(uid)
 	}
 	return nil
@@ -212,6 +216,7 @@ func (d *Daemon) build() error {
 		return err
 	}
 	d.gate = g
+	d.networks, d.execs = ec2s, newExecs(d)
 	d.doors = newDoors(d)
 	d.collector = collect.New(collect.Config{Store: d.store, World: d.world, Calls: g, Fabric: d.fabric, Open: d.tap, Log: d.log})
 	d.uplink = newUplink(way{open: d.cfg.Uplink, allow: d.cfg.UplinkAllow, host: hostAddresses}, d.log, d.exposedAt)
@@ -268,6 +273,7 @@ func (d *Daemon) Run(ctx context.Context, ready func()) error {
 	loopDone := make(chan struct{})
 	go func() { defer close(loopDone); d.loop.Run(lctx) }() // outlives the runner, which opens and closes networks
 	run(d.runner.Run)
+	run(d.execs.Run)
 	run(func(ctx context.Context) { d.keepLease(ctx, cancel) })
 	if err := d.serve(cancel); err != nil {
 		cancel(err)

@@ -88,6 +88,9 @@ var shared struct {
 var accounts atomic.Int64
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == neighbourArg {
+		os.Exit(neighbour(os.Args[2:]))
+	}
 	code := m.Run()
 	if shared.house != nil {
 		if err := shared.house.end(); err != nil {

@@ -1,0 +1,295 @@
+package whole_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// command is `cloister exec` with this actor's keys; its arguments are a neighbour's.
+func (a *actor) command(flags string, args ...string) *exec.Cmd {
+	a.Helper()
+	all := append([]string{"exec", "-data", a.house.data}, strings.Fields(flags)...)
+	all = append(append(all, "--", neighbourPath(a), neighbourArg), args...)
+	cmd := exec.Command(program(a), all...)
+	cmd.Dir = "/"
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/", "NEIGHBOUR=here", "AWS_ENDPOINT_URL=" + a.Endpoint, "AWS_REGION=" + a.Region, "AWS_ACCESS_KEY_ID=" + a.Creds.AccessKey,
+		"AWS_SECRET_ACCESS_KEY=" + a.Creds.Secret, "AWS_SESSION_TOKEN=" + a.Creds.Token}
+	return cmd
+}
+
+// says runs a command to its end.
+func (a *actor) says(flags string, args ...string) (out, told string, code int) {
+	a.Helper()
+	cmd := a.command(flags, args...)
+	var o, e bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &o, &e
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		a.Fatal(err)
+	}
+	return o.String(), e.String(), cmd.ProcessState.ExitCode()
+}
+
+// stays starts a command that says "ready", and gives it with its interface's address.
+func (a *actor) stays(flags string, args ...string) (*exec.Cmd, string) {
+	a.Helper()
+	cmd := a.command(flags, args...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		a.Fatal(err)
+	}
+	var told bytes.Buffer
+	cmd.Stderr = &told
+	if err := cmd.Start(); err != nil {
+		a.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if line != "ready\n" {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		a.Fatalf("%v says %q, %v: %s", args, line, err, told.String())
+	}
+	a.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	w := strings.Fields(told.String())
+	if len(w) != 3 || !strings.HasPrefix(w[1], "eni-") {
+		a.Fatalf("told %q", told.String())
+	}
+	return cmd, w[2]
+}
+
+// lent are the interfaces of host commands.
+func (a *actor) lent() []string {
+	a.Helper()
+	var ids []string
+	for _, n := range a.must("ec2", "DescribeNetworkInterfaces", "Filter.1.Name", "description", "Filter.1.Value.1", "cloister exec*").all("networkInterfaceId") {
+		ids = append(ids, n.Data)
+	}
+	return ids
+}
+
+func (s *site) admitGroup(group, from string, port int) {
+	s.Helper()
+	s.must("ec2", "AuthorizeSecurityGroupIngress", "GroupId", group, "IpPermissions.1.IpProtocol", "tcp", "IpPermissions.1.FromPort", fmt.Sprint(port), "IpPermissions.1.ToPort", fmt.Sprint(port),
+		"IpPermissions.1.Groups.1.GroupId", from)
+}
+
+// TestExec: a server of this host in one subnet, clients in another; the groups decide, and all goes with its command.
+func TestExec(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	db := s.newSubnet(s.vpc, "10.0.32.0/24")
+	servers, strangers := s.newGroup(s.vpc, "servers"), s.newGroup(s.vpc, "strangers")
+	s.admitGroup(servers, s.group, 8080)
+	server, addr := s.stays("-subnet "+db+" -security-group "+servers+" -name db -address 10.0.32.50", "serve", ":8080")
+	if addr != "10.0.32.50" {
+		t.Errorf("the server has %s", addr)
+	}
+	n := s.must("ec2", "DescribeNetworkInterfaces", "Filter.1.Name", "tag:Name", "Filter.1.Value.1", "db")
+	used := s.must("ec2", "DescribeNetworkInterfaces", "Filter.1.Name", "status", "Filter.1.Value.1", "in-use").all("networkInterfaceId")
+	if len(used) != 1 || n.text("requesterId") != "cloister-exec" || n.text("instanceOwnerId") != "cloister-exec" || n.text("description") != "cloister exec db" || n.text("requesterManaged") != "true" {
+		t.Errorf("the interface: %s, %s, %q", n.text("requesterId"), n.text("instanceOwnerId"), n.text("description"))
+	}
+	if _, err := s.ask("ec2", "DeleteNetworkInterface", "NetworkInterfaceId", n.text("networkInterfaceId")); err == nil {
+		t.Error("an interface was deleted under its command")
+	}
+	in := "-subnet " + s.subnet + " -security-group "
+	out, told, code := s.says(in+s.group, "get", "http://"+addr+":8080/")
+	if code != 0 || !strings.HasPrefix(out, "hello, 10.0.16.") || !strings.HasPrefix(told, "cloister: eni-") {
+		t.Errorf("a member of the group gets (%d) %q, told %q", code, out, told)
+	}
+	if out, _, _ := s.says(in+strangers, "connect", addr+":8080"); out != "lost\n" {
+		t.Errorf("a stranger's connection is %q", out)
+	}
+	if out, _, _ := s.says(in+s.group, "connect", addr+":8081"); out != "lost\n" {
+		t.Errorf("a connection to another port is %q", out)
+	}
+	if left := s.lent(); len(left) != 1 {
+		t.Errorf("interfaces while one command runs: %v", left)
+	}
+	if err := server.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Wait(); err == nil || server.ProcessState.ExitCode() != 128+int(syscall.SIGTERM) {
+		t.Errorf("the server ended with %v", err)
+	}
+	if left := s.lent(); len(left) != 0 {
+		t.Errorf("interfaces after the last command: %v", left)
+	}
+}
+
+// TestExecIsACommand: descriptors, status, signals, directory, environment and identity are what a command's are.
+func TestExecIsACommand(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	in := "-quiet -subnet " + s.subnet + " -security-group " + s.group
+	cmd := s.command(in, "echo")
+	cmd.Stdin = strings.NewReader("words")
+	if out, err := cmd.Output(); err != nil || string(out) != "words" {
+		t.Errorf("echo: %q, %v", out, err)
+	}
+	if out, told, code := s.says(in, "exit", "7"); code != 7 || out != "" || told != "" {
+		t.Errorf("exit 7 is %d: %q, %q", code, out, told)
+	}
+	uid := os.Geteuid()
+	if uid == 0 {
+		uid = 65534 // the daemon gave root up, and so its commands are nobody
+	}
+	if out, _, code := s.says(in, "who"); code != 0 || out != fmt.Sprintf("%d 2 / here\n", uid) {
+		t.Errorf("who (%d): %q", code, out)
+	}
+	if out, _, _ := s.says(in, "show", "/etc/resolv.conf"); out != "nameserver 10.0.0.2\nsearch ec2.internal\n" {
+		t.Errorf("resolv.conf: %q", out)
+	}
+	missing := s.command(in)
+	missing.Args = append(missing.Args[:slices.Index(missing.Args, "--")+1], "/no/such/command")
+	if err := missing.Run(); err == nil || missing.ProcessState.ExitCode() != 127 {
+		t.Errorf("a missing command: %v", err)
+	}
+	waits, _ := s.stays("-subnet "+s.subnet+" -security-group "+s.group, "await")
+	if err := waits.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := waits.Wait(); err == nil || waits.ProcessState.ExitCode() != 7 {
+		t.Errorf("a signal: %v", err)
+	}
+	// The client dies without a word: the command and its interface go.
+	dies, _ := s.stays("-subnet "+s.subnet+" -security-group "+s.group, "serve", ":8080")
+	if err := dies.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, 10*time.Second, "the interface of a dead client to go", func() bool { return len(s.lent()) == 0 })
+}
+
+// TestExecAsks: IAM decides who makes the interface, before anything is made.
+func TestExecAsks(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	u := s.user("narrow", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ec2:Describe*","Resource":"*"}]}`)
+	_, told, code := u.says("-subnet "+s.subnet+" -security-group "+s.group, "exit", "0")
+	if code != 125 || !strings.Contains(told, "UnauthorizedOperation") {
+		t.Errorf("without the right (%d): %s", code, told)
+	}
+	if left := s.lent(); len(left) != 0 {
+		t.Errorf("interfaces: %v", left)
+	}
+}
+
+// TestExecAfterACrash: a daemon that was killed took the commands along, and its next start takes their interfaces.
+func TestExecAfterACrash(t *testing.T) {
+	t.Parallel()
+	s := siteIn(t, open(t))
+	cmd, _ := s.stays("-subnet "+s.subnet+" -security-group "+s.group, "serve", ":8080")
+	s.house.kill()
+	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 125 {
+		t.Errorf("the client ended with %v", err)
+	}
+	if err := s.house.serve(); err != nil {
+		t.Fatal(err)
+	}
+	s.Endpoint = s.house.http()
+	until(t, 10*time.Second, "the interface of a dead daemon to go", func() bool { return len(s.lent()) == 0 })
+}
+
+// TestInternet: a private subnet reaches an exposed port through a NAT gateway and an internet gateway; nothing else of the host.
+func TestInternet(t *testing.T) {
+	t.Parallel()
+	h := open(t, "-uplink")
+	s := siteIn(t, h)
+	public := s.newSubnet(s.vpc, "10.0.64.0/24")
+	igw := s.must("ec2", "CreateInternetGateway").text("internetGatewayId")
+	s.must("ec2", "AttachInternetGateway", "InternetGatewayId", igw, "VpcId", s.vpc)
+	table := s.must("ec2", "CreateRouteTable", "VpcId", s.vpc).text("routeTableId")
+	s.must("ec2", "AssociateRouteTable", "RouteTableId", table, "SubnetId", public)
+	s.must("ec2", "CreateRoute", "RouteTableId", table, "DestinationCidrBlock", "0.0.0.0/0", "GatewayId", igw)
+	eip := s.must("ec2", "AllocateAddress", "Domain", "vpc")
+	nat := s.must("ec2", "CreateNatGateway", "SubnetId", public, "AllocationId", eip.text("allocationId")).text("natGatewayId")
+	s.must("ec2", "CreateRoute", "RouteTableId", s.table, "DestinationCidrBlock", "0.0.0.0/0", "NatGatewayId", nat)
+
+	seen := make(chan string, 16)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen <- r.RemoteAddr
+		_, _ = io.WriteString(w, "the host's")
+	}))
+	defer srv.Close()
+	local := srv.Listener.Addr().String()
+	expose := func(args ...string) (string, int) {
+		return run(t, nil, append([]string{"expose", "-data", h.data}, args...)...)
+	}
+	if out, code := expose("-address", "198.19.255.10:80", local); code != 0 {
+		t.Fatalf("expose (%d): %s", code, out)
+	}
+	for _, args := range [][]string{{"-address", "10.0.0.9:80", local}, {"-address", "198.19.255.11:80", "example.com:80"}, {"-address", "198.19.255.11:80", h.op.HTTP},
+		{"-address", eip.text("publicIp") + ":80", local}, {"-remove", "198.19.255.12:80"}} {
+		if out, code := expose(args...); code != 1 {
+			t.Errorf("expose %v (%d): %s", args, code, out)
+		}
+	}
+	in := "-quiet -subnet " + s.subnet + " -security-group " + s.group
+	if out, told, code := s.says(in, "get", "http://198.19.255.10/"); code != 0 || out != "the host's" {
+		t.Fatalf("an exposed port (%d): %q %s", code, out, told)
+	}
+	if from := <-seen; !strings.HasPrefix(from, "127.0.0.1:") {
+		t.Errorf("the host's server was asked by %s", from)
+	}
+	_, hostPort, err := net.SplitHostPort(local)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The rest of the host stays out of reach, with an uplink too.
+	for _, c := range []struct{ to, want, why string }{
+		{"198.19.255.10:81", "reset", "a port that is not exposed"},
+		{"198.19.255.99:80", "reset", "an address that is not exposed"},
+		{"127.0.0.1:" + hostPort, "refused", "the command's own loopback"},
+		{"169.254.169.254:80", "lost", "metadata"},
+		{"192.168.77.1:80", "reset", "a private range"},
+		{"100.64.0.1:80", "reset", "a carrier's range"},
+	} {
+		if out, told, _ := s.says(in, "connect", c.to); out != c.want+"\n" {
+			t.Errorf("%s, %s: %q, want %s %s", c.why, c.to, out, c.want, told)
+		}
+	}
+	all, err := net.Listen("tcp4", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer all.Close()
+	_, port, _ := net.SplitHostPort(all.Addr().String())
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range own {
+		n, ok := a.(*net.IPNet)
+		if !ok || n.IP.To4() == nil || n.IP.IsLoopback() {
+			continue
+		}
+		if out, told, _ := s.says(in, "connect", net.JoinHostPort(n.IP.String(), port)); out != "reset\n" {
+			t.Errorf("an address of the host, %s: %q %s", n.IP, out, told)
+		}
+	}
+	out, code := expose()
+	holds(t, out, "198.19.255.10:80 -> "+local, "uplink open", "a private or reserved range")
+	if code != 0 {
+		t.Errorf("expose (%d)", code)
+	}
+	if out, code := expose("-remove", "198.19.255.10:80"); code != 0 {
+		t.Errorf("expose -remove (%d): %s", code, out)
+	}
+	if out, _, _ := s.says(in, "connect", "198.19.255.10:80"); out != "reset\n" {
+		t.Errorf("what is no more exposed: %q", out)
+	}
+}
