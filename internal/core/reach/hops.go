@@ -210,7 +210,7 @@ func (w *walk) acl(h Hop, n *network, s *subnet, p packet) {
 		rule = s.ACL + " rule " + strconv.Itoa(e.Number)
 	}
 	if e != nil && e.Allow {
-		w.say(n, p, h, Accept, rule, "", "%s of %s admits %s %s %s", rule, s.ID, what, word, other)
+		w.tell(n, p, h, Accept, rule, "", rule+" of "+s.ID+" admits "+what+" "+word+" "+other.String())
 		return
 	}
 	change := fmt.Sprintf("CreateNetworkAclEntry %s %s: allow %s %s %s", s.ACL, call, p.service(), word, other)
@@ -293,7 +293,7 @@ func (w *walk) groups(h Hop, n *network, at *port, p packet, other netip.Addr) {
 		}
 		if i := n.admits(rules, &p, other); i >= 0 {
 			rule := rules.all[i].Rule
-			w.say(n, p, h, Accept, rule, "", "%s of %s admits %s %s %s", rule, id, p.service(), word, other)
+			w.tell(n, p, h, Accept, rule, "", rule+" of "+id+" admits "+p.service()+" "+word+" "+other.String())
 			return
 		}
 	}

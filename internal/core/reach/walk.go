@@ -40,7 +40,11 @@ type entry struct {
 const maxLegs = 12
 
 func (w *walk) say(n *network, p packet, h Hop, v Verdict, rule, change, text string, args ...any) {
-	s := Step{Hop: h, Rule: rule, Verdict: v, Text: fmt.Sprintf(text, args...), Change: change, Back: p.back}
+	w.tell(n, p, h, v, rule, change, fmt.Sprintf(text, args...))
+}
+
+func (w *walk) tell(n *network, p packet, h Hop, v Verdict, rule, change, text string) {
+	s := Step{Hop: h, Rule: rule, Verdict: v, Text: text, Change: change, Back: p.back}
 	if n != nil {
 		s.Network = n.d.Network
 	}
@@ -201,7 +205,7 @@ func (w *walk) pass(n *network, in entry, p packet) {
 	q, to := n.local(p.dst)
 	switch to {
 	case toPort:
-		w.say(n, p, Route, Accept, "local", "", "%s is an address of %s", p.dst, q.ID)
+		w.tell(n, p, Route, Accept, "local", "", p.dst.String()+" is an address of "+q.ID)
 		w.remember(n, came, p)
 		w.deliver(n, in, q, p)
 	case toAnswer:
@@ -230,7 +234,7 @@ func (w *walk) spoof(n *network, in entry, p packet) bool {
 		w.say(n, p, Spoof, Drop, in.port.ID, "", "%s is an address of the network itself", p.src)
 		w.source = nil
 	case in.port != nil && slices.Contains(in.port.Addrs, p.src):
-		w.say(n, p, Spoof, Accept, in.port.ID, "", "%s is an address of %s", p.src, in.port.ID)
+		w.tell(n, p, Spoof, Accept, in.port.ID, "", p.src.String()+" is an address of "+in.port.ID)
 	case in.port != nil && in.port.Open:
 		w.say(n, p, Spoof, Accept, in.port.ID, "", "%s may send from any address", in.port.ID)
 	case in.port != nil:
@@ -245,7 +249,7 @@ func (w *walk) spoof(n *network, in entry, p packet) bool {
 			w.say(n, p, Spoof, Drop, in.link.ID, "", "%s does not lie behind %s", p.src, in.link.ID)
 			return false
 		}
-		w.say(n, p, Spoof, Accept, in.link.ID, "", "%s lies behind %s", p.src, in.link.ID)
+		w.tell(n, p, Spoof, Accept, in.link.ID, "", p.src.String()+" lies behind "+in.link.ID)
 	}
 	return true
 }
@@ -295,7 +299,7 @@ func (w *walk) byTable(n *network, in entry, came, p packet, leaves netip.Addr) 
 		w.leaving(n, in, p)
 		return
 	}
-	w.say(n, p, Route, Accept, r.Target, "", "route table %s sends %s to %s", table, r.Dest, r.Target)
+	w.tell(n, p, Route, Accept, r.Target, "", "route table "+table+" sends "+r.Dest.String()+" to "+r.Target)
 	switch {
 	case r.Action == fabric.Deliver:
 		w.remember(n, came, p)
