@@ -68,6 +68,9 @@ func (p *passage) authenticate(ctx context.Context) (*body, *fault.Fault) {
 	if o.Door == api.Service && p.service.Name != "s3" {
 		return nil, fault.Of(fault.Unavailable, "The service %s is not reached through this network.", p.service.Name)
 	}
+	if p.service.Name == "s3" {
+		p.signed = signatureKeys(auth, req.TLS, p.call.Time)
+	}
 	if auth == nil {
 		return p.anonymous(signed)
 	}

@@ -86,10 +86,11 @@ type passage struct {
 	labels  wire.Labels
 	row     *api.Operation
 	in      any
-	path    *api.Path   // of a request through a VPC endpoint
-	owner   string      // account of the resource that was asked about first
-	allowed []Explained // what allowed the row's questions
-	known   bool        // the caller is authenticated, or anonymous and allowed
+	path    *api.Path         // of a request through a VPC endpoint
+	signed  map[string]string // condition keys of how the request was signed and sent
+	owner   string            // account of the resource that was asked about first
+	allowed []Explained       // what allowed the row's questions
+	known   bool              // the caller is authenticated, or anonymous and allowed
 	from    source
 	begun   time.Time
 	line    []slog.Attr

@@ -3,6 +3,7 @@ package gate
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -310,6 +311,52 @@ func TestPathKeys(t *testing.T) {
 		h.who.policy, h.path = c.policy, c.path
 		if w := h.send(c.origin, get("closed.s3.us-east-1.amazonaws.com", "/k", true)); w.Code != c.want {
 			t.Errorf("%s from door %d: %d, want %d: %s", c.policy, c.origin.Door, w.Code, c.want, w.Body)
+		}
+	}
+}
+
+// S3's keys of the signature are those of the request as it came: without them a policy that denies old or presigned requests holds nobody.
+func TestSignatureKeys(t *testing.T) {
+	deny := func(op, key, value string) string {
+		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"` + op + `":{"` + key + `":"` + value + `"}}}]}`
+	}
+	signed := func() *http.Request { return get("closed.s3.us-east-1.amazonaws.com", "/k", true) }
+	presigned := func() *http.Request {
+		r := get("closed.s3.us-east-1.amazonaws.com", "/k", false)
+		s := &sigv4.Request{Method: r.Method, Path: r.URL.EscapedPath(), Host: r.Host}
+		r.URL.RawQuery = sigv4.Presign(s, sigv4.Credentials{AccessKey: "AKIAALICE", Secret: "secret"}, "us-east-1", "s3", sigv4.Unsigned, time.Now().Add(-time.Minute), time.Hour)
+		r.RequestURI = r.URL.RequestURI()
+		return r
+	}
+	encrypted := func() *http.Request {
+		r := signed()
+		r.TLS = &tls.ConnectionState{Version: tls.VersionTLS12}
+		return r
+	}
+	for _, c := range []struct {
+		policy string
+		req    func() *http.Request
+		want   int
+	}{
+		{deny("NumericGreaterThan", "s3:signatureAge", "30000"), presigned, 403},
+		{deny("NumericGreaterThan", "s3:signatureAge", "300000"), presigned, 200},
+		{deny("NumericGreaterThan", "s3:signatureAge", "0"), signed, 200},
+		{deny("StringEquals", "s3:authType", "REST-QUERY-STRING"), presigned, 403},
+		{deny("StringEquals", "s3:authType", "REST-QUERY-STRING"), signed, 200},
+		{deny("StringEquals", "s3:authType", "REST-HEADER"), signed, 403},
+		{deny("StringEquals", "s3:signatureversion", "AWS4-HMAC-SHA256"), signed, 403},
+		{deny("StringEquals", "s3:x-amz-content-sha256", "UNSIGNED-PAYLOAD"), presigned, 403},
+		{deny("StringEquals", "s3:x-amz-content-sha256", "UNSIGNED-PAYLOAD"), signed, 200},
+		{deny("NumericLessThan", "s3:TlsVersion", "1.3"), encrypted, 403},
+		{deny("NumericLessThan", "s3:TlsVersion", "1.2"), encrypted, 200},
+		{deny("NumericLessThan", "s3:TlsVersion", "1.3"), signed, 200},
+		{deny("StringEquals", "s3:ResourceAccount", account), signed, 403},
+		{deny("StringNotEquals", "s3:ResourceAccount", account), signed, 200},
+	} {
+		h := open(t, nil)
+		h.who.policy = c.policy
+		if w := h.send(outside, c.req()); w.Code != c.want {
+			t.Errorf("%s: %d, want %d: %s", c.policy, w.Code, c.want, w.Body)
 		}
 	}
 }

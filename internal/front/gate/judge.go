@@ -44,14 +44,15 @@ type judge struct {
 }
 
 // newJudge gathers what holds for all questions of a call: the caller's policies, the endpoint's, and the global keys.
-func (g *Gate) newJudge(v store.View, c *api.Call) (*judge, error) {
+func (g *Gate) newJudge(v store.View, p *passage) (*judge, error) {
+	c := p.call
 	j := &judge{gate: g, call: c, view: v}
 	if c.Origin.Door == api.InVPC {
-		p, f := g.Path(v, c.Origin, c.Service)
+		path, f := g.Path(v, c.Origin, c.Service)
 		if f != nil {
 			return nil, f
 		}
-		j.path = p
+		j.path = path
 	}
 	named, err := g.Directory.Policies(v, c.Caller)
 	if err != nil {
@@ -87,6 +88,9 @@ func (g *Gate) newJudge(v store.View, c *api.Call) (*judge, error) {
 	}
 	j.sets = s
 	j.base = globalKeys(c, j.path)
+	for k, val := range p.signed {
+		j.base.Set(k, val)
+	}
 	if err := j.belonging(); err != nil {
 		return nil, fmt.Errorf("cannot read the caller's organization: %w", err)
 	}
@@ -192,6 +196,9 @@ func (j *judge) request(q *api.Question) (*policy.Request, *policy.Sets, error) 
 	r := &policy.Request{Principal: j.call.Caller, Action: q.Action, Resource: q.Resource, ResourceAccount: owner, Context: j.base.With(q.Keys)}
 	if owner != "" {
 		r.Context.Set(policy.KeyResourceAccount, owner)
+		if strings.HasPrefix(q.Action, "s3:") {
+			r.Context.Set("s3:ResourceAccount", owner)
+		}
 		if err := j.belongs(&r.Context, "Resource", owner); err != nil {
 			return nil, nil, fmt.Errorf("cannot read an owner's organization: %w", err)
 		}
@@ -224,6 +231,7 @@ type Explained struct {
 	Owner    string          `json:"owner,omitempty"`
 	Index    int             `json:"statement"`
 	Sid      string          `json:"sid,omitempty"`
+	Foreign  string          `json:"foreign,omitempty"` // the account that the resource is of, if not the call's
 	Endpoint string          `json:"endpoint,omitempty"`
 	Table    string          `json:"routeTable,omitempty"`
 	Reasons  json.RawMessage `json:"reasons,omitempty"`
@@ -244,6 +252,9 @@ func (j *judge) ask(q api.Question) (*fault.Fault, *Explained, error) {
 	ex := &Explained{Action: q.Action, Resource: q.Resource, Decision: v.Decision.String(), Layer: v.Layer.String(), Index: v.Statement, Sid: v.Sid}
 	if v.Source != nil {
 		ex.Source, ex.Owner = v.Source.Name, v.Source.Owner
+	}
+	if r.ResourceAccount != j.call.Account {
+		ex.Foreign = r.ResourceAccount
 	}
 	if j.path != nil {
 		ex.Endpoint, ex.Table = j.path.Endpoint, j.path.RouteTable

@@ -32,7 +32,7 @@ func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 		if unnoted, err = g.Directory.Unnoted(v, p.call.Caller); err != nil {
 			return err
 		}
-		j, err := g.newJudge(v, p.call)
+		j, err := g.newJudge(v, p)
 		if err != nil {
 			return err
 		}
@@ -135,7 +135,7 @@ func (p *passage) authorised(v store.View, j *judge) (*fault.Fault, *Explained, 
 // within authorises again inside the transaction that acts: a name may have come to mean something else since, and a
 // policy may have changed.
 func (p *passage) within(tx store.Tx, why **Explained) error {
-	j, err := p.gate.newJudge(tx, p.call)
+	j, err := p.gate.newJudge(tx, p)
 	if err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func (p *passage) stream(ctx context.Context, why **Explained, committed *bool) 
 	g := p.gate
 	p.call.Read = func(ctx context.Context, f func(store.View) error) error {
 		return g.Store.View(ctx, func(v store.View) error {
-			j, err := g.newJudge(v, p.call)
+			j, err := g.newJudge(v, p)
 			if err != nil {
 				return err
 			}
