@@ -156,6 +156,42 @@ func TestBucketTagging(t *testing.T) {
 
 const role = "arn:aws:iam::111122223333:role/job"
 
+// Root of the account that has the bucket is not bound by its policy when it reads, sets and deletes it; others are, and other calls.
+func TestRootIsNotLockedOut(t *testing.T) {
+	h := start(t)
+	h.bucket("docs")
+	text := `{"Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::docs"}]}`
+	must[shape.PutBucketPolicyOutput](h, "PutBucketPolicy", &shape.PutBucketPolicyRequest{Bucket: ptr("docs"), Policy: &text})
+	root := func(account string) *identity.Principal {
+		return &identity.Principal{Kind: identity.Root, Account: account, ARN: "arn:aws:iam::" + account + ":root", ID: account}
+	}
+	for _, x := range []struct {
+		who   *identity.Principal
+		op    string
+		in    any
+		bound bool
+	}{
+		{root("111122223333"), "GetBucketPolicy", &shape.GetBucketPolicyRequest{Bucket: ptr("docs")}, false},
+		{root("111122223333"), "PutBucketPolicy", &shape.PutBucketPolicyRequest{Bucket: ptr("docs"), Policy: &text}, false},
+		{root("111122223333"), "DeleteBucketPolicy", &shape.DeleteBucketPolicyRequest{Bucket: ptr("docs")}, false},
+		{root("111122223333"), "GetBucketTagging", &shape.GetBucketTaggingRequest{Bucket: ptr("docs")}, true},
+		{root("444455556666"), "DeleteBucketPolicy", &shape.DeleteBucketPolicyRequest{Bucket: ptr("docs")}, true},
+		{h.call("").Caller, "DeleteBucketPolicy", &shape.DeleteBucketPolicyRequest{Bucket: ptr("docs")}, true},
+	} {
+		c := h.call(x.op)
+		c.Caller, c.Account = x.who, x.who.Account
+		if err := h.ledger.View(t.Context(), func(v store.View) error {
+			qs, err := h.rows[x.op].Questions(c, v, x.in)
+			if err == nil && (qs[0].Policy != nil) != x.bound {
+				t.Errorf("%s by %s: bound by the bucket's policy: %t", x.op, x.who.ARN, !x.bound)
+			}
+			return err
+		}); err != nil {
+			t.Errorf("%s by %s: %v", x.op, x.who.ARN, err)
+		}
+	}
+}
+
 func TestBucketPolicy(t *testing.T) {
 	h := start(t)
 	h.bucket("docs")

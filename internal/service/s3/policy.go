@@ -7,6 +7,7 @@ import (
 
 	"cloister/internal/api"
 	"cloister/internal/core/fault"
+	"cloister/internal/core/identity"
 	"cloister/internal/core/policy"
 	shape "cloister/internal/shape/s3"
 	"cloister/internal/store"
@@ -67,11 +68,26 @@ func ownPolicy(c *api.Call, v store.View, name, expectedOwner *string) (store.It
 	return b, err
 }
 
+// onPolicy is onBucket, but the bucket's own policy does not bind the root user of the account that has it: else a policy that denies
+// everybody could never be taken back (S3 API Reference, PutBucketPolicy). Endpoints and service control policies bind root still.
+func onPolicy[I any](action string, of func(*I) (bucket, expectedOwner *string)) func(*api.Call, store.View, *I) ([]api.Question, error) {
+	ask := onBucket(action, of)
+	return func(c *api.Call, v store.View, in *I) ([]api.Question, error) {
+		qs, err := ask(c, v, in)
+		for i := range qs {
+			if c.Caller.Kind == identity.Root && qs[i].Owner == c.Caller.Account {
+				qs[i].Policy = nil
+			}
+		}
+		return qs, err
+	}
+}
+
 func (s *Service) putBucketPolicy() api.Rower {
 	return api.Op[shape.PutBucketPolicyRequest, shape.PutBucketPolicyOutput]{
 		Name:    "PutBucketPolicy",
 		Honours: []string{"Bucket", "ExpectedBucketOwner", "Policy", "ContentMD5", "ChecksumAlgorithm"}, // the last two are the wire's
-		Questions: onBucket("s3:PutBucketPolicy", func(in *shape.PutBucketPolicyRequest) (_, _ *string) {
+		Questions: onPolicy("s3:PutBucketPolicy", func(in *shape.PutBucketPolicyRequest) (_, _ *string) {
 			return in.Bucket, in.ExpectedBucketOwner
 		}),
 		Act: func(c *api.Call, tx store.Tx, in *shape.PutBucketPolicyRequest) (*shape.PutBucketPolicyOutput, error) {
@@ -92,7 +108,7 @@ func (s *Service) getBucketPolicy() api.Rower {
 	return api.Op[shape.GetBucketPolicyRequest, shape.GetBucketPolicyOutput]{
 		Name:    "GetBucketPolicy",
 		Honours: []string{"Bucket", "ExpectedBucketOwner"},
-		Questions: onBucket("s3:GetBucketPolicy", func(in *shape.GetBucketPolicyRequest) (_, _ *string) {
+		Questions: onPolicy("s3:GetBucketPolicy", func(in *shape.GetBucketPolicyRequest) (_, _ *string) {
 			return in.Bucket, in.ExpectedBucketOwner
 		}),
 		View: func(c *api.Call, v store.View, in *shape.GetBucketPolicyRequest) (*shape.GetBucketPolicyOutput, error) {
@@ -118,7 +134,7 @@ func (s *Service) deleteBucketPolicy() api.Rower {
 	return api.Op[shape.DeleteBucketPolicyRequest, shape.DeleteBucketPolicyOutput]{
 		Name:    "DeleteBucketPolicy",
 		Honours: []string{"Bucket", "ExpectedBucketOwner"},
-		Questions: onBucket("s3:DeleteBucketPolicy", func(in *shape.DeleteBucketPolicyRequest) (_, _ *string) {
+		Questions: onPolicy("s3:DeleteBucketPolicy", func(in *shape.DeleteBucketPolicyRequest) (_, _ *string) {
 			return in.Bucket, in.ExpectedBucketOwner
 		}),
 		Act: func(c *api.Call, tx store.Tx, in *shape.DeleteBucketPolicyRequest) (*shape.DeleteBucketPolicyOutput, error) {
