@@ -60,6 +60,21 @@ func TestSourceWithoutDocument(t *testing.T) {
 	}
 }
 
+// An account is of one partition: the root of the same number in another one is somebody else, and what is no partition names nobody.
+func TestPartitionOfAnAccount(t *testing.T) {
+	for root, want := range map[string]bool{"aws": true, "aws-cn": false} {
+		trust := source(t, Trust, stmt("Allow", "sts:AssumeRole", "", `{"AWS":"arn:`+root+`:iam::`+acct+`:root"}`, ""))
+		req := &Request{Principal: who(t, "alice"), Action: "sts:AssumeRole", Resource: "arn:aws:iam::111122223333:role/R", ResourceAccount: acct}
+		if v := Decide(req, &Sets{Identity: all(t, Identity), ResourceKind: Trust, Resource: trust}); v.Allowed() != want {
+			t.Errorf("%s: %+v", root, v)
+		}
+	}
+	text := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:xyz:iam::111122223333:root"},"Action":"sts:AssumeRole"}]}`
+	if _, err := Parse([]byte(text), Trust); err == nil {
+		t.Error("a root of no partition is taken")
+	}
+}
+
 // Federated web identities and S3's canonical users are principals too.
 func TestOtherPrincipals(t *testing.T) {
 	const provider = "arn:aws:iam::111122223333:oidc-provider/id.example.com"

@@ -32,6 +32,7 @@ const (
 type principalRef struct {
 	kind     principalKind
 	typ      string // "AWS", "Service", ...; empty for the bare "*"
+	part     string // of an ARN: its partition
 	value    string // what is compared: for wholeAccount the account's id
 	shown    string
 	off, end int
@@ -63,6 +64,9 @@ func principalOf(typ, v string) (principalRef, bool) {
 		return r, true
 	}
 	account, rest, ok := iamPrincipal(v)
+	if ok {
+		r.part = strings.SplitN(v, ":", 3)[1]
+	}
 	if ok && rest == "root" {
 		r.kind, r.value = wholeAccount, account
 		return r, true
@@ -73,7 +77,7 @@ func principalOf(typ, v string) (principalRef, bool) {
 // iamPrincipal splits the ARN of an account's root, a user, a role, a session or a federated user.
 func iamPrincipal(v string) (account, rest string, ok bool) {
 	p := strings.SplitN(v, ":", 6)
-	if len(p) != 6 || p[0] != "arn" || p[3] != "" || len(p[4]) != 12 || !digits(p[4]) || strings.ContainsAny(v, "*?") {
+	if len(p) != 6 || p[0] != "arn" || p[1] != "aws" && !strings.HasPrefix(p[1], "aws-") || p[3] != "" || len(p[4]) != 12 || !digits(p[4]) || strings.ContainsAny(v, "*?") {
 		return "", "", false
 	}
 	kind, name, _ := strings.Cut(p[5], "/")
@@ -106,7 +110,7 @@ func (r *principalRef) class(p *identity.Principal, canonical string, rootOnly b
 	case everybody:
 		return namedDirect
 	case wholeAccount:
-		if p.Account != "" && p.Account == r.value && (!rootOnly || p.Kind == identity.Root) {
+		if p.Account != "" && p.Account == r.value && (r.part == "" || r.part == p.Partition) && (!rootOnly || p.Kind == identity.Root) {
 			return namedAccount
 		}
 	case byARN:
