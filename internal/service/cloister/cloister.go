@@ -125,6 +125,7 @@ type kept struct {
 	Action, Resource, Decision, Layer string
 	Endpoint, RouteTable              string
 	Source, Owner, Sid                string
+	Foreign                           string
 	Statement                         int
 	Reasons                           []policy.Reason
 	Allowed                           []kept
@@ -184,7 +185,14 @@ func findings(account, step string, e *trail.Event) []shape.Finding {
 	if a, err := arn.Parse(k.Resource); err == nil && a.Account != account {
 		theirs = a.Account
 	}
+	foreign := k.Foreign != "" && k.Foreign != account
+	if foreign {
+		theirs = k.Foreign
+	}
 	for _, r := range k.Reasons {
+		if foreign && (r.Layer == policy.LayerResource.String() || r.Layer == policy.LayerTrust.String() && r.Kind == "layer") {
+			continue // whether there is a policy, and whether it is silent or denies, is theirs to know too
+		}
 		if r.Owner != "" && r.Owner != account {
 			if r.Layer != policy.LayerSCP.String() {
 				theirs = r.Owner

@@ -33,6 +33,33 @@ func TestOtherAccountsPoliciesCannotBeCounted(t *testing.T) {
 	}
 }
 
+// Of another account's bucket a caller learns neither whether it has a policy, nor whether that denies or is silent.
+func TestOtherAccountsBucketsAreExplainedAlike(t *testing.T) {
+	const ours, theirs = "111122223333", "444455556666"
+	resource := policy.LayerResource.String()
+	explain := func(account string, reasons ...policy.Reason) string {
+		e := &trail.Event{Service: "s3", Name: "GetObject", ErrorCode: "AccessDenied", Error: "Access Denied"}
+		e.Explanation, _ = json.Marshal(kept{Action: "s3:GetObject", Resource: "arn:aws:s3:::b/k", Foreign: theirs, Reasons: reasons})
+		b, _ := json.Marshal(findings(account, "", e))
+		return string(b)
+	}
+	want := explain(ours)
+	if !strings.Contains(want, "another account") {
+		t.Errorf("nothing is said of the other account: %s", want)
+	}
+	nobody := policy.Reason{Kind: "decision", Layer: resource, Statement: -1, Text: "denied: no resource-based policy allows it"}
+	gap := policy.Reason{Kind: "layer", Layer: resource, Statement: -1, Text: "no Allow matches"}
+	deny := policy.Reason{Kind: "decision", Layer: resource, Owner: theirs, Source: "bucket policy of b", Text: "denied"}
+	for _, reasons := range [][]policy.Reason{{nobody, gap}, {deny}, {deny, gap}} {
+		if got := explain(ours, reasons...); got != want {
+			t.Errorf("tells more: %s", got)
+		}
+		if got := explain(theirs, reasons...); !strings.Contains(got, resource) {
+			t.Errorf("the owner reads %s", got)
+		}
+	}
+}
+
 // A member learns that a service control policy decided and where it hangs, and nothing of what it or its like say.
 func TestServiceControlPoliciesAreNamedByLevel(t *testing.T) {
 	const ours, boss = "111122223333", "444455556666"
