@@ -100,7 +100,9 @@ func New(c *Case) (*Simulator, error) {
 	}
 	var texts []string
 	for _, src := range s.sources {
-		texts = append(texts, src.Text)
+		if src.Type != Control { // what it says is for the management account to know
+			texts = append(texts, src.Text)
+		}
 	}
 	for _, k := range Keys(texts) {
 		if !given[strings.ToLower(k)] {

@@ -58,3 +58,18 @@ func TestLimits(t *testing.T) {
 		}
 	}
 }
+
+// The keys that a service control policy asks for are not among the missing ones: they would tell a member what it says.
+func TestMissingKeysHideControls(t *testing.T) {
+	on := func(key string) string {
+		return statement(`"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"` + key + `":"x"}}`)
+	}
+	s, err := New(&Case{Principal: &identity.Principal{Kind: identity.User, Partition: "aws", Account: "111122223333"},
+		Identity: []Source{{ID: "own", Type: Policy, Text: on("aws:PrincipalTag/own")}}, SCP: [][]Source{{{ID: "scp", Type: Control, Text: on("aws:PrincipalTag/secret")}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Ask(Question{"s3:GetObject", "*"}).MissingContextValues; len(got) != 1 || got[0] != "aws:PrincipalTag/own" {
+		t.Errorf("missing are %q", got)
+	}
+}
