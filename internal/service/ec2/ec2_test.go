@@ -437,6 +437,12 @@ func TestTags(t *testing.T) {
 	h.refuse("InvalidParameterValue", create(tag(strings.Repeat("k", 129), "1"), id))
 	h.refuse("InvalidVpcID.NotFound", create(tag("a", "1"), "vpc-0"))
 	h.refuse("InvalidID", create(tag("a", "1"), "thing-0"))
+	for code, pre := range map[string]string{"InvalidNetworkAclID.NotFound": "acl-", "InvalidInternetGatewayID.NotFound": "igw-", "InvalidAllocationID.NotFound": "eipalloc-",
+		"NatGatewayNotFound": "nat-", "InvalidVpcPeeringConnectionID.NotFound": "pcx-", "InvalidPrefixListID.NotFound": "pl-", "InvalidGroup.NotFound": "sg-"} {
+		h.refuse(code, create(tag("a", "1"), pre+"0"))
+	}
+	acl := do[shape.DescribeNetworkAclsResult](h, &shape.DescribeNetworkAclsRequest{Filters: filter("vpc-id", id)}).NetworkAcls[0]
+	do[shape.CreateTagsOutput](h, create(tag("a", "1"), *acl.NetworkAclId))
 	h.refuse("MissingParameter", create(nil, id))
 	many := []shape.Tag{}
 	for i := range 49 {

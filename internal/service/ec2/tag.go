@@ -157,10 +157,24 @@ func exists(c *api.Call, v store.View, k kind, id string) error {
 		_, err = rows.Interfaces.Get(v, c.Scope(), id)
 	case aFlowLog:
 		_, err = rows.FlowLogs.Get(v, c.Scope(), id)
+	case anACL:
+		_, err = rows.ACLs.Get(v, c.Scope(), id)
+	case aGateway:
+		_, err = rows.InternetGateways.Get(v, c.Scope(), id)
+	case anAddress:
+		_, err = rows.Addresses.Get(v, c.Scope(), id)
+	case aNAT:
+		_, err = rows.NATs.Get(v, c.Scope(), id)
+	case aPrefixList:
+		_, err = rows.PrefixLists.Get(v, c.Scope(), id)
+	case aPeering:
+		_, err = peering(c, v, id)
 	case aDHCP:
 		if id != defaultDHCP(c) {
 			_, err = rows.DHCPs.Get(v, c.Scope(), id)
 		}
+	default:
+		return fault.New("InvalidID", "The ID '%s' is not valid", id)
 	}
 	if errors.Is(err, store.ErrNotFound) {
 		return k.none(id)
