@@ -138,6 +138,12 @@ func probe(verb string, args []string) string {
 			}
 		}()
 		return "ok"
+	case "pump": // dest bytes: to an echo server and back
+		return pump(args[0], args[1])
+	case "flood": // dest n: datagrams that nobody answers
+		return flood(args[0], args[1])
+	case "count": // what eth0 has received and sent
+		return count()
 	case "raw": // every socket that could speak past the kernel's own protocols
 		return raws()
 	case "ping":
