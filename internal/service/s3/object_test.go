@@ -440,3 +440,28 @@ func TestFailedCommit(t *testing.T) {
 		}
 	}
 }
+
+// TestCannedACL: the owner of the bucket owns every object, so that the one ACL that says so changes nothing, and others are refused.
+// Log delivery sends it, and policies ask for it.
+func TestCannedACL(t *testing.T) {
+	h := start(t)
+	h.bucket("docs")
+	in := func(acl *string) *shape.PutObjectRequest {
+		return &shape.PutObjectRequest{Bucket: ptr("docs"), Key: ptr("k"), ACL: acl, Body: strings.NewReader("x")}
+	}
+	must[shape.PutObjectOutput](h, "PutObject", in(ptr("bucket-owner-full-control")))
+	_, err := ask1[shape.PutObjectOutput](h, "PutObject", in(ptr("public-read")))
+	refuses(t, "public", err, "AccessControlListNotSupported", 400)
+	for _, acl := range []*string{nil, ptr("bucket-owner-full-control")} {
+		var qs []api.Question
+		if err := h.ledger.View(t.Context(), func(v store.View) (e error) {
+			qs, e = h.rows["PutObject"].Questions(h.call("PutObject"), v, in(acl))
+			return e
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if got := qs[0].Keys["s3:x-amz-acl"]; (acl == nil) != (got == nil) || acl != nil && got[0] != *acl {
+			t.Errorf("%v", got)
+		}
+	}
+}
