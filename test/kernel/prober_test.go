@@ -51,8 +51,8 @@ func proberMain() {
 				say(f[0], seen.look(args[0]))
 			case "frame": // hex
 				say(f[0], frame(args[0]))
-			case "open": // name dest
-				say(f[0], lines.open(args[0], args[1]))
+			case "open": // name dest [source]
+				say(f[0], lines.open(args[0], args[1], args[2:]...))
 			case "talk": // name
 				say(f[0], lines.talk(args[0]))
 			default:

@@ -272,8 +272,12 @@ func raws() string {
 // conns are connections that stay open, by name.
 type conns struct{ all sync.Map }
 
-func (c *conns) open(name, dest string) string {
-	x, err := net.DialTimeout("tcp4", dest, patience)
+func (c *conns) open(name, dest string, source ...string) string {
+	d := net.Dialer{Timeout: patience}
+	if len(source) > 0 {
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.MustParseAddrPort(source[0]))
+	}
+	x, err := d.Dial("tcp4", dest)
 	if err != nil {
 		return outcome(nil, err)
 	}

@@ -3,6 +3,7 @@ package linux
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -22,8 +23,7 @@ const mtu = 9001
 // routerMAC is the network's end of every wire: each port is alone on its own, so all may be equal.
 func routerMAC() net.HardwareAddr { return net.HardwareAddr{0x0e, 0, 0, 0, 0, 1} }
 
-// addPort makes the namespace, the wire and the ways in both directions. Nobody asks for hardware addresses: all
-// neighbors are permanent. The port it gives is never nil; on an error nothing of it is left but its entry.
+// addPort makes the namespace, the wire and the ways in both directions. The port it gives is never nil; on an error nothing of it is left but its entry.
 func (c *child) addPort(n *network, w fabric.Port, s fabric.Subnet) (*port, error) {
 	p := &port{Port: w, subnet: s, ns: -1}
 	if w.Kind == fabric.Answer { // its addresses are the network's own, see wanted
@@ -71,25 +71,16 @@ func (c *child) link(n *network, p *port) error {
 	if err != nil {
 		return err
 	}
-	ix := l.Attrs().Index
-	p.index = ix
+	p.index = l.Attrs().Index
 	if err := errors.Join(n.rt.LinkSetAlias(l, p.ID), n.rt.LinkSetARPOff(l), n.rt.LinkSetUp(l)); err != nil {
 		return err
 	}
 	for _, a := range p.Addrs {
-		if err := n.rt.NeighSet(neighbor(ix, a, mac)); err != nil {
-			return fmt.Errorf("cannot set its neighbor: %w", err)
-		}
-		if err := n.rt.RouteReplace(portRoute(p, a)); err != nil {
-			return fmt.Errorf("cannot route %s to it: %w", a, err)
+		if err := n.lead(p, a, mac); err != nil {
+			return err
 		}
 	}
 	return p.inside()
-}
-
-// portRoute leads to an address of a port. Src is whom the network's own connections come from.
-func portRoute(p *port, a netip.Addr) *netlink.Route {
-	return &netlink.Route{LinkIndex: p.index, Table: fabric.LocalTable, Scope: netlink.SCOPE_LINK, Dst: hostNet(a), Src: p.subnet.Router.AsSlice()}
 }
 
 // inside sets up the end that a job sees.
@@ -112,8 +103,7 @@ func (p *port) inside() error {
 		return err
 	}
 	for _, a := range p.Addrs {
-		ad := &netlink.Addr{IPNet: &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(p.subnet.CIDR.Bits(), 32)}, Flags: unix.IFA_F_NOPREFIXROUTE}
-		if err := h.AddrAdd(eth, ad); err != nil {
+		if err := h.AddrAdd(eth, p.addr(a)); err != nil {
 			return fmt.Errorf("cannot give it %s: %w", a, err)
 		}
 	}
@@ -133,10 +123,9 @@ func (p *port) inside() error {
 	return nil
 }
 
-// removePorts ends those who sit on the ports, takes their links away, and only then ends and forgets what was open with
-// their addresses: nothing new can arise in between. Their rules must be gone already.
+// removePorts ends those who sit on the ports and takes their links away. Their rules must be gone already; what was open with
+// their addresses is left to cut.
 func (c *child) removePorts(n *network, all []*port) error {
-	var addrs []netip.Addr
 	for _, p := range all {
 		c.killPort(p.ID)
 		if err := n.unlink(p); err != nil {
@@ -148,11 +137,13 @@ func (c *child) removePorts(n *network, all []*port) error {
 		delete(n.ports, p.ID)
 		c.seat(p.ID, nil)
 	}
-	for a := range n.dirty {
-		addrs = append(addrs, a)
-	}
-	if len(addrs) > 0 {
-		if err := n.abort(addrs); err != nil {
+	return nil
+}
+
+// cut ends and forgets what was open with addresses that nobody has any more: nothing new can have arisen since.
+func (c *child) cut(n *network) error {
+	if addrs := slices.Collect(maps.Keys(n.dirty)); len(addrs) > 0 {
+		if err := abort(n.ns, addrs); err != nil {
 			return err
 		}
 		c.tell(n, addrs)
@@ -174,10 +165,10 @@ func (n *network) unlink(p *port) error {
 	return nil
 }
 
-// abort ends the network's own connections with addresses, those included that nobody has accepted yet: their next
+// abort ends a namespace's own connections with addresses, those included that nobody has accepted yet: their next
 // owner must not be taken for them. A kernel without that (CONFIG_INET_DIAG_DESTROY) is left with the flush of flows.
-func (n *network) abort(addrs []netip.Addr) error {
-	return within(n.ns, func() error {
+func abort(ns int, addrs []netip.Addr) error {
+	return within(ns, func() error {
 		all, err := netlink.SocketDiagTCP(unix.AF_INET)
 		if err != nil {
 			if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EPROTONOSUPPORT) {

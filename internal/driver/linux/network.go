@@ -135,6 +135,14 @@ func (c *child) apply(n *network, d fabric.Desired) error {
 	if err := c.removePorts(n, leave); err != nil {
 		return err
 	}
+	for id, p := range n.ports { // before any port gets an address that was another's
+		if err := n.shed(p, want[id].Addrs); err != nil {
+			return err
+		}
+	}
+	if err := c.cut(n); err != nil {
+		return err
+	}
 	if err := n.route(d, c.linked(n)); err != nil {
 		return fmt.Errorf("cannot route %s: %w", n.id, err)
 	}
@@ -142,6 +150,8 @@ func (c *child) apply(n *network, d fabric.Desired) error {
 	var made []*port
 	for _, w := range d.Ports {
 		if p := n.ports[w.ID]; p != nil && p.closed == "" {
+			failed = errors.Join(failed, n.grow(p, w.Addrs))
+			w.Addrs = p.Addrs // what it has
 			p.Port = w
 			continue
 		}

@@ -83,8 +83,8 @@ func validatePublic(d fabric.Desired) error {
 // lowestTable: below lie the kernel's tables, the local one, and marks that stand for no subnet.
 const lowestTable = 1000
 
-// same: nothing about the port's wire has changed.
+// same: nothing about the port's wire has changed, whatever further addresses it has.
 func (p *port) same(w fabric.Port, s fabric.Subnet) bool {
-	return p.closed == "" && p.Alias == w.Alias && p.MAC == w.MAC && p.Subnet == w.Subnet && p.Kind == w.Kind && slices.Equal(p.Addrs, w.Addrs) &&
+	return p.closed == "" && p.Alias == w.Alias && p.MAC == w.MAC && p.Subnet == w.Subnet && p.Kind == w.Kind && p.Addrs[0] == w.Addrs[0] &&
 		p.subnet.CIDR == s.CIDR && p.subnet.Router == s.Router
 }
