@@ -260,7 +260,7 @@ func TestRouteTable(t *testing.T) {
 	if again := do[shape.CreateRouteTableResult](h, &shape.CreateRouteTableRequest{VpcId: &id, ClientToken: new("once")}).RouteTable; *again.RouteTableId != *rt.RouteTableId {
 		t.Error("a token made two tables")
 	}
-	h.refuse("InvalidParameter", &shape.AssociateRouteTableRequest{RouteTableId: rt.RouteTableId, SubnetId: &foreign})
+	h.refuse("InvalidParameterValue", &shape.AssociateRouteTableRequest{RouteTableId: rt.RouteTableId, SubnetId: &foreign})
 	as := do[shape.AssociateRouteTableResult](h, &shape.AssociateRouteTableRequest{RouteTableId: rt.RouteTableId, SubnetId: &sub})
 	h.refuse("Resource.AlreadyAssociated", &shape.AssociateRouteTableRequest{RouteTableId: main.RouteTableId, SubnetId: &sub})
 	h.refuse("DependencyViolation", &shape.DeleteRouteTableRequest{RouteTableId: rt.RouteTableId})

@@ -48,7 +48,7 @@ func TestInternetGateway(t *testing.T) {
 	route := &shape.CreateRouteRequest{RouteTableId: &table, DestinationCidrBlock: ref("0.0.0.0/0"), GatewayId: &igw}
 	do[shape.CreateRouteResult](h, route)
 	h.refuse("RouteAlreadyExists", route)
-	h.refuse("InvalidParameter", &shape.CreateRouteRequest{RouteTableId: &table, DestinationCidrBlock: ref("9.0.0.0/8"), GatewayId: &second})
+	h.refuse("InvalidParameterValue", &shape.CreateRouteRequest{RouteTableId: &table, DestinationCidrBlock: ref("9.0.0.0/8"), GatewayId: &second})
 	if s := h.routeState(table, "0.0.0.0/0"); s != "active" {
 		t.Errorf("the route is %s", s)
 	}
@@ -167,7 +167,7 @@ func TestNATGateway(t *testing.T) {
 
 	table := h.mainTable(v)
 	do[shape.CreateRouteResult](h, &shape.CreateRouteRequest{RouteTableId: &table, DestinationCidrBlock: ref("0.0.0.0/0"), NatGatewayId: &id})
-	h.refuse("InvalidParameter", &shape.ReplaceRouteRequest{RouteTableId: &table, DestinationCidrBlock: ref("0.0.0.0/0"), NatGatewayId: private.NatGatewayId})
+	h.refuse("InvalidParameterValue", &shape.ReplaceRouteRequest{RouteTableId: &table, DestinationCidrBlock: ref("0.0.0.0/0"), NatGatewayId: private.NatGatewayId})
 	h.refuse("DependencyViolation", &shape.DeleteSubnetRequest{SubnetId: &sn})
 	do[shape.DeleteNatGatewayResult](h, &shape.DeleteNatGatewayRequest{NatGatewayId: &id})
 	do[shape.DeleteNatGatewayResult](h, &shape.DeleteNatGatewayRequest{NatGatewayId: &id}) // twice is once

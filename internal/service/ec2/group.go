@@ -18,14 +18,22 @@ func (s *Service) groupRows() []api.Rower {
 		api.Op[shape.CreateSecurityGroupRequest, shape.CreateSecurityGroupResult]{
 			Name: "CreateSecurityGroup", Honours: []string{"GroupName", "Description", "VpcId", "TagSpecifications.*", "DryRun"},
 			Questions: func(c *api.Call, v store.View, in *shape.CreateSecurityGroupRequest) ([]api.Question, error) {
+				in, err := atHome(c, v, in)
+				if err != nil {
+					return nil, err
+				}
 				return ask(c, v, "CreateSecurityGroup").made(aGroup, in.TagSpecifications).on(aVPC, in.VpcId).done()
 			},
 			Act: createGroup,
 		},
 		api.Op[shape.DeleteSecurityGroupRequest, shape.DeleteSecurityGroupResult]{
-			Name: "DeleteSecurityGroup", Honours: []string{"GroupId", "DryRun"},
+			Name: "DeleteSecurityGroup", Honours: []string{"GroupId", "GroupName", "DryRun"},
 			Questions: func(c *api.Call, v store.View, in *shape.DeleteSecurityGroupRequest) ([]api.Question, error) {
-				return ask(c, v, "DeleteSecurityGroup").on(aGroup, in.GroupId).done()
+				id, err := groupNamed(c, v, in.GroupId, in.GroupName)
+				if err != nil {
+					return nil, err
+				}
+				return ask(c, v, "DeleteSecurityGroup").on(aGroup, id).done()
 			},
 			Act: deleteGroup,
 		},
@@ -48,7 +56,48 @@ func newGroup(c *api.Call, network, name, about string) vpc.Group {
 		{ID: c.Dice.ID("sgr"), Egress: true, Proto: vpc.Any, From: -1, To: -1, CIDR: netip.MustParsePrefix("0.0.0.0/0")}}}
 }
 
+// atHome puts a group for which no VPC is named into the default one, if there is one.
+func atHome(c *api.Call, v store.View, in *shape.CreateSecurityGroupRequest) (*shape.CreateSecurityGroupRequest, error) {
+	if in.VpcId != nil {
+		return in, nil
+	}
+	out := *in
+	switch n, err := defaultVPC(c, v); {
+	case err == nil:
+		out.VpcId = &n.ID
+	case !absent(err):
+		return nil, err
+	}
+	return &out, nil
+}
+
+// groupNamed is the id of the default VPC's group that a name means where no id is given; nil if there is none.
+func groupNamed(c *api.Call, v store.View, id, name *string) (*string, error) {
+	if id != nil || deref(name) == "" {
+		return id, nil
+	}
+	n, err := defaultVPC(c, v)
+	if err == nil {
+		var g store.Item[vpc.Group]
+		if g, err = rows.Groups.Find(v, c.Scope(), "name", n.ID+"/"+*name); err == nil {
+			return &g.ID, nil
+		}
+	}
+	if absent(err) {
+		return nil, nil
+	}
+	return nil, err
+}
+
+func notInDefault(name string) *fault.Fault {
+	return fault.New(aGroup.notFound, "The security group '%s' does not exist in default VPC", name)
+}
+
 func createGroup(c *api.Call, tx store.Tx, in *shape.CreateSecurityGroupRequest) (*shape.CreateSecurityGroupResult, error) {
+	in, err := atHome(c, tx, in)
+	if err != nil {
+		return nil, err
+	}
 	name, about := deref(in.GroupName), deref(in.Description)
 	switch {
 	case name == "":
@@ -88,7 +137,14 @@ func printable(s string) bool {
 }
 
 func deleteGroup(c *api.Call, tx store.Tx, in *shape.DeleteSecurityGroupRequest) (*shape.DeleteSecurityGroupResult, error) {
-	it, err := load(tx, c, rows.Groups, aGroup, in.GroupId, "groupId")
+	id, err := groupNamed(c, tx, in.GroupId, in.GroupName)
+	if err != nil {
+		return nil, err
+	}
+	if id == nil && in.GroupName != nil {
+		return nil, notInDefault(*in.GroupName)
+	}
+	it, err := load(tx, c, rows.Groups, aGroup, id, "groupId")
 	if err != nil {
 		return nil, err
 	}
@@ -123,10 +179,18 @@ func dropGroup(c *api.Call, tx store.Tx, g *vpc.Group) error {
 }
 
 func describeGroups(c *api.Call, v store.View, in *shape.DescribeSecurityGroupsRequest) (*shape.DescribeSecurityGroupsResult, error) {
-	if len(in.GroupNames) > 0 { // names alone belong to a default VPC, and there is none
-		return nil, fault.New("InvalidGroup.NotFound", "The security group '%s' does not exist in default VPC", in.GroupNames[0])
+	ids := slices.Clone(in.GroupIds)
+	for i := range in.GroupNames { // names alone are of the default VPC
+		id, err := groupNamed(c, v, nil, &in.GroupNames[i])
+		if err != nil {
+			return nil, err
+		}
+		if id == nil {
+			return nil, notInDefault(in.GroupNames[i])
+		}
+		ids = append(ids, *id)
 	}
-	all, next, err := describe(c, v, rows.Groups, aGroup, wanted{in.GroupIds, in.Filters, in.MaxResults, in.NextToken}, groupFields())
+	all, next, err := describe(c, v, rows.Groups, aGroup, wanted{ids, in.Filters, in.MaxResults, in.NextToken}, groupFields())
 	out := &shape.DescribeSecurityGroupsResult{SecurityGroups: []shape.SecurityGroup{}, NextToken: next}
 	for i := range all {
 		g := &all[i].Value

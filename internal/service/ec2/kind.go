@@ -102,7 +102,7 @@ func depends(k, id string) *fault.Fault {
 	return fault.New("DependencyViolation", "The %s '%s' has dependencies and cannot be deleted.", k, id)
 }
 
-// apart is the refusal of two resources of different VPCs in one call.
+// apart is the refusal of two resources of different VPCs in one call; route tables say it with another code.
 func apart(format string, args ...any) *fault.Fault {
 	return fault.New("InvalidParameter", format+" belong to different networks.", args...)
 }

@@ -54,7 +54,7 @@ func (s *Service) routeRows() []api.Rower {
 					return nil, err
 				}
 				if !at.taken() {
-					return nil, noRoute(at, t.ID)
+					return nil, invalid("There is no route defined for '%s' in the route table. Use CreateRoute instead.", at.name)
 				}
 				if at.static < 0 {
 					return nil, invalid("cannot replace the route %s in route table %s: it is not of your making", at.name, t.ID)
@@ -197,7 +197,7 @@ func target(c *api.Call, v store.View, t store.Item[vpc.RouteTable], gateway, na
 		home = g.Value.VPC
 	}
 	if home != t.Value.VPC {
-		return "", apart("route table %s and network gateway %s", t.ID, id)
+		return "", invalid("route table %s and network gateway %s belong to different networks", t.ID, id)
 	}
 	return id, nil
 }

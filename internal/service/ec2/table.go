@@ -177,7 +177,7 @@ func associate(c *api.Call, tx store.Tx, in *shape.AssociateRouteTableRequest) (
 		return nil, err
 	}
 	if sn.Value.VPC != t.Value.VPC {
-		return nil, apart("route table %s and subnet %s", t.ID, sn.ID)
+		return nil, invalid("route table %s and subnet %s belong to different networks", t.ID, sn.ID)
 	}
 	was, err := rows.RouteTables.Find(tx, c.Scope(), "subnet", sn.ID)
 	if err == nil {
@@ -232,7 +232,7 @@ func reassociate(c *api.Call, tx store.Tx, in *shape.ReplaceRouteTableAssociatio
 		return nil, err
 	}
 	if to.Value.VPC != from.Value.VPC {
-		return nil, apart("route tables %s and %s", from.ID, to.ID)
+		return nil, invalid("route tables %s and %s belong to different networks", from.ID, to.ID)
 	}
 	c.Touch(aTable.arn(c, from.ID), aTable.arn(c, to.ID))
 	fresh := c.Dice.ID("rtbassoc")
