@@ -46,3 +46,16 @@ func TestBoto3IAM(t *testing.T) {
 		})
 	}
 }
+
+// TestBoto3EC2: a VPC's things through their lives, and every list of them.
+func TestBoto3EC2(t *testing.T) {
+	python(t)
+	for _, script := range []string{"network.py", "rules.py", "neighbours.py", "listing.py"} {
+		t.Run(script, func(t *testing.T) {
+			d := serve(t)
+			d.env(t)
+			t.Setenv("CLOISTER_DATA_DIR", d.data) // other accounts are made by the program
+			boto(t, script)
+		})
+	}
+}

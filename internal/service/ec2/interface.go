@@ -105,6 +105,9 @@ func createInterface(c *api.Call, tx store.Tx, in *shape.CreateNetworkInterfaceR
 	}
 	c.Touch(anInterface.arn(c, i.ID))
 	out, err := interfaceShape(c, tx, &i)
+	if out != nil {
+		out.Status = new("pending") // it is available when it is described
+	}
 	return &shape.CreateNetworkInterfaceResult{NetworkInterface: out, ClientToken: in.ClientToken}, err
 }
 

@@ -20,7 +20,7 @@ func TestInterface(t *testing.T) {
 	h.call.Caller.InvokedBy = "comprehend.amazonaws.com"
 	in := &shape.CreateNetworkInterfaceRequest{SubnetId: &sub, Groups: []string{g}, Description: new("a job"), ClientToken: new("job-1")}
 	n := do[shape.CreateNetworkInterfaceResult](h, in).NetworkInterface
-	if *n.NetworkInterfaceId != vpc.InterfaceFor(account, "us-east-1", "job-1") || *n.PrivateIpAddress != "10.0.1.4" || !*n.RequesterManaged || *n.RequesterId != "amazon-comprehend" || *n.Status != "available" || *n.MacAddress != "0e:cc:0a:00:01:04" {
+	if *n.NetworkInterfaceId != vpc.InterfaceFor(account, "us-east-1", "job-1") || *n.PrivateIpAddress != "10.0.1.4" || !*n.RequesterManaged || *n.RequesterId != "amazon-comprehend" || *n.Status != "pending" || *n.MacAddress != "0e:cc:0a:00:01:04" {
 		t.Errorf("%+v", n)
 	}
 	if again := do[shape.CreateNetworkInterfaceResult](h, in).NetworkInterface; *again.NetworkInterfaceId != *n.NetworkInterfaceId || *again.PrivateIpAddress != "10.0.1.4" {

@@ -2,6 +2,8 @@ package ec2
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -112,7 +114,8 @@ func createList(c *api.Call, tx store.Tx, in *shape.CreateManagedPrefixListReque
 	if err := addEntries(&l, in.Entries); err != nil {
 		return nil, err
 	}
-	was, err := repeated(c, tx, rows.PrefixLists, "prefix-list", in.ClientToken, l.Name)
+	params := fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, l.Name, l.Max, l.Entries)))
+	was, err := repeated(c, tx, rows.PrefixLists, "prefix-list", in.ClientToken, params)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +124,7 @@ func createList(c *api.Call, tx store.Tx, in *shape.CreateManagedPrefixListReque
 		if err := rows.PrefixLists.Create(tx, c.Scope(), l.ID, &l); err != nil {
 			return nil, err
 		}
-		if err := remember(c, tx, "prefix-list", in.ClientToken, l.ID, l.Name); err != nil {
+		if err := remember(c, tx, "prefix-list", in.ClientToken, l.ID, params); err != nil {
 			return nil, err
 		}
 		if _, err := tagNew(c, tx, aPrefixList, l.ID, in.TagSpecifications); err != nil {
@@ -132,7 +135,7 @@ func createList(c *api.Call, tx store.Tx, in *shape.CreateManagedPrefixListReque
 	}
 	c.Touch(aPrefixList.arn(c, l.ID))
 	tags, err := tx.Tags(aPrefixList.arn(c, l.ID))
-	return &shape.CreateManagedPrefixListResult{PrefixList: new(listShape(c, &l, "create-complete", tagList(tags)))}, err
+	return &shape.CreateManagedPrefixListResult{PrefixList: new(listShape(c, &l, "create-in-progress", tagList(tags)))}, err
 }
 
 func listName(n string) error {
@@ -231,7 +234,7 @@ func modifyList(c *api.Call, tx store.Tx, in *shape.ModifyManagedPrefixListReque
 		return nil, err
 	}
 	tags, err := tx.Tags(aPrefixList.arn(c, l.ID))
-	return &shape.ModifyManagedPrefixListResult{PrefixList: new(listShape(c, l, "modify-complete", tagList(tags)))}, err
+	return &shape.ModifyManagedPrefixListResult{PrefixList: new(listShape(c, l, "modify-in-progress", tagList(tags)))}, err
 }
 
 func deleteList(c *api.Call, tx store.Tx, in *shape.DeleteManagedPrefixListRequest) (*shape.DeleteManagedPrefixListResult, error) {
@@ -246,7 +249,7 @@ func deleteList(c *api.Call, tx store.Tx, in *shape.DeleteManagedPrefixListReque
 	if len(used) > 0 {
 		return nil, depends("prefix list", it.ID)
 	}
-	return &shape.DeleteManagedPrefixListResult{PrefixList: new(listShape(c, &it.Value, "delete-complete", []shape.Tag{}))}, drop(c, tx, rows.PrefixLists, aPrefixList, it.ID)
+	return &shape.DeleteManagedPrefixListResult{PrefixList: new(listShape(c, &it.Value, "delete-in-progress", []shape.Tag{}))}, drop(c, tx, rows.PrefixLists, aPrefixList, it.ID)
 }
 
 // usersOf are the groups and route tables that refer to a list, by id.
@@ -318,7 +321,11 @@ func listEntries(c *api.Call, v store.View, in *shape.GetManagedPrefixListEntrie
 	all, next, err := page(all, in.MaxResults, in.NextToken)
 	out := &shape.GetManagedPrefixListEntriesResult{Entries: []shape.PrefixListEntry{}, NextToken: next}
 	for _, e := range all {
-		out.Entries = append(out.Entries, shape.PrefixListEntry{Cidr: new(e.Value.CIDR.String()), Description: new(e.Value.Description)})
+		x := shape.PrefixListEntry{Cidr: new(e.Value.CIDR.String())}
+		if e.Value.Description != "" {
+			x.Description = &e.Value.Description
+		}
+		out.Entries = append(out.Entries, x)
 	}
 	return out, err
 }

@@ -14,7 +14,7 @@ func TestPrefixList(t *testing.T) {
 		Entries: []shape.AddPrefixListEntry{{Cidr: ref("192.0.2.9/24"), Description: ref("north")}, {Cidr: ref("10.5.0.0/16")}}}
 	made := do[shape.CreateManagedPrefixListResult](h, in).PrefixList
 	id := *made.PrefixListId
-	if *made.Version != 1 || *made.State != "create-complete" || *made.OwnerId != account {
+	if *made.Version != 1 || *made.State != "create-in-progress" || *made.OwnerId != account {
 		t.Errorf("%+v", made)
 	}
 	if again := do[shape.CreateManagedPrefixListResult](h, in).PrefixList; *again.PrefixListId != id {
