@@ -84,6 +84,7 @@ type condition struct {
 	op       operator
 	set      quantifier
 	ifExists bool
+	deny     bool   // of a statement that denies
 	key      string // as written
 	keyName
 	values  []operand
@@ -211,12 +212,17 @@ func (c *condition) holds(ctx *Context) bool {
 	if e.multi {
 		return false
 	}
+	// More than one value: tags whose keys differ in case alone. AWS matches one of them and does not say which, so an Allow wants
+	// all of them to agree, and a Deny is content with one.
+	some, all := false, true
 	for _, v := range e.values {
-		if c.any(v, ctx) {
-			return !c.op.negated
-		}
+		hit := c.any(v, ctx)
+		some, all = some || hit, all && hit
 	}
-	return c.op.negated
+	if c.deny != c.op.negated {
+		return some != c.op.negated
+	}
+	return all != c.op.negated
 }
 
 // any reports whether some value of the policy matches v, before negation.

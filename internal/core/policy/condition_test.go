@@ -238,11 +238,28 @@ func TestContext(t *testing.T) {
 	if c.Len() != 0 {
 		t.Error("no values leave the key out")
 	}
-	// two tags whose keys differ in case alone: a comparison may match either
+	// two tags whose keys differ in case alone: an Allow wants both to agree, a Deny is content with one
 	d := c.With(keys{"aws:ResourceTag/EC2": {"a"}, "aws:ResourceTag/ec2": {"b"}, "aws:TagKeys": {"x"}})
-	for _, v := range []string{"a", "b"} {
-		if !conditionOf(t, "2012-10-17", "StringEquals", "aws:resourcetag/Ec2", v).holds(&d) {
-			t.Errorf("tag value %s is not seen", v)
+	for _, x := range []struct {
+		op, value       string
+		inAllow, inDeny bool
+	}{
+		{"StringEquals", "a", false, true}, {"StringEquals", "b", false, true}, {"StringEquals", "c", false, false}, {"StringLike", "*", true, true},
+		{"StringNotEquals", "a", false, true}, {"StringNotEquals", "c", true, true}, {"StringNotLike", "*", false, false},
+	} {
+		cond := conditionOf(t, "2012-10-17", x.op, "aws:resourcetag/Ec2", x.value)
+		if got := cond.holds(&d); got != x.inAllow {
+			t.Errorf("%s %s in an Allow: %v", x.op, x.value, got)
+		}
+		cond.deny = true
+		if got := cond.holds(&d); got != x.inDeny {
+			t.Errorf("%s %s in a Deny: %v", x.op, x.value, got)
+		}
+	}
+	for _, effect := range []string{"Allow", "Deny"} {
+		doc := source(t, Identity, stmt(effect, "s3:*", "*", "", `{"StringEquals":{"aws:ResourceTag/a":"1"}}`)).Doc
+		if got := doc.statements[0].conditions[0].deny; got != (effect == "Deny") {
+			t.Errorf("%s: deny is %v", effect, got)
 		}
 	}
 	if c.Len() != 0 || d.Len() != 2 {

@@ -80,7 +80,7 @@ func (c *Context) enter(n int) {
 	c.index[i] = uint32(n)
 }
 
-// Add gives a key one more value. Tags whose keys differ in case alone meet here: a comparison may match either.
+// Add gives a key one more value. Tags whose keys differ in case alone meet here (see condition.holds).
 func (c *Context) Add(name, value string) {
 	k := nameKey(name)
 	if e := c.find(&k); e != nil {

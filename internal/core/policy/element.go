@@ -169,7 +169,7 @@ func (b *builder) condition(s *statement, n *node) {
 		seen := map[string]bool{}
 		for _, km := range m.value.members {
 			c := proto
-			c.key, c.keyName = km.name, nameKey(km.name)
+			c.key, c.keyName, c.deny = km.name, nameKey(km.name), !s.allow
 			if seen[c.lower] {
 				b.refuse(badJSON, km.off, "", "the key \""+km.name+"\" stands twice under "+m.name+": condition keys ignore case")
 			}

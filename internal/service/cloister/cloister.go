@@ -146,7 +146,7 @@ func allowed(account string, base shape.Finding, e *trail.Event) []shape.Finding
 		}
 		switch {
 		case q.Owner != "" && q.Owner != account:
-			f.Text = ptr("allowed; a policy of the account " + q.Owner + " bears on this, and what it says is for that account to see")
+			f.Text = ptr("allowed; a policy of " + whose(q.Resource, q.Owner) + " bears on this, and what it says is for that account to see")
 		case q.Source != "":
 			f.Rule = opt(rule(policy.Reason{Source: q.Source, Statement: q.Statement, Sid: q.Sid}))
 			f.Text = ptr("allowed")
@@ -159,6 +159,14 @@ func allowed(account string, base shape.Finding, e *trail.Event) []shape.Finding
 		out = append(out, f)
 	}
 	return out
+}
+
+// whose names another account where the resource's ARN does: whom a bucket belongs to is not for everybody to know.
+func whose(resource, owner string) string {
+	if a, err := arn.Parse(resource); err == nil && a.Account == owner {
+		return "the account " + owner
+	}
+	return "another account"
 }
 
 // findings are an event's reasons. What a policy of another account says stays hidden: that it decided is told, not how; of a
@@ -212,7 +220,7 @@ func findings(account, step string, e *trail.Event) []shape.Finding {
 	if theirs != "" {
 		f := base
 		f.Layer = ptr("another account")
-		f.Call, f.Text = ptr(k.Action+" on "+k.Resource), ptr("a policy of the account "+theirs+" bears on this; what it says is for that account to see")
+		f.Call, f.Text = ptr(k.Action+" on "+k.Resource), ptr("a policy of "+whose(k.Resource, theirs)+" bears on this; what it says is for that account to see")
 		out = append(out, f)
 	}
 	return out
