@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -291,5 +292,78 @@ func TestInternet(t *testing.T) {
 	}
 	if out, _, _ := s.says(in, "connect", "198.19.255.10:80"); out != "reset\n" {
 		t.Errorf("what is no more exposed: %q", out)
+	}
+}
+
+// TestExecBadWords: whoever speaks to the daemon without the program's manners gets a word and no command.
+func TestExecBadWords(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	other := s.must("ec2", "CreateNetworkInterface", "SubnetId", s.subnet).text("networkInterfaceId")
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	fd := int(null.Fd())
+	const hello = `{"Command":{"Path":"/bin/true","Argv":["true"],"Dir":"/"}}` + "\n"
+	for name, c := range map[string]struct {
+		fds         []int
+		first, then string
+		want        string
+	}{
+		"no descriptors":       {nil, hello, "", "not its three descriptors"},
+		"too few":              {[]int{fd}, hello, "", "not its three descriptors"},
+		"too many":             {[]int{fd, fd, fd, fd}, hello, "", "too much"},
+		"no command":           {[]int{fd, fd, fd}, "{}\n", "", "no command"},
+		"no JSON":              {[]int{fd, fd, fd}, "}\n", "", "invalid character"},
+		"a foreign interface":  {[]int{fd, fd, fd}, hello, `{"Interface":{"ID":"` + other + `","Account":"` + s.account + `","Region":"us-east-1"}}`, "was not made for this command"},
+		"no interface":         {[]int{fd, fd, fd}, hello, `{"Interface":{"ID":"eni-1","Account":"","Region":""}}`, "was not made for this command"},
+		"a signal to nothing":  {[]int{fd, fd, fd}, hello, `{"Signal":9}`, "no interface"},
+		"an end in the middle": {[]int{fd, fd, fd}, hello, "{", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := net.Dial("unix", filepath.Join(s.house.data, "operator.sock"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.Close()
+			u := d.(*net.UnixConn)
+			if err := u.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(u, "POST /exec HTTP/1.1\r\nHost: operator\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			in := bufio.NewReader(u)
+			res, err := http.ReadResponse(in, nil)
+			if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
+				t.Fatalf("%v, %v", res, err)
+			}
+			var oob []byte
+			if c.fds != nil {
+				oob = syscall.UnixRights(c.fds...)
+			}
+			if _, _, err := u.WriteMsgUnix([]byte(c.first), oob, nil); err != nil {
+				t.Fatal(err)
+			}
+			if c.then != "" {
+				if _, err := io.WriteString(u, c.then); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !strings.Contains(c.want, "this command") { // else the daemon has its say first
+				if err := u.CloseWrite(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b, err := io.ReadAll(in)
+			if err != nil || !strings.Contains(string(b), c.want) || strings.Contains(string(b), "Runs") {
+				t.Errorf("%q, %v: want %q", b, err, c.want)
+			}
+		})
+	}
+	if n := s.must("ec2", "DescribeNetworkInterfaces", "NetworkInterfaceId.1", other); n.text("attachmentId") != "" {
+		t.Error("the foreign interface is attached")
 	}
 }

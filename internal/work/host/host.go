@@ -99,6 +99,7 @@ func begin() (pid, code int, err error) {
 		{"mount proc", func() error {
 			return unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
 		}},
+		{"go to " + s.Dir, func() error { return os.Chdir(s.Dir) }},
 		{"forbid new privileges", func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }},
 	} {
 		if err := step.do(); err != nil {
@@ -117,10 +118,7 @@ func begin() (pid, code int, err error) {
 
 // start leaves the command no capability: its user namespace has one user, who is nobody's root.
 func (s Spec) start() (int, error) {
-	if st, err := os.Stat(s.Dir); err != nil || !st.IsDir() {
-		return 0, fmt.Errorf("in %s: %w", s.Dir, errors.Join(err, unix.ENOTDIR))
-	}
-	return syscall.ForkExec(s.Path, s.Argv, &syscall.ProcAttr{Dir: s.Dir, Env: s.Env, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{
+	return syscall.ForkExec(s.Path, s.Argv, &syscall.ProcAttr{Env: s.Env, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{
 		Cloneflags:  unix.CLONE_NEWUSER,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: s.UID, HostID: 0, Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: s.GID, HostID: 0, Size: 1}},
