@@ -81,10 +81,7 @@ func (w *watch) cut() flow.Interval {
 
 // pump sends bytes to an echo server and reads them back.
 func pump(dest, size string) string {
-	n, err := strconv.Atoi(size)
-	if err != nil {
-		return "error " + err.Error()
-	}
+	n := atoi(size)
 	c, err := net.DialTimeout("tcp4", dest, patience)
 	if err != nil {
 		return outcome(nil, err)
@@ -98,11 +95,13 @@ func pump(dest, size string) string {
 	return "ok"
 }
 
+func atoi(s string) int {
+	n, _ := strconv.Atoi(s)
+	return n
+}
+
 func flood(dest, times string) string {
-	n, err := strconv.Atoi(times)
-	if err != nil {
-		return "error " + err.Error()
-	}
+	n := atoi(times)
 	c, err := net.Dial("udp4", dest)
 	if err != nil {
 		return "error " + err.Error()
@@ -365,4 +364,35 @@ func TestFlowEnd(t *testing.T) {
 	if !w.final {
 		t.Error("the network went without a last reading")
 	}
+}
+
+// BenchmarkFlowRead is a reading of 5,000 connections, from asking to records.
+func BenchmarkFlowRead(b *testing.B) {
+	f := open(b, linux.Config{})
+	d := both().draw()
+	set(b, f, d)
+	w := observe(b, f, d, 0)
+	one := sit(b, f, "eni-1")
+	sit(b, f, "eni-2").expect("ok", "udp", "10.0.2.10:7001")
+	one.expect("ok", "spray", "10.0.2.10:7001", "5000")
+	for b.Loop() {
+		w.cut()
+	}
+}
+
+// BenchmarkFlowRefusals is 20,000 packets that are refused and told of, as fast as a sender can; lost is how many were not.
+func BenchmarkFlowRefusals(b *testing.B) {
+	f := open(b, linux.Config{})
+	d := both().draw()
+	set(b, f, d)
+	w := observe(b, f, d, 0)
+	one := sit(b, f, "eni-1")
+	one.expect("ok", "ready")
+	for i := 1; b.Loop(); i++ {
+		one.expect("ok", "flood", "10.0.2.10:9", "20000")
+		w.refusals(20_000 * i)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	b.ReportMetric(float64(w.packets)/float64(w.refused+int(w.packets)), "lost/packet")
 }

@@ -142,6 +142,13 @@ func probe(verb string, args []string) string {
 		return pump(args[0], args[1])
 	case "flood": // dest n: datagrams that nobody answers
 		return flood(args[0], args[1])
+	case "spray": // dest n: one datagram from each of n ports
+		for range atoi(args[1]) {
+			if said := flood(args[0], "1"); said != "ok" {
+				return said
+			}
+		}
+		return "ok"
 	case "count": // what eth0 has received and sent
 		return count()
 	case "raw": // every socket that could speak past the kernel's own protocols

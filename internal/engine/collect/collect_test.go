@@ -44,6 +44,7 @@ type bench struct {
 	now    time.Time
 	taps   map[string]*tap
 	opened int
+	deaf   error // of opening a reader
 	puts   []put
 	calls  []string
 	fail   error  // of puts
@@ -145,6 +146,9 @@ func (b *bench) boot() {
 	b.t.Helper()
 	b.taps = map[string]*tap{}
 	b.c = New(Config{Store: b.store, World: b, Calls: b, Fabric: b, Log: slog.New(slog.DiscardHandler), Open: func(_ context.Context, n string, sink func(flow.Event)) (Tap, error) {
+		if b.deaf != nil {
+			return nil, b.deaf
+		}
 		b.opened++
 		b.taps[n] = &tap{b: b, sink: sink}
 		return b.taps[n], nil
@@ -339,6 +343,22 @@ func TestLoss(t *testing.T) {
 	b.at(60)
 	b.at(120)
 	b.want("eni-a - - - - 0 60 - SKIPDATA use1-az1", "eni-a - - - - 60 120 - NODATA use1-az1")
+}
+
+// TestDeaf: a network that could not be read is skipped data for as long.
+func TestDeaf(t *testing.T) {
+	b := open(t)
+	b.log("fl-1", 60, "")
+	b.deaf = errors.New("no")
+	b.set(drawing("eni-a"))
+	for sec := 10; sec <= 70; sec += 10 {
+		b.at(sec)
+	}
+	b.deaf = nil
+	for sec := 80; sec <= 180; sec += 10 {
+		b.at(sec)
+	}
+	b.want("eni-a - - - - 0 60 - SKIPDATA use1-az1", "eni-a - - - - 60 120 - SKIPDATA use1-az1", "eni-a - - - - 120 180 - NODATA use1-az1")
 }
 
 // TestRefusedDelivery: a bucket that takes nothing makes the status FAILED; the files wait and arrive in their order.

@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"errors"
+	"reflect"
 	"sync"
 	"time"
 
@@ -19,8 +20,11 @@ type network struct {
 	drawing fabric.Desired
 	tap     Tap
 	feed    *feed
-	cut     time.Time // end of the last interval
-	leaving bool      // it is being removed: its reader ends by itself
+	cut     time.Time      // end of the last interval
+	leaving bool           // it is being removed: its reader ends by itself
+	drawn   fabric.Desired // what the book's map is of
+	dark    time.Time      // since when it should be read and is not; zero: it is
+	failed  bool           // since then it could not be
 }
 
 // feed is where a network's events arrive, whoever else is busy.
@@ -70,6 +74,12 @@ func (c *Collector) follow(ctx context.Context, n *network) error {
 		if n.tap != nil && !n.leaving {
 			c.leave(n)
 		}
+		if !watched {
+			n.dark = time.Time{}
+		}
+		return nil
+	}
+	if n.tap != nil && reflect.DeepEqual(n.drawn.Ports, n.drawing.Ports) && reflect.DeepEqual(n.drawn.Subnets, n.drawing.Subnets) && n.drawn.Resolver == n.drawing.Resolver {
 		return nil
 	}
 	m, err := c.draw(ctx, n)
@@ -80,15 +90,23 @@ func (c *Collector) follow(ctx context.Context, n *network) error {
 		n.feed.mu.Lock()
 		n.feed.book.Redraw(m)
 		n.feed.mu.Unlock()
+		n.drawn = n.drawing
 		return nil
+	}
+	if n.dark.IsZero() {
+		n.dark = c.World.Now() // until the reader stands
 	}
 	f := &feed{now: c.World.Now, lost: map[string]lost{}}
 	tap, err := c.Open(ctx, n.id, f.take)
 	if err != nil {
+		n.failed = true
+		c.blind(n, m)
 		return err
 	}
 	known, err := tap.Read()
 	if err != nil {
+		n.failed = true
+		c.blind(n, m)
 		return errors.Join(err, tap.Close())
 	}
 	f.mu.Lock()
@@ -97,8 +115,32 @@ func (c *Collector) follow(ctx context.Context, n *network) error {
 	for _, e := range f.early {
 		f.apply(e)
 	}
-	n.tap, n.feed, n.cut, f.early = tap, f, c.World.Now(), nil
+	if n.failed { // what went by meanwhile is told as missed
+		c.blind(n, m)
+	}
+	n.tap, n.feed, n.cut, n.drawn, n.dark, n.failed, f.early = tap, f, c.World.Now(), n.drawing, time.Time{}, false, nil
 	return nil
+}
+
+// blind tells the logs that a network was not read since it should have been.
+func (c *Collector) blind(n *network, m *flow.Map) {
+	for _, j := range c.logs {
+		if j.VPC != n.id {
+			continue
+		}
+		for _, x := range m.Interfaces() {
+			if j.covers(x) {
+				j.window.Skip(x, later(n.dark, j.window.Start()))
+			}
+		}
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // draw knows the interfaces of a network by what packets show of them.
