@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -203,96 +202,6 @@ func TestExecAfterACrash(t *testing.T) {
 	}
 	s.Endpoint = s.house.http()
 	until(t, 10*time.Second, "the interface of a dead daemon to go", func() bool { return len(s.lent()) == 0 })
-}
-
-// TestInternet: a private subnet reaches an exposed port through a NAT gateway and an internet gateway; nothing else of the host.
-func TestInternet(t *testing.T) {
-	t.Parallel()
-	h := open(t, "-uplink")
-	s := siteIn(t, h)
-	public := s.newSubnet(s.vpc, "10.0.64.0/24")
-	igw := s.must("ec2", "CreateInternetGateway").text("internetGatewayId")
-	s.must("ec2", "AttachInternetGateway", "InternetGatewayId", igw, "VpcId", s.vpc)
-	table := s.must("ec2", "CreateRouteTable", "VpcId", s.vpc).text("routeTableId")
-	s.must("ec2", "AssociateRouteTable", "RouteTableId", table, "SubnetId", public)
-	s.must("ec2", "CreateRoute", "RouteTableId", table, "DestinationCidrBlock", "0.0.0.0/0", "GatewayId", igw)
-	eip := s.must("ec2", "AllocateAddress", "Domain", "vpc")
-	nat := s.must("ec2", "CreateNatGateway", "SubnetId", public, "AllocationId", eip.text("allocationId")).text("natGatewayId")
-	s.must("ec2", "CreateRoute", "RouteTableId", s.table, "DestinationCidrBlock", "0.0.0.0/0", "NatGatewayId", nat)
-
-	seen := make(chan string, 16)
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		seen <- r.RemoteAddr
-		_, _ = io.WriteString(w, "the host's")
-	}))
-	defer srv.Close()
-	local := srv.Listener.Addr().String()
-	expose := func(args ...string) (string, int) {
-		return run(t, nil, append([]string{"expose", "-data", h.data}, args...)...)
-	}
-	if out, code := expose("-address", "198.19.255.10:80", local); code != 0 {
-		t.Fatalf("expose (%d): %s", code, out)
-	}
-	for _, args := range [][]string{{"-address", "10.0.0.9:80", local}, {"-address", "198.19.255.11:80", "example.com:80"}, {"-address", "198.19.255.11:80", h.op.HTTP},
-		{"-address", eip.text("publicIp") + ":80", local}, {"-remove", "198.19.255.12:80"}} {
-		if out, code := expose(args...); code != 1 {
-			t.Errorf("expose %v (%d): %s", args, code, out)
-		}
-	}
-	in := "-quiet -subnet " + s.subnet + " -security-group " + s.group
-	if out, told, code := s.says(in, "get", "http://198.19.255.10/"); code != 0 || out != "the host's" {
-		t.Fatalf("an exposed port (%d): %q %s", code, out, told)
-	}
-	if from := <-seen; !strings.HasPrefix(from, "127.0.0.1:") {
-		t.Errorf("the host's server was asked by %s", from)
-	}
-	_, hostPort, err := net.SplitHostPort(local)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The rest of the host stays out of reach, with an uplink too.
-	for _, c := range []struct{ to, want, why string }{
-		{"198.19.255.10:81", "reset", "a port that is not exposed"},
-		{"198.19.255.99:80", "reset", "an address that is not exposed"},
-		{"127.0.0.1:" + hostPort, "refused", "the command's own loopback"},
-		{"169.254.169.254:80", "lost", "metadata"},
-		{"192.168.77.1:80", "reset", "a private range"},
-		{"100.64.0.1:80", "reset", "a carrier's range"},
-	} {
-		if out, told, _ := s.says(in, "connect", c.to); out != c.want+"\n" {
-			t.Errorf("%s, %s: %q, want %s %s", c.why, c.to, out, c.want, told)
-		}
-	}
-	all, err := net.Listen("tcp4", "0.0.0.0:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer all.Close()
-	_, port, _ := net.SplitHostPort(all.Addr().String())
-	own, err := net.InterfaceAddrs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, a := range own {
-		n, ok := a.(*net.IPNet)
-		if !ok || n.IP.To4() == nil || n.IP.IsLoopback() {
-			continue
-		}
-		if out, told, _ := s.says(in, "connect", net.JoinHostPort(n.IP.String(), port)); out != "reset\n" {
-			t.Errorf("an address of the host, %s: %q %s", n.IP, out, told)
-		}
-	}
-	out, code := expose()
-	holds(t, out, "198.19.255.10:80 -> "+local, "uplink open", "a private or reserved range")
-	if code != 0 {
-		t.Errorf("expose (%d)", code)
-	}
-	if out, code := expose("-remove", "198.19.255.10:80"); code != 0 {
-		t.Errorf("expose -remove (%d): %s", code, out)
-	}
-	if out, _, _ := s.says(in, "connect", "198.19.255.10:80"); out != "reset\n" {
-		t.Errorf("what is no more exposed: %q", out)
-	}
 }
 
 // TestExecBadWords: whoever speaks to the daemon without the program's manners gets a word and no command.
