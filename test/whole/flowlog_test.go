@@ -122,8 +122,26 @@ func TestFlowLogs(t *testing.T) {
 	until(t, 10*time.Second, "an interface", func() bool {
 		return strings.HasPrefix(s.must("ec2", "DescribeNetworkInterfaces", "Filter.1.Name", "status", "Filter.1.Value.1", "in-use").text("networkInterfaceId"), "eni-")
 	})
+	// A bucket that takes nothing: what is known is kept until it does.
+	policy := url.Values{"policy": {""}}
+	let, err := s.Object(context.Background(), http.MethodGet, logs, "", policy, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Object(context.Background(), http.MethodDelete, logs, "", policy, nil); err != nil {
+		t.Fatal(err)
+	}
+	before := len(s.records(logs, key))
 	h.kill()
 	again()
+	again()
+	state = s.must("ec2", "DescribeFlowLogs", "Filter.1.Name", "deliver-log-status", "Filter.1.Value.1", "FAILED")
+	if state.text("flowLogId") != id || state.text("deliverLogsErrorMessage") != "Access error" || len(s.records(logs, key)) != before {
+		t.Errorf("%+v", state)
+	}
+	if _, err := s.Object(context.Background(), http.MethodPut, logs, "", policy, let); err != nil {
+		t.Fatal(err)
+	}
 	again()
 	skipped := false
 	for _, r := range s.records(logs, key) {
