@@ -298,6 +298,32 @@ func TestLeakFrames(t *testing.T) {
 	n.expect(yes, "look", hex.EncodeToString([]byte(x)))
 }
 
+// TestLeakForeignFragment puts a neighbor's fragment under the source of another's datagram. AWS: the neighbor's interface does not
+// send it, so the datagram is never whole.
+func TestLeakForeignFragment(t *testing.T) {
+	f, _ := leaky(t)
+	a, n, d := wild(t, f, "eni-attacker"), wild(t, f, "eni-neighbor"), wild(t, f, "eni-victim")
+	const head, foreign, own = "what-the-owner-begins-with--", "and-what-a-neighbor-put-in", "and-what-the-owner-ends-with"
+	send := func(p *prober, addr string, id, frag uint16, body []byte) {
+		mac := strings.ReplaceAll(vpc.MAC(netip.MustParseAddr(addr)), ":", "")
+		p.expect("ok", "frame", routerHW+mac+v4+hex.EncodeToString(ip{src: attacker, dst: victim, proto: 17, id: id, frag: frag, body: body}.bytes()))
+	}
+	whole := func(text string) []byte {
+		b := datagram(4000, 5433, head+text)
+		b[6], b[7] = 0, 0 // without a checksum, which can be guessed anyway
+		return b
+	}
+	bad, good := whole(foreign), whole(own)
+	send(n, neighbor, 300, 4, bad[32:])
+	send(a, attacker, 300, 0x2000, good[:32])
+	d.expect("unseen", "look", hex.EncodeToString([]byte(foreign)))
+	send(n, neighbor, 301, 4, bad[32:]) // the owner's own end comes after it
+	send(a, attacker, 301, 4, good[32:])
+	send(a, attacker, 301, 0x2000, good[:32])
+	d.expect("seen", "look", hex.EncodeToString([]byte(own)))
+	d.expect("unseen", "look", hex.EncodeToString([]byte(foreign)))
+}
+
 // arp is a message for IPv4 over Ethernet, in hex.
 func arp(op byte, mac, from, about string) string {
 	f, a := netip.MustParseAddr(from).As4(), netip.MustParseAddr(about).As4()

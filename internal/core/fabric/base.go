@@ -5,7 +5,7 @@ import "cloister/internal/core/vpc"
 // Priorities of the base chains. Filters of network ACLs come before the groups' in every hook, since they have no memory: a
 // connection that is under way is asked as well.
 const (
-	prioSpoof   = -300 // before conntrack: a spoofed packet leaves no trace in it
+	prioSpoof   = -450 // before fragments are put together (-400) and before conntrack: a spoofed packet is part of nothing
 	prioCatch   = -150
 	prioDstNAT  = -100
 	prioACLOut  = -20
