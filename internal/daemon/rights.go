@@ -79,6 +79,7 @@ func Exec(data string, s host.Spec, stdio [3]*os.File, heard <-chan os.Signal, m
 	if err != nil {
 		return 0, err
 	}
+	defer res.Body.Close()
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		var m struct{ Message string }
 		_ = json.NewDecoder(res.Body).Decode(&m)

@@ -86,7 +86,7 @@ func (u *uplink) carry(c net.Conn) {
 	u.passed++
 	u.mu.Unlock()
 	u.log.Debug("uplink", "from", from, "to", to, "by", far.RemoteAddr().String())
-	join(c, far)
+	join(c, far, uplinkIdle, uplinkLook)
 }
 
 // dial connects as the policy says; why is the reason of a refusal.
@@ -150,7 +150,7 @@ func (u *uplink) leave(from netip.Addr) {
 
 // refuse resets a connection, counts it, and logs the first of its kind: a flood of them fills no disk.
 func (u *uplink) refuse(c net.Conn, from, to netip.AddrPort, why string) {
-	reset(c)
+	defer reset(c)
 	key := from.Addr().String() + ">" + to.String() + " " + why
 	u.mu.Lock()
 	u.refused[why]++
@@ -175,7 +175,7 @@ func reset(c net.Conn) {
 
 // join copies both ways; an end of one side's words is told to the other, which may go on speaking. Both end with a reset when
 // either breaks or nothing passes for long.
-func join(a, b net.Conn) {
+func join(a, b net.Conn, limit, every time.Duration) {
 	done := make(chan error, 2)
 	one := func(to, from net.Conn) {
 		_, err := io.Copy(to, from)
@@ -186,7 +186,7 @@ func join(a, b net.Conn) {
 	}
 	go one(a, b)
 	go one(b, a)
-	look := time.NewTicker(uplinkLook)
+	look := time.NewTicker(every)
 	defer look.Stop()
 	for left := 2; left > 0; {
 		select {
@@ -196,7 +196,7 @@ func join(a, b net.Conn) {
 				reset(b)
 			}
 		case <-look.C:
-			if idle(a) && idle(b) {
+			if idle(a, limit) && idle(b, limit) {
 				reset(a)
 				reset(b)
 			}
@@ -207,7 +207,7 @@ func join(a, b net.Conn) {
 }
 
 // idle asks the kernel when data last went either way, so that the copying itself need not.
-func idle(c net.Conn) bool {
+func idle(c net.Conn, limit time.Duration) bool {
 	sc, ok := c.(syscall.Conn)
 	if !ok {
 		return true
@@ -219,7 +219,7 @@ func idle(c net.Conn) bool {
 	quiet := true
 	err = raw.Control(func(fd uintptr) {
 		i, err := unix.GetsockoptTCPInfo(int(fd), unix.SOL_TCP, unix.TCP_INFO)
-		quiet = err != nil || time.Duration(min(i.Last_data_recv, i.Last_data_sent))*time.Millisecond >= uplinkIdle
+		quiet = err != nil || time.Duration(min(i.Last_data_recv, i.Last_data_sent))*time.Millisecond >= limit
 	})
 	return quiet || err != nil
 }

@@ -171,6 +171,47 @@ func free(t *testing.T) netip.AddrPort {
 	return netip.MustParseAddrPort(l.Addr().String())
 }
 
+// What says nothing for long is reset at both ends; what speaks now and then is not.
+func TestUplinkEndsIdleness(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	pair := func() (near, far net.Conn) {
+		near, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if far, err = l.Accept(); err != nil {
+			t.Fatal(err)
+		}
+		if err := near.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { near.Close() })
+		return near, far
+	}
+	client, a := pair()
+	server, b := pair()
+	const limit = 300 * time.Millisecond
+	go join(a, b, limit, limit/10)
+	for range 10 { // twice the limit in all
+		if _, err := client.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(server, make([]byte, 1)); err != nil {
+			t.Fatalf("ended while it spoke: %v", err)
+		}
+		<-time.After(limit / 5)
+	}
+	for who, c := range map[string]net.Conn{"client": client, "server": server} {
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, unix.ECONNRESET) {
+			t.Errorf("the %s meets %v, want a reset", who, err)
+		}
+	}
+}
+
 func TestUplinkIsBounded(t *testing.T) {
 	u := newUplink(way{}, slog.New(slog.DiscardHandler), nil)
 	a := netip.MustParseAddr("198.19.0.7")

@@ -249,6 +249,7 @@ func TestExecBadWords(t *testing.T) {
 			if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
 				t.Fatalf("%v, %v", res, err)
 			}
+			defer res.Body.Close()
 			var oob []byte
 			if c.fds != nil {
 				oob = syscall.UnixRights(c.fds...)

@@ -82,7 +82,7 @@ func connected(to string) string {
 		defer c.Close()
 		_ = c.SetReadDeadline(time.Now().Add(3 * time.Second))
 		_, err = c.Read(make([]byte, 1))
-		if n, ok := err.(net.Error); ok && n.Timeout() {
+		if n := net.Error(nil); errors.As(err, &n) && n.Timeout() {
 			return "open"
 		}
 	}
