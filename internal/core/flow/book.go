@@ -112,6 +112,9 @@ func (b *Book) Read(all []Connection, now time.Time) (lost int) {
 	}
 	since := map[Tuple]time.Time{}
 	for i := range all {
+		if len(b.open) == 0 {
+			break
+		}
 		for _, t := range all[i].inner() {
 			since[t] = all[i].Start
 		}
