@@ -286,7 +286,7 @@ func (x *execs) attach(ctx context.Context, scope store.Scope, id, token string)
 			resolv += "search " + strings.Join(search, " ") + "\n"
 		}
 		it.Value.Attachment = &vpc.Attachment{ID: x.d.world.ID("eni-attach"), Owner: execOwner, At: tx.Now()}
-		it.Value.Status, it.Value.Requester, it.Value.RequesterManaged = "in-use", execOwner, true
+		it.Value.Status, it.Value.Requester = "in-use", execOwner // and its owner's to change: groups, addresses, the source/destination check
 		if err := tables.Interfaces.Save(tx, &it); err != nil {
 			return err
 		}

@@ -100,7 +100,7 @@ func TestExec(t *testing.T) {
 	}
 	n := s.must("ec2", "DescribeNetworkInterfaces", "Filter.1.Name", "tag:Name", "Filter.1.Value.1", "db")
 	used := s.must("ec2", "DescribeNetworkInterfaces", "Filter.1.Name", "status", "Filter.1.Value.1", "in-use").all("networkInterfaceId")
-	if len(used) != 1 || n.text("requesterId") != "cloister-exec" || n.text("instanceOwnerId") != "cloister-exec" || n.text("description") != "cloister exec db" || n.text("requesterManaged") != "true" {
+	if len(used) != 1 || n.text("requesterId") != "cloister-exec" || n.text("instanceOwnerId") != "cloister-exec" || n.text("description") != "cloister exec db" || n.text("requesterManaged") != "false" {
 		t.Errorf("the interface: %s, %s, %q", n.text("requesterId"), n.text("instanceOwnerId"), n.text("description"))
 	}
 	if _, err := s.ask("ec2", "DeleteNetworkInterface", "NetworkInterfaceId", n.text("networkInterfaceId")); err == nil {
@@ -117,6 +117,17 @@ func TestExec(t *testing.T) {
 	if out, _, _ := s.says(in+s.group, "connect", addr+":8081"); out != "lost\n" {
 		t.Errorf("a connection to another port is %q", out)
 	}
+	id := n.text("networkInterfaceId")
+	s.must("ec2", "ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", id, "SecurityGroupId.1", strangers) // its owner may change it
+	until(t, 10*time.Second, "other groups to hold", func() bool {
+		out, _, _ := s.says(in+s.group, "connect", addr+":8080")
+		return out == "lost\n"
+	})
+	eip := s.must("ec2", "AllocateAddress", "Domain", "vpc").text("allocationId")
+	igw := s.must("ec2", "CreateInternetGateway").text("internetGatewayId")
+	s.must("ec2", "AttachInternetGateway", "InternetGatewayId", igw, "VpcId", s.vpc)
+	s.must("ec2", "AssociateAddress", "AllocationId", eip, "NetworkInterfaceId", id)
+	s.must("ec2", "ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", id, "SourceDestCheck.Value", "false")
 	if left := s.lent(); len(left) != 1 {
 		t.Errorf("interfaces while one command runs: %v", left)
 	}
@@ -128,6 +139,9 @@ func TestExec(t *testing.T) {
 	}
 	if left := s.lent(); len(left) != 0 {
 		t.Errorf("interfaces after the last command: %v", left)
+	}
+	if n := s.must("ec2", "DescribeAddresses", "AllocationId.1", eip); n.text("associationId") != "" {
+		t.Error("the address of an interface that is gone is associated still")
 	}
 }
 
