@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -28,8 +29,38 @@ func door(c Chain) int {
 	return 1
 }
 
-// group makes the chain of one direction of a group, one rule for each service and kind of peer, and its door.
+// group makes the chain of one direction of a group, one rule for each kind of peer and protocol, and its door.
 func (c *compiler) group(id string, allows []Allow, egress bool) {
+	ch := Chain{Fixed: true}
+	for _, p := range c.admitted(allows, egress) {
+		var who []Match
+		if p.who != (Match{}) {
+			who = []Match{p.who}
+		}
+		for i, s := range p.services {
+			what := s.matches()
+			if s.proto == vpc.TCP || s.proto == vpc.UDP {
+				if i > 0 && p.services[i-1].proto == s.proto {
+					continue
+				}
+				what = c.ports(s.proto, p.services[i:])
+			}
+			ch.Rules = append(ch.Rules, Rule{Matches: slices.Concat(who, what), Verdict: Accept, Comment: id})
+		}
+	}
+	ch.Name = doorOf(id, egress) + "-" + contentName(ch.Rules)
+	c.leaves = append(c.leaves, ch)
+	c.chains = append(c.chains, Chain{Name: doorOf(id, egress), Rules: []Rule{{Verdict: Jump, Target: ch.Name}}})
+}
+
+// party is what one kind of peer is admitted to, sorted. The zero Match is everyone.
+type party struct {
+	who      Match
+	services []service
+}
+
+// admitted turns rules round: for each kind of peer, what it is admitted to.
+func (c *compiler) admitted(allows []Allow, egress bool) []*party {
 	type peers struct {
 		prefixes []netip.Prefix
 		groups   []string
@@ -51,28 +82,72 @@ func (c *compiler) group(id string, allows []Allow, egress bool) {
 			p.prefixes = append(p.prefixes, a.Peers...)
 		}
 	}
-	services := make([]service, 0, len(by))
-	for s := range by {
-		services = append(services, s)
+	var out []*party
+	at := map[Match]*party{}
+	admit := func(who Match, s service) {
+		if at[who] == nil {
+			at[who] = &party{who: who}
+			out = append(out, at[who])
+		}
+		at[who].services = append(at[who].services, s)
 	}
-	slices.SortFunc(services, func(a, b service) int {
-		return cmp.Or(cmp.Compare(a.proto, b.proto), cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to))
-	})
-	ch := Chain{Fixed: true}
-	for _, s := range services {
+	for _, s := range slices.SortedFunc(maps.Keys(by), compareServices) {
 		p := by[s]
 		slices.Sort(p.groups)
 		for _, g := range slices.Compact(p.groups) {
-			m := Match{Op: side(egress, SrcSet, DstSet), Set: memberSet(g)}
-			ch.Rules = append(ch.Rules, Rule{Matches: append([]Match{m}, s.matches()...), Verdict: Accept, Comment: id})
+			admit(Match{Op: side(egress, SrcSet, DstSet), Set: memberSet(g)}, s)
 		}
 		if ps := Merge(p.prefixes); len(ps) > 0 {
-			ch.Rules = append(ch.Rules, Rule{Matches: append(c.peers(ps, egress), s.matches()...), Verdict: Accept, Comment: id})
+			who := Match{}
+			for _, m := range c.peers(ps, egress) {
+				who = m
+			}
+			admit(who, s)
 		}
 	}
-	ch.Name = doorOf(id, egress) + "-" + contentName(ch.Rules)
-	c.leaves = append(c.leaves, ch)
-	c.chains = append(c.chains, Chain{Name: doorOf(id, egress), Rules: []Rule{{Verdict: Jump, Target: ch.Name}}})
+	return out
+}
+
+func compareServices(a, b service) int {
+	return cmp.Or(cmp.Compare(a.proto, b.proto), cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to))
+}
+
+// ports matches the ports of a protocol at the head of sorted services: inline when they are one range, else a set.
+func (c *compiler) ports(proto vpc.Proto, services []service) []Match {
+	is := Match{Op: IsProto, Proto: uint8(proto)}
+	var all []Elem
+	for _, s := range services {
+		if s.proto != proto {
+			break
+		}
+		if s.from < 0 { // it sorts first, and takes all
+			return []Match{is}
+		}
+		if n := len(all); n > 0 && s.from <= int(all[n-1].Last)+1 {
+			all[n-1].Last = max(all[n-1].Last, uint16(s.to))
+			continue
+		}
+		all = append(all, Elem{Port: uint16(s.from), Last: uint16(s.to)})
+	}
+	if len(all) == 1 {
+		return []Match{is, {Op: DstPort, From: all[0].Port, To: all[0].Last}}
+	}
+	return []Match{is, {Op: DstPorts, Set: c.fixed("ports-", PortRanges, all)}}
+}
+
+// fixed gives the name of a set that is named by its content; those who need the same share it.
+func (c *compiler) fixed(pre string, k SetKind, elems []Elem) string {
+	s := Set{Kind: k, Fixed: true, Elems: elems}
+	h := sha256.New()
+	for _, e := range elems {
+		h.Write([]byte(e.text(k) + "\n"))
+	}
+	s.Name = pre + hex.EncodeToString(h.Sum(nil)[:8])
+	if !c.seen[s.Name] {
+		c.seen[s.Name] = true
+		c.sets = append(c.sets, s)
+	}
+	return s.Name
 }
 
 // port makes the chain of a combination of groups; ports with the same groups share it.
@@ -102,17 +177,7 @@ func (c *compiler) peers(ps []netip.Prefix, egress bool) []Match {
 		}
 		return []Match{{Op: side(egress, SrcIn, DstIn), Prefix: ps[0]}}
 	}
-	s := Set{Kind: Intervals, Fixed: true, Elems: prefixElems(ps)}
-	h := sha256.New()
-	for _, p := range ps {
-		h.Write([]byte(p.String() + "\n"))
-	}
-	s.Name = "peers-" + hex.EncodeToString(h.Sum(nil)[:8])
-	if !c.seen[s.Name] {
-		c.seen[s.Name] = true
-		c.sets = append(c.sets, s)
-	}
-	return []Match{{Op: side(egress, SrcSet, DstSet), Set: s.Name}}
+	return []Match{{Op: side(egress, SrcSet, DstSet), Set: c.fixed("peers-", Intervals, prefixElems(ps))}}
 }
 
 // serviceOf brings a rule into one form: all ports and no ports are the same, unused bounds are -1. Rules that can match

@@ -43,9 +43,9 @@ const (
 func Compile(d Desired) Ruleset { return new(Compiler).Compile(d) }
 
 // Compiler remembers what it compiled last: what a change does not touch is not compiled again. It is for one network, and not
-// for concurrent use. Its results share memory and must not be changed in place.
+// for concurrent use. What it is given and what it gives share memory and must not be changed in place.
 type Compiler struct {
-	rest   Desired // what was compiled last, groups without their rules
+	last   Desired
 	base   compiler
 	acl    bool
 	groups map[string]compiledGroup
@@ -59,15 +59,11 @@ type compiledGroup struct {
 
 // Compile is as the function of that name.
 func (m *Compiler) Compile(d Desired) Ruleset {
-	rest := d
-	rest.Groups = make([]Group, len(d.Groups))
-	for i, g := range d.Groups {
-		rest.Groups[i] = Group{ID: g.ID, Far: g.Far}
-	}
-	if m.groups == nil || !m.rest.Same(rest) {
-		m.rest, m.groups = rest, map[string]compiledGroup{}
+	if m.groups == nil || !m.last.SameButRules(d) {
+		m.groups = map[string]compiledGroup{}
 		m.base, m.acl = compileRest(d)
 	}
+	m.last = d
 	r := Ruleset{Table: TableName, Sets: slices.Clone(m.base.sets)}
 	leaves, chains := slices.Clone(m.base.leaves), slices.Clone(m.base.chains)
 	seen := map[string]bool{}
@@ -288,7 +284,7 @@ func prefixElems(ps []netip.Prefix) []Elem {
 
 func compareElems(a, b Elem) int {
 	return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()), cmp.Compare(a.Link, b.Link),
-		a.Addr.Compare(b.Addr), cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Mark, b.Mark),
+		a.Addr.Compare(b.Addr), cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Last, b.Last), cmp.Compare(a.Mark, b.Mark),
 		a.To.Compare(b.To), cmp.Compare(a.Jump, b.Jump))
 }
 

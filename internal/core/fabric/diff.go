@@ -1,7 +1,5 @@
 package fabric
 
-import "slices"
-
 // Delta is the way from one ruleset to another in three steps: write Sets and Chains (Fixed, not referred to yet, any
 // number of batches); apply Elems and Turns, in one transaction; remove OldChains, then OldSets. Between a failed and a repeated
 // attempt nothing is wider open than before or after: a driver that must split takes all Del, then Turns, then each Add.
@@ -47,7 +45,7 @@ func Diff(have, want Ruleset) Delta {
 			continue
 		}
 		c := Change{Set: bare}
-		if was != nil && slices.Equal(was.Elems, s.Elems) {
+		if was != nil && alike(was.Elems, s.Elems, Elem.is) {
 			continue
 		}
 		if was != nil {
@@ -65,7 +63,7 @@ func Diff(have, want Ruleset) Delta {
 		switch was := oldChains[c.Name]; {
 		case was == nil:
 			d.Chains = append(d.Chains, c)
-		case !c.Fixed && c.Hook == "" && !slices.EqualFunc(was.Rules, c.Rules, func(a, b Rule) bool { return a.Target == b.Target && a.Text() == b.Text() }):
+		case !c.Fixed && c.Hook == "" && !alike(was.Rules, c.Rules, func(a, b Rule) bool { return a.Target == b.Target && a.Text() == b.Text() }):
 			d.Turns = append(d.Turns, c)
 		}
 	}
@@ -82,6 +80,8 @@ func Diff(have, want Ruleset) Delta {
 	}
 	return d
 }
+
+func (e Elem) is(o Elem) bool { return e == o }
 
 // missing gives the elements of a that are not in b, in a's order.
 func missing(a, b []Elem) []Elem {

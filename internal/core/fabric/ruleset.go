@@ -25,7 +25,7 @@ type Set struct {
 // SetKind is the type of a set's elements.
 type SetKind uint8
 
-// The kinds of sets. An interval that ends at 255.255.255.255 has no end element in the kernel.
+// The kinds of sets. An interval that ends at 255.255.255.255, or at port 65535, has no end element in the kernel.
 const (
 	Intervals    SetKind = iota // ipv4_addr, flags interval: Elem.Prefix
 	Addresses                   // ipv4_addr: Elem.Addr
@@ -40,6 +40,7 @@ const (
 	LinkMarks                   // map ifname : mark: Elem.Link, Elem.Mark
 	AddrMarks                   // map ipv4_addr : mark: Elem.Addr, Elem.Mark
 	AddrPairs                   // map ipv4_addr : ipv4_addr: Elem.Addr, Elem.To
+	PortRanges                  // inet_service, flags interval: Elem.Port to Elem.Last
 )
 
 // Elem is one element; its set's kind says which fields are in use.
@@ -49,6 +50,7 @@ type Elem struct {
 	Link   string
 	Proto  uint8
 	Port   uint16
+	Last   uint16
 	Mark   uint32
 	To     netip.Addr
 	Jump   string // chain
@@ -120,6 +122,7 @@ const (
 	DstServ             // Set of Services: destination address, protocol, destination port
 	IsProto             // Proto
 	DstPort             // From, To: destination port, after IsProto TCP or UDP
+	DstPorts            // Set of PortRanges: destination port, after IsProto TCP or UDP
 	ICMPType            // From: the type, after IsProto ICMP
 	ICMPCode            // From: the code, after IsProto ICMP
 	CtFlow              // the connection is established or related

@@ -24,6 +24,8 @@ func (s Set) text() string {
 	switch s.Kind {
 	case Intervals:
 		typ, flags = "ipv4_addr", " flags interval;"
+	case PortRanges:
+		typ, flags = "inet_service", " flags interval;"
 	case Addresses:
 		typ = "ipv4_addr"
 	case Names:
@@ -88,6 +90,11 @@ func (e Elem) text(k SetKind) string {
 		return fmt.Sprintf("%s : %d", e.Addr, e.Mark)
 	case AddrPairs:
 		return fmt.Sprintf("%s : %s", e.Addr, e.To)
+	case PortRanges:
+		if e.Port == e.Last {
+			return fmt.Sprint(e.Port)
+		}
+		return fmt.Sprintf("%d-%d", e.Port, e.Last)
 	}
 	return fmt.Sprintf("%q : jump %s", e.Link, e.Jump)
 }
@@ -206,6 +213,8 @@ func (m Match) text() string {
 			return fmt.Sprintf("th dport %d", m.From)
 		}
 		return fmt.Sprintf("th dport %d-%d", m.From, m.To)
+	case DstPorts:
+		return "th dport @" + m.Set
 	case ICMPType:
 		return fmt.Sprintf("@th,0,8 %d", m.From)
 	case ICMPCode:

@@ -18,6 +18,8 @@ func (b *batch) set(s fabric.Set) *nftables.Set {
 	switch s.Kind {
 	case fabric.Intervals:
 		out.KeyType, out.Interval = nftables.TypeIPAddr, true
+	case fabric.PortRanges:
+		out.KeyType, out.Interval = nftables.TypeInetService, true
 	case fabric.Addresses:
 		out.KeyType = nftables.TypeIPAddr
 	case fabric.Names:
@@ -56,6 +58,11 @@ func elements(k fabric.SetKind, elems []fabric.Elem) []nftables.SetElement {
 			out = append(out, nftables.SetElement{Key: e.Prefix.Masked().Addr().AsSlice()})
 			if end, ok := after(e.Prefix); ok {
 				out = append(out, nftables.SetElement{Key: end.AsSlice(), IntervalEnd: true})
+			}
+		case fabric.PortRanges:
+			out = append(out, nftables.SetElement{Key: binary.BigEndian.AppendUint16(nil, e.Port)})
+			if e.Last < 1<<16-1 {
+				out = append(out, nftables.SetElement{Key: binary.BigEndian.AppendUint16(nil, e.Last+1), IntervalEnd: true})
 			}
 		case fabric.Addresses:
 			out = append(out, nftables.SetElement{Key: e.Addr.AsSlice()})

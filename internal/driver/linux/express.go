@@ -149,6 +149,8 @@ func match(m fabric.Match) ([]expr.Any, error) {
 		return []expr.Any{load(expr.PayloadBaseNetworkHeader, 9, 1, reg1), cmp(m.Not, []byte{m.Proto})}, nil
 	case fabric.DstPort:
 		return ports(m), nil
+	case fabric.DstPorts:
+		return []expr.Any{load(expr.PayloadBaseTransportHeader, 2, 2, reg1), in(m)}, nil
 	case fabric.ICMPType:
 		return []expr.Any{load(expr.PayloadBaseTransportHeader, 0, 1, reg1), cmp(m.Not, []byte{byte(m.From)})}, nil
 	case fabric.ICMPCode:

@@ -36,8 +36,9 @@ type network struct {
 	dirty   map[netip.Addr]bool
 	parted  []netip.Prefix
 	outside bool
-	desired fabric.Desired // what was last asked for
-	drift   []string       // what the last Set found changed by others
+	desired fabric.Desired    // what was last asked for
+	told    map[string]string // of its ports; nil: to be looked up
+	drift   []string          // what the last Set found changed by others
 }
 
 // port is one interface: a namespace for those who sit on it and a link into the network.
@@ -94,8 +95,11 @@ func (c *child) setOne(n *network, d fabric.Desired) fabric.Status {
 }
 
 func (c *child) apply(n *network, d fabric.Desired) error {
-	if err := validate(d); err != nil {
-		return err
+	stands := n.err == "" && n.desired.SameButRules(d) // all but the rules of groups
+	if !stands {
+		if err := validate(d); err != nil {
+			return err
+		}
 	}
 	drifted, err := c.mend(n.book, base(n.id))
 	if drifted {
@@ -107,7 +111,12 @@ func (c *child) apply(n *network, d fabric.Desired) error {
 	if err != nil {
 		return fmt.Errorf("cannot load the rules of %s: %w", n.id, err)
 	}
-	if drifted || n.err == "" && n.desired.Same(d) {
+	if stands && !drifted && !n.desired.Same(d) {
+		n.desired = d
+		return nil
+	}
+	n.told = nil
+	if drifted || stands {
 		found, err := c.verify(n)
 		if n.drift = append(n.drift, found...); err != nil {
 			return fmt.Errorf("cannot mend %s: %w", n.id, err)
@@ -279,14 +288,19 @@ func (c *child) remove(id string) {
 	_ = c.complete() // what could not be done is tried at the next change
 }
 
+// status is not to be changed: its map is told again as long as it is true.
 func (n *network) status() fabric.Status {
-	s := fabric.Status{Network: n.id, Generation: n.gen, Ports: map[string]string{}, Err: n.err, Drift: told(n.drift)}
+	s := fabric.Status{Network: n.id, Generation: n.gen, Err: n.err, Drift: told(n.drift)}
 	if n.gen == -1<<63 {
 		s.Generation = 0
 	}
-	for id, p := range n.ports {
-		s.Ports[id] = p.closed
+	if n.told == nil {
+		n.told = make(map[string]string, len(n.ports))
+		for id, p := range n.ports {
+			n.told[id] = p.closed
+		}
 	}
+	s.Ports = n.told
 	return s
 }
 

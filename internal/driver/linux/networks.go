@@ -40,14 +40,16 @@ func (f *Fabric) post(ctx context.Context, h *holdings, d fabric.Desired) (fabri
 		if err != nil {
 			return fabric.Status{}, err
 		}
+		before := h.sent
 		h.sent = letter{serial: next.serial} // until it is known to have arrived
 		var out setReply
 		if _, err := f.call(ctx, opSet, in, &out); err != nil {
 			return fabric.Status{}, err
 		}
 		if !out.Again {
+			s := next.heard(before, out)
 			h.sent = next
-			return out.Status, nil
+			return s, nil
 		}
 	}
 }

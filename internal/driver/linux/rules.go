@@ -41,9 +41,6 @@ func (c *child) load(book *rulebook, want fabric.Ruleset, first ...func(*nftable
 	for _, ch := range d.Chains {
 		b.addChain(ch, func() { have.Chains = append(have.Chains, ch) })
 	}
-	if err := b.flush(); err != nil {
-		return err
-	}
 	if err := b.change(d.Elems, d.Turns, have); err != nil {
 		return err
 	}
@@ -150,11 +147,22 @@ func (b *batch) addChain(ch fabric.Chain, done func()) {
 	b.do(0, 0, func(*nftables.Conn) error { return nil }, done)
 }
 
-// change is the switch: one transaction when it fits, else all that leaves before what turns, and that before what comes.
+// change is the switch: one transaction when it fits, with what was collected before if that fits too, else all that leaves
+// before what turns, and that before what comes.
 func (b *batch) change(all []fabric.Change, turns []fabric.Chain, have *fabric.Ruleset) error {
-	size := len(turns) * 2 * ruleBytes
+	size, messages := 0, 0
+	for _, ch := range turns {
+		size += 256 + len(ch.Rules)*ruleBytes
+		messages += 2 + len(ch.Rules)
+	}
 	for _, c := range all {
 		size += (len(c.Del) + len(c.Add)) * elemBytes
+		messages += 2 + (len(c.Del)+len(c.Add))/chunkElems
+	}
+	if b.messages+messages > batchMessages || b.bytes+size > batchBytes {
+		if err := b.flush(); err != nil {
+			return err
+		}
 	}
 	for _, c := range all {
 		b.eachChunk(c.Set, c.Del, func(conn *nftables.Conn, s *nftables.Set, e []nftables.SetElement) error {
@@ -185,7 +193,7 @@ func (b *batch) change(all []fabric.Change, turns []fabric.Chain, have *fabric.R
 			return conn.SetAddElements(s, e)
 		}, func(part []fabric.Elem) { edit(have, c.Set.Name, nil, part) })
 	}
-	return b.flush()
+	return b.err
 }
 
 func (b *batch) eachChunk(s fabric.Set, elems []fabric.Elem, cmd func(*nftables.Conn, *nftables.Set, []nftables.SetElement) error, done func([]fabric.Elem)) {

@@ -40,14 +40,14 @@ func spent(b *testing.B, f *Fabric) time.Duration {
 	b.Helper()
 	var all time.Duration
 	for _, pid := range []int{os.Getpid(), f.Pid()} {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", pid))
-		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
-		if err != nil {
-			b.Fatal(err)
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+		if err != nil || len(threads) == 0 {
+			b.Fatal(pid, err)
 		}
 		for _, t := range threads {
-			if text, err = os.ReadFile(t); err != nil {
-				continue
+			text, err := os.ReadFile(t)
+			if err != nil {
+				continue // it ended
 			}
 			var ns int64
 			_, _ = fmt.Sscan(string(text), &ns)
@@ -66,18 +66,28 @@ func setLong(b *testing.B, f *Fabric, d fabric.Desired) {
 	}
 }
 
-// BenchmarkGroupChange is one rule of a group that 500 of 1,000 ports carry, from the daemon's call to the kernel's new rules.
+// BenchmarkGroupChange is one rule of a group that 500 of 1,000 ports carry, from the daemon's call to the kernel's new rules:
+// of a group whose rules name one peer, and of one where each of 60 names another.
 func BenchmarkGroupChange(b *testing.B) {
-	f := start(b)
-	d := crowd(1000)
-	setLong(b, f, d)
-	before := spent(b, f)
-	defer func() { b.ReportMetric((spent(b, f)-before).Seconds()*1000/float64(b.N), "cpu-ms/op") }()
-	for b.Loop() {
-		d.Generation++
-		d.Groups[3].Ingress[7].From = 40000 + int(d.Generation)%1000
-		d.Groups[3].Ingress[7].To = d.Groups[3].Ingress[7].From
-		setLong(b, f, d)
+	for _, peers := range []string{"one", "many"} {
+		b.Run(peers, func(b *testing.B) {
+			f := start(b)
+			d := crowd(1000)
+			for i := range d.Groups[3].Ingress {
+				if peers == "many" {
+					d.Groups[3].Ingress[i].Peers = []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i), 0}), 24)}
+				}
+			}
+			setLong(b, f, d)
+			before := spent(b, f)
+			defer func() { b.ReportMetric((spent(b, f)-before).Seconds()*1000/float64(b.N), "cpu-ms/op") }()
+			for b.Loop() {
+				d.Generation++
+				d.Groups[3].Ingress[7].From = 40000 + int(d.Generation)%1000
+				d.Groups[3].Ingress[7].To = d.Groups[3].Ingress[7].From
+				setLong(b, f, d)
+			}
+		})
 	}
 }
 
