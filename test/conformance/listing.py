@@ -18,7 +18,7 @@ def build(ec2, region):
     for i in range(MANY):
         mark = {"number": str(i), "parity": "odd" if i % 2 else "even"}
         far = ec2.create_vpc(CidrBlock=f"10.{i + 1}.0.0/16", TagSpecifications=tagged("vpc", **mark))["Vpc"]["VpcId"]
-        s = ec2.create_subnet(VpcId=v, CidrBlock=f"10.0.{i}.0/24", TagSpecifications=tagged("subnet", **mark))["Subnet"]["SubnetId"]
+        s = ec2.create_subnet(VpcId=v, CidrBlock=f"10.0.{i}.0/24", AvailabilityZone=region + "abc"[i % 3], TagSpecifications=tagged("subnet", **mark))["Subnet"]["SubnetId"]
         first = first or s
         g = ec2.create_security_group(VpcId=v, GroupName=f"g{i}", Description="g", TagSpecifications=tagged("security-group", **mark))["GroupId"]
         t = ec2.create_route_table(VpcId=v, TagSpecifications=tagged("route-table", **mark))["RouteTable"]["RouteTableId"]

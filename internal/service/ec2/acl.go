@@ -108,6 +108,9 @@ func createACL(c *api.Call, tx store.Tx, in *shape.CreateNetworkAclRequest) (*sh
 	if was != nil {
 		a = was.Value
 	} else {
+		if err := acls().holds(c, tx, n.ID); err != nil {
+			return nil, err
+		}
 		if err := rows.ACLs.Create(tx, c.Scope(), a.ID, &a); err != nil {
 			return nil, err
 		}

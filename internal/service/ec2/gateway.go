@@ -40,6 +40,9 @@ func (s *Service) gatewayRows() []api.Rower {
 }
 
 func createGateway(c *api.Call, tx store.Tx, in *shape.CreateInternetGatewayRequest) (*shape.CreateInternetGatewayResult, error) {
+	if err := gateways().holds(c, tx, ""); err != nil {
+		return nil, err
+	}
 	g := vpc.InternetGateway{ID: c.Dice.ID("igw"), Account: c.Account}
 	if err := rows.InternetGateways.Create(tx, c.Scope(), g.ID, &g); err != nil {
 		return nil, err

@@ -123,6 +123,9 @@ func createGroup(c *api.Call, tx store.Tx, in *shape.CreateSecurityGroupRequest)
 	case !absent(err):
 		return nil, err
 	}
+	if err := groups().holds(c, tx, ""); err != nil {
+		return nil, err
+	}
 	g := newGroup(c, n.ID, name, about)
 	if err := rows.Groups.Create(tx, c.Scope(), g.ID, &g); err != nil {
 		return nil, err

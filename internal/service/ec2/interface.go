@@ -96,6 +96,9 @@ func createInterface(c *api.Call, tx store.Tx, in *shape.CreateNetworkInterfaceR
 	if i.Addrs, err = addresses(c, tx, &sn.Value, in); err != nil {
 		return nil, err
 	}
+	if err := interfaces().holds(c, tx, ""); err != nil {
+		return nil, err
+	}
 	i.MAC = vpc.MAC(i.Addrs[0])
 	if err := rows.Interfaces.Create(tx, c.Scope(), i.ID, &i); err != nil {
 		return nil, err

@@ -120,6 +120,9 @@ func createList(c *api.Call, tx store.Tx, in *shape.CreateManagedPrefixListReque
 		return nil, err
 	}
 	if was == nil {
+		if err := customLists().holds(c, tx, ""); err != nil {
+			return nil, err
+		}
 		l.ID = c.Dice.ID("pl")
 		if err := rows.PrefixLists.Create(tx, c.Scope(), l.ID, &l); err != nil {
 			return nil, err

@@ -61,6 +61,9 @@ func createNAT(c *api.Call, tx store.Tx, in *shape.CreateNatGatewayRequest) (*sh
 		tags, err := tx.Tags(aNAT.arn(c, was.ID))
 		return &shape.CreateNatGatewayResult{ClientToken: in.ClientToken, NatGateway: new(natShape(&was.Value, tagList(tags)))}, err
 	}
+	if err := natRoom(c, tx, sn.Value.Zone); err != nil {
+		return nil, err
+	}
 	n.Token = "" // remembered apart: a deleted gateway stays for a while, its token must not
 	var eip store.Item[vpc.Address]
 	if n.Public {

@@ -151,6 +151,9 @@ func createPeering(c *api.Call, tx store.Tx, in *shape.CreateVpcPeeringConnectio
 			return nil, fault.New("VpcPeeringConnectionAlreadyExists", "A VPC peering connection between %s and %s exists: %s", own.ID, peer, o.ID)
 		}
 	}
+	if err := peeringRoom(tx, all, own.ID, true); err != nil {
+		return nil, err
+	}
 	it, err := rows.VPCs.Get(tx, store.Scope{Partition: c.Partition, Account: far.Account, Region: far.Region}, peer)
 	switch {
 	case err == nil:
@@ -202,6 +205,15 @@ func acceptPeering(c *api.Call, tx store.Tx, in *shape.AcceptVpcPeeringConnectio
 	}
 	if overlap(p.Requester.CIDRs, p.Accepter.CIDRs) {
 		return nil, invalid("The CIDR blocks of %s and %s overlap", p.Requester.VPC, p.Accepter.VPC)
+	}
+	for _, s := range []vpc.PeerSide{p.Requester, p.Accepter} {
+		all, err := rows.Peerings.List(tx, store.Query{Scope: between(c), Term: store.Term{Name: "vpc", Value: s.VPC}})
+		if err == nil {
+			err = peeringRoom(tx, all, s.VPC, false)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	p.Status, p.Message, p.Expires = "active", "Active", time.Time{}
 	if err := rows.Peerings.Save(tx, &it); err != nil {

@@ -78,6 +78,9 @@ func createSubnet(c *api.Call, tx store.Tx, in *shape.CreateSubnetRequest) (*sha
 			return nil, fault.New("InvalidSubnet.Conflict", "The CIDR '%s' conflicts with another subnet", cidr)
 		}
 	}
+	if len(others) >= subnets().most {
+		return nil, subnets().full()
+	}
 	z, err := pickZone(c, in)
 	if err != nil {
 		return nil, err

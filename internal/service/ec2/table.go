@@ -124,6 +124,9 @@ func createTable(c *api.Call, tx store.Tx, in *shape.CreateRouteTableRequest) (*
 		out, err := tableShape(c, tx, &was.Value)
 		return &shape.CreateRouteTableResult{RouteTable: out, ClientToken: in.ClientToken}, err
 	}
+	if err := tables().holds(c, tx, n.ID); err != nil {
+		return nil, err
+	}
 	t := vpc.RouteTable{ID: c.Dice.ID("rtb"), VPC: n.ID, Account: c.Account}
 	if err := rows.RouteTables.Create(tx, c.Scope(), t.ID, &t); err != nil {
 		return nil, err

@@ -73,6 +73,9 @@ func createVpc(c *api.Call, tx store.Tx, in *shape.CreateVpcRequest) (*shape.Cre
 	}
 	n := vpc.VPC{ID: c.Dice.ID("vpc"), Account: c.Account, Region: c.Region, CIDRs: []netip.Prefix{cidr}, Tenancy: tenancy,
 		DNSSupport: true, DHCPOptions: defaultDHCP(c), Created: tx.Now()}
+	if err := vpcs().holds(c, tx, ""); err != nil {
+		return nil, err
+	}
 	if err := rows.VPCs.Create(tx, c.Scope(), n.ID, &n); err != nil {
 		return nil, err
 	}
