@@ -167,11 +167,14 @@ func (l *Loop) due() []string {
 // be. An address that two peered VPCs have is nobody's: which of them a packet came from is not known.
 func origins(s vpc.Snapshot, partition string, in map[string][]vpc.Interface) map[netip.Addr]*api.Origin {
 	m := map[netip.Addr]*api.Origin{}
-	bind := func(i *vpc.Interface, from *api.Sender) {
+	bind := func(i *vpc.Interface, in []netip.Prefix, from *api.Sender) {
 		if i.Attachment == nil {
 			return
 		}
 		for _, a := range i.Addrs {
+			if from != nil && !slices.ContainsFunc(in, func(p netip.Prefix) bool { return p.Contains(a) }) {
+				continue // the peering does not lead there, and may hide nobody of another
+			}
 			_, taken := m[a]
 			if m[a] = nil; !taken {
 				m[a] = &api.Origin{Door: api.InVPC, Partition: partition, Account: s.VPC.Account, Region: s.VPC.Region,
@@ -181,7 +184,7 @@ func origins(s vpc.Snapshot, partition string, in map[string][]vpc.Interface) ma
 	}
 	for _, p := range s.Peers {
 		for _, i := range in[p.VPC] {
-			bind(&i, &api.Sender{Peering: p.ID, Account: i.Account, Region: i.Region, VPC: i.VPC})
+			bind(&i, p.CIDRs, &api.Sender{Peering: p.ID, Account: i.Account, Region: i.Region, VPC: i.VPC})
 		}
 	}
 	for a := range m { // no peer has an address of the VPC's own
@@ -190,7 +193,7 @@ func origins(s vpc.Snapshot, partition string, in map[string][]vpc.Interface) ma
 		}
 	}
 	for _, i := range s.Interfaces {
-		bind(&i, nil)
+		bind(&i, nil, nil)
 	}
 	return m
 }

@@ -89,6 +89,12 @@ func TestOriginsBehindPeerings(t *testing.T) {
 	s.who("10.9.1.5", func(o *api.Origin) bool { return o != nil && o.Interface == "eni-3" })
 	// An interface with an address of this VPC's own is not behind any peering.
 	s.sit("vpc-2", far, "eni-4", "10.0.1.77")
+	// Nor has a peer that grows after acceptance a say over addresses of another peer.
+	s.network("vpc-4", third, "10.8.0.0/16", "eni-6", "10.9.1.5")
+	s.peering("pcx-4", "vpc-4", third, "10.8.0.0/16")
+	s.sit("vpc-4", third, "eni-7", "10.8.1.4")
+	s.who("10.8.1.4", func(o *api.Origin) bool { return o != nil && o.Interface == "eni-7" })
+	s.who("10.9.1.5", func(o *api.Origin) bool { return o != nil && o.Interface == "eni-3" })
 	s.network("vpc-3", third, "10.9.0.0/16", "eni-5", "10.9.1.4")
 	s.peering("pcx-2", "vpc-3", third, "10.9.0.0/16")
 	s.who("10.9.1.4", nobody)
