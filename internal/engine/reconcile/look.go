@@ -30,6 +30,8 @@ func (l *Loop) look(ctx context.Context) (map[string]bool, bool) {
 	l.mu.Lock()
 	stale := l.stale
 	l.stale = map[string]bool{}
+	l.looks++
+	this := l.looks
 	now := map[string]bool{}
 	for id, n := range l.nets {
 		if n.err != nil {
@@ -59,8 +61,10 @@ func (l *Loop) look(ctx context.Context) (map[string]bool, bool) {
 			if err := l.draw(v, scope, id); err != nil {
 				l.complain(id, "cannot read a network", err)
 				ok = false
+				l.blind(id, true)
 				continue // it stays dirty
 			}
+			l.blind(id, false)
 			delete(m.dirty, id)
 			now[id] = false
 		}
@@ -83,6 +87,8 @@ func (l *Loop) look(ctx context.Context) (map[string]bool, bool) {
 			l.Log.Error("cannot read the networks", "error", err)
 		}
 		ok = false
+	} else {
+		l.read = this
 	}
 	if m.dirty[vpc.InternetNetwork] {
 		l.drawInternet()
@@ -102,6 +108,15 @@ func (l *Loop) look(ctx context.Context) (map[string]bool, bool) {
 		l.want[id] = w
 	}
 	return now, ok
+}
+
+// blind notes whether a network's drawing is older than the tables.
+func (l *Loop) blind(id string, unread bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := l.nets[id]; n != nil {
+		n.unread = unread
+	}
 }
 
 // draw reads a VPC and draws it.

@@ -17,6 +17,7 @@ import (
 	"cloister/internal/core/trail"
 	"cloister/internal/core/vpc"
 	"cloister/internal/store"
+	"cloister/internal/store/rows"
 	"cloister/internal/world"
 )
 
@@ -67,8 +68,11 @@ type Loop struct {
 	steps  int
 	credit int   // networks times steps that nothing was set for
 	turn   int64 // counts what was set
+	read   int64 // the last look that read the tables
 
 	mu       sync.Mutex
+	looks    int64           // counts them
+	done     int64           // the last look whose networks were all tried
 	owed     []*trail.Event  // not recorded yet
 	stale    map[string]bool // tables that may have changed
 	gen      int64
@@ -88,6 +92,8 @@ type network struct {
 	err     error
 	told    string // the last error that was logged
 	turn    int64
+	look    int64 // the last for which it was tried
+	unread  bool  // the drawing is older than the tables
 }
 
 type door struct {
@@ -159,6 +165,7 @@ func (l *Loop) pass(ctx context.Context, ticked bool) bool {
 	}
 	l.settleAll(ctx, now)
 	l.mu.Lock()
+	l.done = l.read
 	var gone []string
 	for id, n := range l.nets {
 		if _, wanted := l.want[id]; !wanted {
@@ -192,15 +199,20 @@ func (l *Loop) Kick() {
 }
 
 // WaitOpen returns when the interface's rules and link hold in the kernel and every listener of its network answers. It
-// fails with what keeps it closed when ctx ends first.
+// fails with what keeps it closed when ctx ends first. What held before the call counts for nothing: the interface may have been
+// taken away and made again since under the same id, and the kernel may have to do both still.
 func (l *Loop) WaitOpen(ctx context.Context, eni string) error {
+	l.mu.Lock()
+	l.stale[rows.Interfaces.Kind] = true // whoever watches the table may not have been told yet
+	since := l.looks + 1
+	l.mu.Unlock()
 	l.Kick()
 	for {
 		l.mu.Lock()
 		ch, why := l.changed, "no network has it"
 		for _, n := range l.nets {
 			if s, ok := n.status.Ports[eni]; ok {
-				if s == "" && n.err == nil {
+				if s == "" && n.err == nil && !n.unread && max(n.look, l.done) >= since {
 					l.mu.Unlock()
 					return nil
 				}

@@ -281,3 +281,30 @@ func TestOneUnreadableNetwork(t *testing.T) {
 		t.Error("the unreadable network was taken down")
 	}
 }
+
+// TestOpenAnew: an interface that was taken away and made again under its id is open when the kernel has done both.
+func TestOpenAnew(t *testing.T) {
+	s := begin(t)
+	s.attach("eni-1", "10.0.1.10")
+	if err := s.opens("eni-1"); err != nil {
+		t.Fatal(err)
+	}
+	s.k.mu.Lock() // nothing is set while this is held
+	s.update(func(tx store.Tx) error { return rows.Interfaces.Delete(tx, s.scope, "eni-1") })
+	s.attach("eni-1", "10.0.1.11")
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	err := s.loop.WaitOpen(ctx, "eni-1")
+	s.k.mu.Unlock()
+	if err == nil {
+		t.Fatal("open by what held before")
+	}
+	if err := s.opens("eni-1"); err != nil {
+		t.Fatal(err)
+	}
+	s.k.mu.Lock()
+	defer s.k.mu.Unlock()
+	if p := s.k.set["vpc-1"].Ports; len(p) != 1 || p[0].Addrs[0] != netip.MustParseAddr("10.0.1.11") {
+		t.Errorf("the kernel has %+v", p)
+	}
+}

@@ -49,7 +49,7 @@ func (l *Loop) settle(ctx context.Context, id string, w wanted, turn int64, forc
 	w.desired.Generation = n.desired.Generation
 	same := n.err == nil && n.desired.Generation != 0 && reflect.DeepEqual(n.desired, w.desired)
 	if same && !force {
-		n.origins = w.origins // those behind a peering come and go without a change of the rules
+		n.origins, n.look = w.origins, l.read // those behind a peering come and go without a change of the rules
 		l.mu.Unlock()
 		return
 	}
@@ -77,7 +77,7 @@ func (l *Loop) settle(ctx context.Context, id string, w wanted, turn int64, forc
 	l.mu.Lock()
 	n.err = err
 	if err == nil {
-		n.desired, n.status, n.origins, n.told = w.desired, st, w.origins, ""
+		n.desired, n.status, n.origins, n.told, n.look = w.desired, st, w.origins, "", l.read
 	}
 	l.mu.Unlock()
 	if st.Drift != "" {
