@@ -31,18 +31,23 @@ func (s *Service) probe(ctx context.Context, c *api.Call, in *shape.ProbeRequest
 	if f.Proto != vpc.TCP && f.Proto != vpc.UDP && f.Proto != vpc.ICMP {
 		return nil, fault.New("InvalidInputException", "Only tcp, udp and icmp are sent.")
 	}
-	err = c.Read(ctx, func(v store.View) error {
-		i, err := source(c, v, f.From)
-		if err == nil && (i.Attachment == nil || s.cfg.Probe == nil) {
-			err = fault.New("InvalidInputException", "Nothing is attached to %s: there is no network to send from.", f.From)
-		}
-		return err
-	})
-	if err != nil {
+	there := func() error {
+		return c.Read(ctx, func(v store.View) error {
+			i, err := source(c, v, f.From)
+			if err == nil && (i.Attachment == nil || s.cfg.Probe == nil) {
+				err = fault.New("InvalidInputException", "Nothing is attached to %s: there is no network to send from.", f.From)
+			}
+			return err
+		})
+	}
+	if err := there(); err != nil {
 		return nil, err
 	}
 	said, err := s.cfg.Probe(ctx, f.From, int(f.Proto), netip.AddrPortFrom(f.Dst, f.Port), f.SrcPort)
 	if err != nil {
+		if gone := there(); gone != nil { // it went in between
+			return nil, gone
+		}
 		return nil, err
 	}
 	out, err := c.Commit(ctx, func(store.Tx) (any, error) { return &shape.ProbeResponse{Outcome: &said}, nil }) // a packet was sent: it is recorded
