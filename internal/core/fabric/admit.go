@@ -32,7 +32,12 @@ func door(c Chain) int {
 // group makes the chain of one direction of a group, one rule for each kind of peer and protocol, and its door.
 func (c *compiler) group(id string, allows []Allow, egress bool) {
 	ch := Chain{Fixed: true}
-	for _, p := range c.admitted(allows, egress) {
+	parties, boxes := boxed(c.admitted(allows, egress))
+	if len(boxes) > 0 {
+		m := Match{Op: side(egress, SrcServ, DstServ), Set: c.fixed("admits-", Boxes, boxes)}
+		ch.Rules = append(ch.Rules, Rule{Matches: []Match{m}, Verdict: Accept, Comment: id})
+	}
+	for _, p := range parties {
 		var who []Match
 		if p.who != (Match{}) {
 			who = []Match{p.who}
@@ -112,16 +117,70 @@ func compareServices(a, b service) int {
 	return cmp.Or(cmp.Compare(a.proto, b.proto), cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to))
 }
 
-// ports matches the ports of a protocol at the head of sorted services: inline when they are one range, else a set.
-func (c *compiler) ports(proto vpc.Proto, services []service) []Match {
-	is := Match{Op: IsProto, Proto: uint8(proto)}
+// fewest is how many prefixes must be admitted, each to something else, for a set of boxes to be cheaper than a rule for each.
+const fewest = 5
+
+// boxed puts what single prefixes are admitted to over TCP and UDP into one set of prefixes with ports, and gives what is left.
+// No two boxes overlap: the kernel takes none that do.
+func boxed(all []*party) (rest []*party, boxes []Elem) {
+	single := func(p *party) bool { return p.who.Op == SrcIn || p.who.Op == DstIn }
+	count := 0
+	for _, p := range all {
+		if single(p) {
+			count++
+		}
+	}
+	if count < fewest {
+		return all, nil
+	}
+	for _, p := range all {
+		if !single(p) {
+			rest = append(rest, p)
+			continue
+		}
+		left := &party{who: p.who}
+		for i, s := range p.services {
+			if s.proto != vpc.TCP && s.proto != vpc.UDP {
+				left.services = append(left.services, s)
+				continue
+			}
+			if i > 0 && p.services[i-1].proto == s.proto {
+				continue
+			}
+			rs := ranges(s.proto, p.services[i:])
+			if rs == nil {
+				left.services = append(left.services, s)
+			}
+			for _, r := range rs {
+				r.Prefix, r.Proto = p.who.Prefix, uint8(s.proto)
+				if slices.ContainsFunc(boxes, r.meets) {
+					left.services = append(left.services, service{s.proto, int(r.Port), int(r.Last)})
+					continue
+				}
+				boxes = append(boxes, r)
+			}
+		}
+		if len(left.services) > 0 {
+			rest = append(rest, left)
+		}
+	}
+	return rest, boxes
+}
+
+// meets is true for boxes that overlap.
+func (e Elem) meets(o Elem) bool {
+	return e.Proto == o.Proto && e.Port <= o.Last && o.Port <= e.Last && e.Prefix.Overlaps(o.Prefix)
+}
+
+// ranges are the ports of a protocol at the head of sorted services, none of which touch; nil: all ports.
+func ranges(proto vpc.Proto, services []service) []Elem {
 	var all []Elem
 	for _, s := range services {
 		if s.proto != proto {
 			break
 		}
-		if s.from < 0 { // it sorts first, and takes all
-			return []Match{is}
+		if s.from < 0 { // it sorts first
+			return nil
 		}
 		if n := len(all); n > 0 && s.from <= int(all[n-1].Last)+1 {
 			all[n-1].Last = max(all[n-1].Last, uint16(s.to))
@@ -129,10 +188,20 @@ func (c *compiler) ports(proto vpc.Proto, services []service) []Match {
 		}
 		all = append(all, Elem{Port: uint16(s.from), Last: uint16(s.to)})
 	}
-	if len(all) == 1 {
+	return all
+}
+
+// ports matches the ports of a protocol at the head of sorted services: inline when they are one range, else a set.
+func (c *compiler) ports(proto vpc.Proto, services []service) []Match {
+	is := Match{Op: IsProto, Proto: uint8(proto)}
+	switch all := ranges(proto, services); len(all) {
+	case 0:
+		return []Match{is}
+	case 1:
 		return []Match{is, {Op: DstPort, From: all[0].Port, To: all[0].Last}}
+	default:
+		return []Match{is, {Op: DstPorts, Set: c.fixed("ports-", PortRanges, all)}}
 	}
-	return []Match{is, {Op: DstPorts, Set: c.fixed("ports-", PortRanges, all)}}
 }
 
 // fixed gives the name of a set that is named by its content; those who need the same share it.

@@ -3,6 +3,7 @@ package fabric_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -86,5 +87,92 @@ func TestPortsOfOnePeer(t *testing.T) {
 		if all := strings.Join(got, "; "); all != c.want {
 			t.Errorf("%s: %s, want %s", c.allows, all, c.want)
 		}
+	}
+}
+
+// Many prefixes with different ports are one set of boxes that do not overlap; together with the rules that are left they admit
+// what was allowed, and nothing else.
+func TestBoxes(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(7, 8))
+	boxes := 0
+	for range 60 {
+		g := fabric.Group{ID: "sg-1"}
+		for range 3 + rnd.IntN(12) {
+			a := fabric.Allow{Proto: []vpc.Proto{vpc.TCP, vpc.UDP, vpc.ICMP, vpc.Any}[min(rnd.IntN(9), 3)%4], From: rnd.IntN(20), To: rnd.IntN(24)}
+			if a.Proto == vpc.TCP && rnd.IntN(6) == 0 {
+				a.From, a.To = 65530+rnd.IntN(6), 65535
+			}
+			for range 1 + rnd.IntN(2) {
+				a.Peers = append(a.Peers, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(rnd.IntN(32) * 8)}), []int{0, 24, 27, 29, 29, 29, 32}[rnd.IntN(7)]))
+			}
+			g.Ingress = append(g.Ingress, a)
+		}
+		r := fabric.Compile(fabric.Desired{Groups: []fabric.Group{g}})
+		sets := map[string]fabric.Set{}
+		for _, s := range r.Sets {
+			sets[s.Name] = s
+			for i, e := range s.Elems {
+				for _, o := range s.Elems[:i] {
+					if s.Kind == fabric.Boxes && e.Proto == o.Proto && e.Prefix.Overlaps(o.Prefix) && e.Port <= o.Last && o.Port <= e.Last {
+						t.Fatalf("%v overlaps %v", e, o)
+					}
+				}
+			}
+		}
+		var rules []fabric.Rule
+		for _, c := range r.Chains {
+			if strings.HasPrefix(c.Name, "ingress-sg-1-") {
+				rules = c.Rules
+			}
+		}
+		for range 3000 {
+			src, port := netip.AddrFrom4([4]byte{10, 0, 0, byte(rnd.IntN(256))}), uint16(rnd.IntN(26))
+			if rnd.IntN(8) == 0 {
+				port = uint16(65529 + rnd.IntN(7))
+			}
+			proto := []vpc.Proto{vpc.TCP, vpc.UDP}[rnd.IntN(2)]
+			want := slices.ContainsFunc(g.Ingress, func(a fabric.Allow) bool {
+				in := slices.ContainsFunc(a.Peers, func(p netip.Prefix) bool { return p.Masked().Contains(src) })
+				all := a.From == 0 && a.To == 65535
+				return in && (a.Proto == vpc.Any || a.Proto == proto && (all || int(port) >= a.From && int(port) <= a.To))
+			})
+			got := slices.ContainsFunc(rules, func(x fabric.Rule) bool {
+				for _, m := range x.Matches {
+					ok := false
+					switch m.Op {
+					case fabric.SrcIn:
+						ok = m.Prefix.Contains(src)
+					case fabric.IsProto:
+						ok = vpc.Proto(m.Proto) == proto
+					case fabric.DstPort:
+						ok = m.From <= port && port <= m.To
+					default:
+						ok = slices.ContainsFunc(sets[m.Set].Elems, func(e fabric.Elem) bool {
+							in, at := e.Prefix.IsValid() && e.Prefix.Contains(src), e.Port <= port && port <= e.Last
+							switch m.Op {
+							case fabric.SrcSet:
+								return in
+							case fabric.DstPorts:
+								return at
+							}
+							return m.Op == fabric.SrcServ && in && at && vpc.Proto(e.Proto) == proto
+						})
+						if m.Op == fabric.SrcServ {
+							boxes++
+						}
+					}
+					if !ok {
+						return false
+					}
+				}
+				return true
+			})
+			if got != want {
+				t.Fatalf("%s to %d/%d: %t, want %t\n%+v\n%s", src, port, proto, got, want, g.Ingress, r.Text())
+			}
+		}
+	}
+	if boxes == 0 {
+		t.Error("no set of boxes was ever asked")
 	}
 }

@@ -41,6 +41,7 @@ const (
 	AddrMarks                   // map ipv4_addr : mark: Elem.Addr, Elem.Mark
 	AddrPairs                   // map ipv4_addr : ipv4_addr: Elem.Addr, Elem.To
 	PortRanges                  // inet_service, flags interval: Elem.Port to Elem.Last
+	Boxes                       // ipv4_addr . inet_proto . inet_service, flags interval: Elem.Prefix, Elem.Proto, Elem.Port to Elem.Last
 )
 
 // Elem is one element; its set's kind says which fields are in use.
@@ -119,7 +120,8 @@ const (
 	MarkOut             // Set of MarkLinks: mark and outgoing link
 	MarkAddr            // Set of MarkAddrs: mark and destination address
 	Marked              // Mark
-	DstServ             // Set of Services: destination address, protocol, destination port
+	DstServ             // Set of Services or Boxes: destination address, protocol, destination port
+	SrcServ             // Set of Boxes: source address, protocol, destination port
 	IsProto             // Proto
 	DstPort             // From, To: destination port, after IsProto TCP or UDP
 	DstPorts            // Set of PortRanges: destination port, after IsProto TCP or UDP

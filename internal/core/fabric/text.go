@@ -32,6 +32,8 @@ func (s Set) text() string {
 		typ = "ifname"
 	case Services:
 		typ = "ipv4_addr . inet_proto . inet_service"
+	case Boxes:
+		typ, flags = "ipv4_addr . inet_proto . inet_service", " flags interval;"
 	case MarkLinks:
 		typ = "mark . ifname"
 	case MarkAddrs:
@@ -95,6 +97,8 @@ func (e Elem) text(k SetKind) string {
 			return fmt.Sprint(e.Port)
 		}
 		return fmt.Sprintf("%d-%d", e.Port, e.Last)
+	case Boxes:
+		return fmt.Sprintf("%s . %d . %s", e.Prefix, e.Proto, e.text(PortRanges))
 	}
 	return fmt.Sprintf("%q : jump %s", e.Link, e.Jump)
 }
@@ -206,6 +210,8 @@ func (m Match) text() string {
 		return fmt.Sprintf("meta mark %s%d", not, m.Mark)
 	case DstServ:
 		return "ip daddr . ip protocol . th dport @" + m.Set
+	case SrcServ:
+		return "ip saddr . ip protocol . th dport @" + m.Set
 	case IsProto:
 		return fmt.Sprintf("ip protocol %d", m.Proto)
 	case DstPort:

@@ -31,6 +31,9 @@ func (b *batch) set(s fabric.Set) *nftables.Set {
 	case fabric.Services:
 		out.KeyType = nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeInetProto, nftables.TypeInetService)
 		out.Concatenation = true
+	case fabric.Boxes:
+		out.KeyType = nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeInetProto, nftables.TypeInetService)
+		out.Concatenation, out.Interval = true, true
 	case fabric.Verdicts:
 		out.KeyType, out.DataType, out.IsMap = nftables.TypeIFName, nftables.TypeVerdict, true
 	case fabric.AddrVerdicts:
@@ -67,9 +70,9 @@ func elements(k fabric.SetKind, elems []fabric.Elem) []nftables.SetElement {
 		case fabric.Addresses:
 			out = append(out, nftables.SetElement{Key: e.Addr.AsSlice()})
 		case fabric.Services:
-			key := append(e.Addr.AsSlice(), e.Proto, 0, 0, 0) // each part fills up its four bytes
-			key = binary.BigEndian.AppendUint16(key, e.Port)
-			out = append(out, nftables.SetElement{Key: append(key, 0, 0)})
+			out = append(out, nftables.SetElement{Key: service(e.Addr, e.Proto, e.Port)})
+		case fabric.Boxes: // the last of each part, not what follows it
+			out = append(out, nftables.SetElement{Key: service(e.Prefix.Masked().Addr(), e.Proto, e.Port), KeyEnd: service(last(e.Prefix), e.Proto, e.Last)})
 		case fabric.Names:
 			out = append(out, nftables.SetElement{Key: ifname(e.Link)})
 		case fabric.MarkLinks:
@@ -93,6 +96,19 @@ func elements(k fabric.SetKind, elems []fabric.Elem) []nftables.SetElement {
 		}
 	}
 	return out
+}
+
+// service is a key of three parts, each of which fills up its four bytes.
+func service(a netip.Addr, proto uint8, port uint16) []byte {
+	key := append(a.AsSlice(), proto, 0, 0, 0)
+	return append(binary.BigEndian.AppendUint16(key, port), 0, 0)
+}
+
+// last is the last address of a prefix.
+func last(p netip.Prefix) netip.Addr {
+	a := p.Masked().Addr().As4()
+	binary.BigEndian.PutUint32(a[:], binary.BigEndian.Uint32(a[:])|uint32(1<<(32-p.Bits())-1))
+	return netip.AddrFrom4(a)
 }
 
 // after is the first address behind a prefix; there is none behind the last.

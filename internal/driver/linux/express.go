@@ -145,6 +145,9 @@ func match(m fabric.Match) ([]expr.Any, error) {
 	case fabric.DstServ:
 		return []expr.Any{network32(dstOffset, reg1), load(expr.PayloadBaseNetworkHeader, 9, 1, reg32b),
 			load(expr.PayloadBaseTransportHeader, 2, 2, reg32c), in(m)}, nil
+	case fabric.SrcServ:
+		return []expr.Any{network32(srcOffset, reg1), load(expr.PayloadBaseNetworkHeader, 9, 1, reg32b),
+			load(expr.PayloadBaseTransportHeader, 2, 2, reg32c), in(m)}, nil
 	case fabric.IsProto:
 		return []expr.Any{load(expr.PayloadBaseNetworkHeader, 9, 1, reg1), cmp(m.Not, []byte{m.Proto})}, nil
 	case fabric.DstPort:

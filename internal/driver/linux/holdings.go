@@ -27,7 +27,7 @@ type owners struct {
 }
 
 func ownersOf(d fabric.Desired) owners {
-	o := owners{map[netip.Addr]string{}, map[netip.Prefix]string{}}
+	o := owners{make(map[netip.Addr]string, len(d.Ports)), map[netip.Prefix]string{}}
 	for _, p := range d.Ports {
 		if p.Kind == fabric.Answer { // it opens no connection, and is reached by none of the daemon's
 			continue
