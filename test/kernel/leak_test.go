@@ -324,6 +324,41 @@ func TestLeakForeignFragment(t *testing.T) {
 	d.expect("unseen", "look", hex.EncodeToString([]byte(foreign)))
 }
 
+// TestErrors: what tells of a flow's trouble reaches its ends, whoever stands between; and who is no end of a flow has nothing to
+// say about it: in an error's body any words could go where no rule leads. AWS: an error is let through as part of the flow.
+func TestErrors(t *testing.T) {
+	f, v := leaky(t)
+	v.group("sg-none").port("eni-outcast", "a", "10.0.1.99", "sg-none")
+	set(t, f, v.draw())
+	a, d, o := sit(t, f, "eni-attacker"), wild(t, f, "eni-victim"), wild(t, f, "eni-outcast")
+	a.expect("refused", "ask", victim+":5433") // nobody serves yet
+	d.expect("ok", "udp", ":5433")
+	a.expect("open", "ask", victim+":5433", attacker+":7777")
+	send := func(from *prober, src string, in ip) {
+		mac := strings.ReplaceAll(vpc.MAC(netip.MustParseAddr(src)), ":", "")
+		body := message(3, 4, append([]byte{0, 0, 2, 0x28}, in.bytes()...))
+		from.expect("ok", "frame", routerHW+mac+v4+hex.EncodeToString(ip{src: src, dst: victim, proto: 1, id: 9, body: body}.bytes()))
+	}
+	const foreign = "words-of-one-who-is-no-end-of-it"
+	send(o, "10.0.1.99", ip{src: victim, dst: attacker, proto: 17, body: datagram(5433, 7777, foreign)})
+	d.expect("unseen", "look", hex.EncodeToString([]byte(foreign)))
+
+	// Through elastic addresses, a NAT gateway and a peering.
+	b := wide("vpc-b2").igw("igw-b2").elastic("10.0.1.10", "198.19.0.1").route("vpc-b2-a", "0.0.0.0/0", "igw-b2")
+	c := newVPC("vpc-c2", "10.5.0.0/16").subnet("front", "10.5.1.0/24").subnet("back", "10.5.2.0/24").group("sg-c2").allow("sg-c2", false, anywhere).
+		port("eni-c2", "back", "10.5.2.10", "sg-c2").nat("nat-c2", "front", "10.5.1.20").igw("igw-c2").elastic("10.5.1.20", "198.19.0.2").
+		route("front", "0.0.0.0/0", "igw-c2").route("back", "0.0.0.0/0", "nat-c2").route("back", "10.0.0.0/16", "pcx-2")
+	b.route("vpc-b2-a", "10.5.0.0/16", "pcx-2")
+	peer("pcx-2", b, c)
+	set(t, f, b.draw())
+	set(t, f, c.draw())
+	set(t, f, (&world{}).draw(b, c))
+	sit(t, f, "vpc-b2-1")
+	p := sit(t, f, "eni-c2")
+	p.expect("refused", "ask", "198.19.0.1:5999")
+	p.expect("refused", "ask", "10.0.1.10:5999")
+}
+
 // arp is a message for IPv4 over Ethernet, in hex.
 func arp(op byte, mac, from, about string) string {
 	f, a := netip.MustParseAddr(from).As4(), netip.MustParseAddr(about).As4()

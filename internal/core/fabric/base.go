@@ -7,6 +7,7 @@ import "cloister/internal/core/vpc"
 const (
 	prioSpoof   = -450 // before fragments are put together (-400) and before conntrack: a spoofed packet is part of nothing
 	prioCatch   = -150
+	prioErrors  = -140 // after conntrack
 	prioDstNAT  = -100
 	prioACLOut  = -20
 	prioACLIn   = -10
@@ -40,6 +41,11 @@ func walls(internet bool) []Chain {
 	flow := Rule{Matches: []Match{{Op: CtFlow}}, Verdict: Accept}
 	broken := Rule{Matches: []Match{{Op: CtInvalid}}, Verdict: Drop}
 	self := Rule{Matches: []Match{{Op: LinkIn, Link: "lo"}}, Verdict: Accept}
+	errors := Chain{Name: "errors", Rules: []Rule{self, {Matches: []Match{{Op: LinksIn, Set: setRelays}}, Verdict: Accept}}}
+	for end := range uint16(4) {
+		errors.Rules = append(errors.Rules, Rule{Matches: []Match{{Op: CtEnd, From: end, Set: setPorts}}, Verdict: Accept})
+	}
+	errors.Rules = append(errors.Rules, refuse(HopSpoof))
 	answer := func(not bool) Match { return Match{Op: DstSet, Set: setAnswers, Not: not} }
 	input := []Rule{self, flow, broken}
 	if internet {
@@ -52,6 +58,11 @@ func walls(internet bool) []Chain {
 			{Verdict: MarkPort, Target: setPorts},
 			{Verdict: LookupIn, Target: mapOrigins},
 			refuse(HopSpoof),
+		}},
+		// Errors about a connection pass its groups' walls, so they come from its ends alone, or from what forwards for others.
+		errors,
+		{Name: "spoof-" + errors.Name, Hook: "prerouting", Priority: prioErrors, Rules: []Rule{
+			{Matches: []Match{{Op: CtRelated}}, Verdict: Jump, Target: errors.Name},
 		}},
 		{Name: string(HopEgress), Hook: "forward", Priority: prioEgress, Drop: true, Rules: []Rule{
 			flow, broken,

@@ -20,6 +20,7 @@ const (
 	setLinks     = "links"      // ends of links to other networks
 	setServices  = "services"   // listeners that no group governs: the resolver's
 	setGateways  = "gateways"   // prefixes of gateway endpoints; in the internet network: what its catch takes
+	setRelays    = "relays"     // links that carry what others sent: ends of links, translators and open ports
 	setAnswers   = "answers"    // addresses of interface endpoints
 	setWithin    = "within"     // which link is in which subnet
 	setWithinAt  = "within_at"  // which endpoint's address is in which subnet
@@ -101,7 +102,7 @@ func (m *Compiler) Compile(d Desired) Ruleset {
 func compileRest(d Desired) (compiler, bool) {
 	c := compiler{seen: map[string]bool{}, at: map[string]int{}, members: map[string][]Elem{}}
 	for _, s := range []Set{
-		{Name: setPorts, Kind: Marks}, {Name: setLinks, Kind: Names}, {Name: setServices, Kind: Services}, {Name: setGateways, Kind: Intervals},
+		{Name: setPorts, Kind: Marks}, {Name: setLinks, Kind: Names}, {Name: setRelays, Kind: Names}, {Name: setServices, Kind: Services}, {Name: setGateways, Kind: Intervals},
 		{Name: setAnswers, Kind: Addresses}, {Name: setWithin, Kind: MarkLinks}, {Name: setWithinAt, Kind: MarkAddrs},
 		{Name: setInternet, Kind: Names}, {Name: setPublished, Kind: Addresses}, {Name: mapOrigins, Kind: Verdicts},
 		{Name: mapEgress, Kind: Verdicts}, {Name: mapIngress, Kind: Verdicts}, {Name: mapIngressAt, Kind: AddrVerdicts},
@@ -195,6 +196,7 @@ func (c *compiler) drawn(d Desired) {
 			c.add(setPorts, Elem{Link: p.Alias, Addr: a, Mark: marks[p.Subnet]})
 		}
 		if p.Open || p.Kind == Translator {
+			c.add(setRelays, Elem{Link: p.Alias})
 			c.add(mapOrigins, Elem{Link: p.Alias, Jump: c.own("any-", refuse(HopSpoof, Match{Op: LocalSrc}), Rule{Mark: marks[p.Subnet], Verdict: Accept})})
 		}
 		if p.Kind == Translator {
@@ -217,6 +219,7 @@ func (c *compiler) drawn(d Desired) {
 func (c *compiler) links(d Desired) {
 	for _, l := range d.Links {
 		c.add(setLinks, Elem{Link: l.Alias})
+		c.add(setRelays, Elem{Link: l.Alias})
 		c.add(mapEgress, Elem{Link: l.Alias, Jump: c.pass()})
 		c.add(mapIngress, Elem{Link: l.Alias, Jump: c.pass()})
 		if l.Internet {

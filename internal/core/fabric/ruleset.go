@@ -129,6 +129,8 @@ const (
 	ICMPCode            // From: the code, after IsProto ICMP
 	CtFlow              // the connection is established or related
 	CtInvalid           // conntrack cannot place the packet
+	CtRelated           // an ICMP error about a connection
+	CtEnd               // Set of Marks: incoming link and an address of the connection, which From says: 0 source, 1 destination, 2 and 3 of its answers
 	LocalDst            // fib: the destination is an address of this namespace
 	LocalSrc            // fib: the source is
 )

@@ -227,6 +227,11 @@ func (m Match) text() string {
 		return fmt.Sprintf("@th,8,8 %d", m.From)
 	case CtFlow:
 		return "ct state established,related"
+	case CtRelated:
+		return "ct state related"
+	case CtEnd:
+		end := [...]string{"original ip saddr", "original ip daddr", "reply ip saddr", "reply ip daddr"}
+		return "iifname . ct " + end[m.From%4] + " @" + m.Set
 	case CtInvalid:
 		return "ct state invalid"
 	}

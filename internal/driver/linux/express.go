@@ -160,6 +160,15 @@ func match(m fabric.Match) ([]expr.Any, error) {
 		return []expr.Any{load(expr.PayloadBaseTransportHeader, 1, 1, reg1), cmp(m.Not, []byte{byte(m.From)})}, nil
 	case fabric.CtFlow:
 		return inState(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED), nil
+	case fabric.CtRelated:
+		return inState(expr.CtStateBitRELATED), nil
+	case fabric.CtEnd: // the set is a map, whose value is of no use here; the kernel reads the first byte of the direction
+		key := expr.CtKeySRC
+		if m.From%2 == 1 {
+			key = expr.CtKeyDST
+		}
+		return []expr.Any{meta(expr.MetaKeyIIFNAME, reg1), &expr.Ct{Key: key, Register: reg2, Direction: uint32(m.From/2) << 24},
+			&expr.Lookup{SourceRegister: reg1, DestRegister: reg1, IsDestRegSet: true, SetName: m.Set}}, nil
 	case fabric.CtInvalid:
 		return inState(expr.CtStateBitINVALID), nil
 	case fabric.LocalDst:
