@@ -3,10 +3,12 @@ package linux
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -22,6 +24,29 @@ const mtu = 9001
 
 // routerMAC is the network's end of every wire: each port is alone on its own, so all may be equal.
 func routerMAC() net.HardwareAddr { return net.HardwareAddr{0x0e, 0, 0, 0, 0, 1} }
+
+// addPorts adds several at a time: most of it is waiting for the kernel.
+func (c *child) addPorts(n *network, all []fabric.Port, subnets map[string]fabric.Subnet) iter.Seq2[*port, error] {
+	const atOnce = 4
+	made, errs := make([]*port, len(all)), make([]error, len(all))
+	var group sync.WaitGroup
+	free := make(chan struct{}, atOnce)
+	for i, w := range all {
+		free <- struct{}{}
+		group.Go(func() {
+			made[i], errs[i] = c.addPort(n, w, subnets[w.Subnet])
+			<-free
+		})
+	}
+	group.Wait()
+	return func(yield func(*port, error) bool) {
+		for i := range made {
+			if !yield(made[i], errs[i]) {
+				return
+			}
+		}
+	}
+}
 
 // addPort makes the namespace, the wire and the ways in both directions. The port it gives is never nil; on an error nothing of it is left but its entry.
 func (c *child) addPort(n *network, w fabric.Port, s fabric.Subnet) (*port, error) {

@@ -157,6 +157,7 @@ func (c *child) apply(n *network, d fabric.Desired) error {
 	}
 	var failed error
 	var made []*port
+	var todo []fabric.Port
 	for _, w := range d.Ports {
 		if p := n.ports[w.ID]; p != nil && p.closed == "" {
 			failed = errors.Join(failed, n.grow(p, w.Addrs))
@@ -164,12 +165,14 @@ func (c *child) apply(n *network, d fabric.Desired) error {
 			p.Port = w
 			continue
 		}
-		p, err := c.addPort(n, w, subnets[w.Subnet])
-		n.ports[w.ID] = p
-		c.seat(w.ID, n)
+		todo = append(todo, w)
+	}
+	for p, err := range c.addPorts(n, todo, subnets) {
+		n.ports[p.ID] = p
+		c.seat(p.ID, n)
 		if err != nil {
 			p.closed = err.Error()
-			failed = errors.Join(failed, fmt.Errorf("cannot open %s: %w", w.ID, err))
+			failed = errors.Join(failed, fmt.Errorf("cannot open %s: %w", p.ID, err))
 			continue
 		}
 		made = append(made, p)
