@@ -48,8 +48,10 @@ func kinds() map[string]func(store.Key, []byte) (bearing, error) {
 		rows.PrefixLists.Kind:      func(store.Key, []byte) (bearing, error) { return bearing{scope: true}, nil },
 		rows.Peerings.Kind: func(_ store.Key, b []byte) (bearing, error) {
 			var p vpc.Peering
-			err := json.Unmarshal(b, &p)
-			return bearing{vpcs: []string{p.Requester.VPC, p.Accepter.VPC}}, err
+			if err := json.Unmarshal(b, &p); err != nil || !p.Active() { // whoever asks in vain moves nothing of him whom he asks
+				return bearing{}, err
+			}
+			return bearing{vpcs: []string{p.Requester.VPC, p.Accepter.VPC}}, nil
 		},
 		rows.Exposures.Kind: func(_ store.Key, b []byte) (bearing, error) {
 			var e vpc.Exposure
