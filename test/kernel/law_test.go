@@ -73,8 +73,8 @@ func TestModelIsKernel(t *testing.T) {
 	for _, hop := range []string{"arrives ingress", "arrives listener", "arrives input", "refused route", "refused egress", "refused ingress", "refused acl-out",
 		"refused acl-in", "refused input", "refused gateway", "refused listener", "refused <acl-out", "refused <acl-in", "refused <route",
 		"by a prefix", "by a prefix list", "by a group", "by a peer's group"} {
-		if seen[hop] < 3 {
-			t.Errorf("%d flows %s: the draw is too lopsided to show anything", seen[hop], hop)
+		if seen[hop] == 0 { // of the rarest, a draw has about ten
+			t.Errorf("no flow %s: the draw is too lopsided to show anything", hop)
 		}
 	}
 	if total < 5000 {
