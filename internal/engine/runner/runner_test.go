@@ -106,15 +106,24 @@ func (c *cloud) Invoke(ctx context.Context, as api.As, service, op string, in an
 	return nil, "", errors.New("unexpected")
 }
 
-type wires struct{ opened, closed []string }
+type wires struct {
+	mu             sync.Mutex
+	opened, closed []string
+}
 
 func (w *wires) WaitOpen(context.Context, string) error { return nil }
 func (w *wires) OpenSegment(_ context.Context, id, _, _, _, _ string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.opened = append(w.opened, id)
 	return nil
 }
-func (w *wires) CloseSegment(id string) { w.closed = append(w.closed, id) }
-func (w *wires) Kick()                  {}
+func (w *wires) CloseSegment(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = append(w.closed, id)
+}
+func (w *wires) Kick() {}
 
 // box is a sandbox whose agent says what it is told, once it may.
 type box struct {
