@@ -280,12 +280,12 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// slow gives the site input that takes a job seconds: about 120,000 documents.
+// slow gives the site input that takes a job seconds: about 60,000 documents.
 func (s *site) slow() {
 	s.Helper()
 	part := []byte(strings.Repeat(english+"\n"+french+"\n", 1<<20/(len(english)+len(french)+2)))
 	s.put(s.bucket, "in/0.txt", part)
-	for i := 1; i < 10; i++ {
+	for i := 1; i < 5; i++ {
 		r := request{method: http.MethodPut, service: "s3", path: fmt.Sprintf("/%s/in/%d.txt", s.bucket, i), creds: s.Creds,
 			header: http.Header{"X-Amz-Copy-Source": {"/" + s.bucket + "/in/0.txt"}}}
 		if res, b := r.send(s, s.Endpoint); res.StatusCode != 200 {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -86,6 +87,10 @@ var shared struct {
 }
 
 var accounts atomic.Int64
+
+// The process's first thread stays where it is: a test that enters another network on a thread of its own must never get it, for
+// /proc/self would then speak of that network.
+func init() { runtime.LockOSThread() }
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == neighbourArg {
