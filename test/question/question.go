@@ -2,6 +2,7 @@
 package question
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"cloister/internal/api"
+	"cloister/internal/core/arn"
+	"cloister/internal/core/identity"
 	"cloister/internal/driver/sqlite"
 	"cloister/internal/front/wire"
 	"cloister/internal/store"
@@ -28,6 +31,7 @@ type Case struct {
 	Name   string
 	Op     string
 	In     string                       // members as JSON; empty: none
+	Input  any                          // the input itself, instead of In
 	Tagged map[string]map[string]string // tags of resources that exist, by ARN
 	// Want has a line for each question: action, resource, then the keys in order, "key=value,value".
 	Want string
@@ -44,7 +48,7 @@ func Check(t *testing.T, service string, rows []api.Operation, cases []Case) {
 				t.Fatal(err)
 			}
 			defer db.Close()
-			c := &api.Call{Partition: "aws", Account: Account, Region: Region, Service: service, Name: x.Op}
+			c := &api.Call{Partition: "aws", Account: Account, Region: Region, Service: service, Name: x.Op, Caller: &identity.Principal{Account: Account}}
 			for arn, tags := range x.Tagged {
 				if err := db.Update(t.Context(), func(tx store.Tx) error { return tx.SetTags(arn, c.Scope(), tags) }); err != nil {
 					t.Fatal(err)
@@ -54,7 +58,10 @@ func Check(t *testing.T, service string, rows []api.Operation, cases []Case) {
 			if i < 0 {
 				t.Fatal("it has no row")
 			}
-			in := reg.Service(service).Operation(x.Op).New()
+			in := x.Input
+			if in == nil {
+				in = reg.Service(service).Operation(x.Op).New()
+			}
 			if x.In != "" {
 				d := json.NewDecoder(strings.NewReader(x.In))
 				d.DisallowUnknownFields()
@@ -73,13 +80,18 @@ func Check(t *testing.T, service string, rows []api.Operation, cases []Case) {
 	}
 }
 
-// Written has a line for each question, as Case.Want. An owner other than the call's account stands in brackets.
+// Written has a line for each question, as Case.Want. An owner stands in brackets where the ARN names another, or none and it is
+// not the call's account.
 func Written(qs []api.Question) string {
 	var lines []string
 	for _, q := range qs {
 		l := q.Action + " " + q.Resource
-		if q.Owner != "" && q.Owner != Account {
-			l += " [" + q.Owner + "]"
+		named := Account
+		if a, err := arn.Parse(q.Resource); err == nil && len(a.Account) == len(Account) {
+			named = a.Account
+		}
+		if owner := cmp.Or(q.Owner, Account); owner != named {
+			l += " [" + owner + "]"
 		}
 		for _, k := range slices.Sorted(maps.Keys(q.Keys)) {
 			l += fmt.Sprintf(" %s=%s", k, strings.Join(q.Keys[k], ","))

@@ -48,7 +48,7 @@ func TestQuestions(t *testing.T) {
 				bedrock:CreateModelInvocationJob arn:aws:bedrock:us-west-2:111122223333:inference-profile/us.anthropic.claude-3-haiku-20240307-v1:0
 				bedrock:CreateModelInvocationJob arn:aws:bedrock:us-west-2::foundation-model/anthropic.claude-3-haiku-20240307-v1:0`},
 		{Name: "the tags are the new model's", Op: "CreateModelCopyJob", In: `{"sourceModelArn":"arn:aws:bedrock:eu-west-1:444455556666:custom-model/m/abcdefghijkl","targetModelTags":[{"key":"a","value":"b"}]}`,
-			Want: `bedrock:CreateModelCopyJob arn:aws:bedrock:eu-west-1:444455556666:custom-model/m/abcdefghijkl [444455556666] aws:RequestTag/a=b aws:TagKeys=a
+			Want: `bedrock:CreateModelCopyJob arn:aws:bedrock:eu-west-1:444455556666:custom-model/m/abcdefghijkl aws:RequestTag/a=b aws:TagKeys=a
 				bedrock:TagResource arn:aws:bedrock:us-west-2:111122223333:custom-model/* aws:RequestTag/a=b aws:TagKeys=a`},
 		{Name: "no resources", Op: "CreateCustomModel", In: `{` + role + `,"modelTags":[{"key":"a","value":"b"}]}`,
 			Want: `bedrock:CreateCustomModel * aws:RequestTag/a=b aws:TagKeys=a
@@ -88,7 +88,7 @@ func TestInvocations(t *testing.T) {
 				bedrock:ApplyGuardrail arn:aws:bedrock:us-west-2:111122223333:guardrail/abc aws:ResourceTag/team=blue`},
 		{Name: "a guardrail's draft", Op: "Converse", In: `{"modelId":"arn:aws:bedrock:us-west-2:111122223333:provisioned-model/abcdefghijkl","guardrailConfig":{"guardrailIdentifier":"arn:aws:bedrock:us-west-2:444455556666:guardrail/abc","guardrailVersion":"DRAFT"},"serviceTier":{"type":"priority"}}`,
 			Want: `bedrock:InvokeModel arn:aws:bedrock:us-west-2:111122223333:provisioned-model/abcdefghijkl bedrock:GuardrailIdentifier=arn:aws:bedrock:us-west-2:444455556666:guardrail/abc bedrock:ServiceTier=priority
-				bedrock:ApplyGuardrail arn:aws:bedrock:us-west-2:444455556666:guardrail/abc [444455556666]`},
+				bedrock:ApplyGuardrail arn:aws:bedrock:us-west-2:444455556666:guardrail/abc`},
 		{Name: "an inference profile", Op: "ConverseStream", In: `{"modelId":"us.anthropic.claude-3-haiku-20240307-v1:0","guardrailConfig":{"guardrailIdentifier":"abc","guardrailVersion":"2"}}`,
 			Want: `bedrock:InvokeModelWithResponseStream arn:aws:bedrock:us-west-2:111122223333:inference-profile/us.anthropic.claude-3-haiku-20240307-v1:0 bedrock:GuardrailIdentifier=arn:aws:bedrock:us-west-2:111122223333:guardrail/abc:2
 				bedrock:InvokeModelWithResponseStream arn:aws:bedrock:us-west-2::foundation-model/anthropic.claude-3-haiku-20240307-v1:0 bedrock:GuardrailIdentifier=arn:aws:bedrock:us-west-2:111122223333:guardrail/abc:2 bedrock:InferenceProfileArn=arn:aws:bedrock:us-west-2:111122223333:inference-profile/us.anthropic.claude-3-haiku-20240307-v1:0

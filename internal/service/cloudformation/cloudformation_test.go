@@ -38,7 +38,7 @@ func TestQuestions(t *testing.T) {
 			Want: `cloudformation:ExecuteChangeSet arn:aws:cloudformation:us-west-2:111122223333:stack/*/* cloudformation:ChangeSetName=c`},
 		{Name: "the role alone", Op: "DeleteStack", In: `{"StackName":"s","RoleARN":"arn:aws:iam::444455556666:role/R"}`,
 			Want: `cloudformation:DeleteStack arn:aws:cloudformation:us-west-2:111122223333:stack/s/* cloudformation:RoleArn=arn:aws:iam::444455556666:role/R
-				iam:PassRole arn:aws:iam::444455556666:role/R [444455556666] iam:PassedToService=cloudformation.amazonaws.com`},
+				iam:PassRole arn:aws:iam::444455556666:role/R iam:PassedToService=cloudformation.amazonaws.com`},
 		{Name: "one", Op: "DescribeStacks", In: `{"StackName":"s"}`, Want: `cloudformation:DescribeStacks arn:aws:cloudformation:us-west-2:111122223333:stack/s/*`},
 		{Name: "all", Op: "DescribeStacks", Want: `cloudformation:DescribeStacks *`},
 		{Name: "of a physical id", Op: "DescribeStackResources", In: `{"PhysicalResourceId":"vpc-1"}`, Want: `cloudformation:DescribeStackResources arn:aws:cloudformation:us-west-2:111122223333:stack/*/*`},

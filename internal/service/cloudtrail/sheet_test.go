@@ -1,18 +1,11 @@
 package cloudtrail
 
 import (
-	"fmt"
-	"maps"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"cloister/internal/api"
-	"cloister/internal/driver/sqlite"
 	"cloister/internal/shape/cloudtrail"
-	"cloister/internal/store"
+	"cloister/test/question"
 )
 
 func TestSheet(t *testing.T) {
@@ -32,18 +25,8 @@ func TestQuestions(t *testing.T) {
 		pass  = "iam:PassRole " + role + " iam:PassedToService=cloudtrail.amazonaws.com"
 		tag   = " aws:RequestTag/Team=Blue aws:TagKeys=Team"
 	)
-	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"), time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	c := &api.Call{Partition: "aws", Account: "111122223333", Region: "us-west-2"}
-	err = db.Update(t.Context(), func(tx store.Tx) error {
-		return tx.SetTags(trail+"tagged", c.Scope(), map[string]string{"Team": "Green"})
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	tagged := map[string]map[string]string{trail + "tagged": {"Team": "Green"}}
+	var cases []question.Case
 	tags := []cloudtrail.Tag{{Key: p("Team"), Value: p("Blue")}}
 	for _, x := range []struct {
 		name, op string
@@ -83,41 +66,9 @@ func TestQuestions(t *testing.T) {
 			[]string{"cloudtrail:PutResourcePolicy arn:aws:cloudtrail:us-west-2:111122223333:channel/01234567890"}},
 		{"S: what a trail records", "PutEventSelectors", &cloudtrail.PutEventSelectorsRequest{TrailName: p("t")}, []string{"cloudtrail:PutEventSelectors " + trail + "t"}},
 	} {
-		t.Run(x.name, func(t *testing.T) {
-			var qs []api.Question
-			if err := db.View(t.Context(), func(v store.View) (err error) { qs, err = row(t, x.op).Questions(c, v, x.in); return err }); err != nil {
-				t.Fatal(err)
-			}
-			if got := written(qs); !slices.Equal(got, x.want) {
-				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(x.want, "\n"))
-			}
-		})
+		cases = append(cases, question.Case{Name: x.name, Op: x.op, Input: x.in, Tagged: tagged, Want: strings.Join(x.want, "\n")})
 	}
-}
-
-func row(t *testing.T, op string) api.Operation {
-	t.Helper()
-	rows := Rows()
-	i := slices.IndexFunc(rows, func(r api.Operation) bool { return r.Name == op })
-	if i < 0 {
-		t.Fatalf("no row %s", op)
-	}
-	return rows[i]
-}
-
-func written(qs []api.Question) []string {
-	var out []string
-	for _, q := range qs {
-		l := q.Action + " " + q.Resource
-		for _, k := range slices.Sorted(maps.Keys(q.Keys)) {
-			l += fmt.Sprintf(" %s=%s", k, strings.Join(q.Keys[k], ","))
-		}
-		if parts := strings.Split(q.Resource, ":"); len(parts) > 4 && q.Owner != parts[4] {
-			l += " owned by " + q.Owner
-		}
-		out = append(out, l)
-	}
-	return out
+	question.Check(t, "cloudtrail", Rows(), cases)
 }
 
 func p[T any](v T) *T { return &v }

@@ -35,14 +35,14 @@ func TestQuestions(t *testing.T) {
 				comprehend:TagResource arn:aws:comprehend:us-west-2:111122223333:entity-recognizer/r/version/v1 aws:RequestTag/empty= aws:RequestTag/team=blue aws:TagKeys=empty,team`},
 		{Name: "a job", Op: "StartDominantLanguageDetectionJob", In: `{"DataAccessRoleArn":"arn:aws:iam::444455556666:role/R","VolumeKmsKeyId":"k","OutputDataConfig":{"KmsKeyId":"k3"},` + net + `}`,
 			Want: `comprehend:StartDominantLanguageDetectionJob arn:aws:comprehend:us-west-2:111122223333:dominant-language-detection-job/* comprehend:OutputKmsKey=arn:aws:kms:us-west-2:111122223333:key/k3 comprehend:VolumeKmsKey=arn:aws:kms:us-west-2:111122223333:key/k comprehend:VpcSecurityGroupIds=sg-1 comprehend:VpcSubnets=subnet-a,subnet-b
-				iam:PassRole arn:aws:iam::444455556666:role/R [444455556666] iam:PassedToService=comprehend.amazonaws.com`},
+				iam:PassRole arn:aws:iam::444455556666:role/R iam:PassedToService=comprehend.amazonaws.com`},
 		{Name: "a job without a network", Op: "StartDominantLanguageDetectionJob", In: `{` + tags + `}`,
 			Want: `comprehend:StartDominantLanguageDetectionJob arn:aws:comprehend:us-west-2:111122223333:dominant-language-detection-job/* aws:RequestTag/empty= aws:RequestTag/team=blue aws:TagKeys=empty,team
 				comprehend:TagResource arn:aws:comprehend:us-west-2:111122223333:dominant-language-detection-job/* aws:RequestTag/empty= aws:RequestTag/team=blue aws:TagKeys=empty,team`},
 		{Name: "keys hold for each resource", Op: "StartEntitiesDetectionJob", In: `{"EntityRecognizerArn":"arn:aws:comprehend:us-west-2:444455556666:entity-recognizer/r","FlywheelArn":"` + job("flywheel/f") + `",` + net + `}`,
 			Tagged: map[string]map[string]string{job("flywheel/f"): {"team": "red"}},
 			Want: `comprehend:StartEntitiesDetectionJob arn:aws:comprehend:us-west-2:111122223333:entities-detection-job/* comprehend:VpcSecurityGroupIds=sg-1 comprehend:VpcSubnets=subnet-a,subnet-b
-				comprehend:StartEntitiesDetectionJob arn:aws:comprehend:us-west-2:444455556666:entity-recognizer/r [444455556666] comprehend:VpcSecurityGroupIds=sg-1 comprehend:VpcSubnets=subnet-a,subnet-b
+				comprehend:StartEntitiesDetectionJob arn:aws:comprehend:us-west-2:444455556666:entity-recognizer/r comprehend:VpcSecurityGroupIds=sg-1 comprehend:VpcSubnets=subnet-a,subnet-b
 				comprehend:StartEntitiesDetectionJob arn:aws:comprehend:us-west-2:111122223333:flywheel/f aws:ResourceTag/team=red comprehend:VpcSecurityGroupIds=sg-1 comprehend:VpcSubnets=subnet-a,subnet-b`},
 		{Name: "no recogniser", Op: "StartEntitiesDetectionJob", Want: `comprehend:StartEntitiesDetectionJob arn:aws:comprehend:us-west-2:111122223333:entities-detection-job/*`},
 		{Name: "the key of output alone", Op: "StartPiiEntitiesDetectionJob", In: `{"OutputDataConfig":{"KmsKeyId":"k"}}`,
@@ -75,7 +75,7 @@ func TestQuestions(t *testing.T) {
 		{Name: "an iteration", Op: "DescribeFlywheelIteration", In: `{"FlywheelArn":"` + job("flywheel/f") + `","FlywheelIterationId":"20260102T030405Z"}`,
 			Want: `comprehend:DescribeFlywheelIteration arn:aws:comprehend:us-west-2:111122223333:flywheel/f comprehend:FlywheelIterationId=20260102T030405Z`},
 		{Name: "another account's model", Op: "ImportModel", In: `{"SourceModelArn":"arn:aws:comprehend:us-west-2:444455556666:document-classifier/c/version/1","ModelKmsKeyId":"k","DataAccessRoleArn":"arn:aws:iam::111122223333:role/R","Tags":[{"Key":"a","Value":"b"}]}`,
-			Want: `comprehend:ImportModel arn:aws:comprehend:us-west-2:444455556666:document-classifier/c/version/1 [444455556666] aws:RequestTag/a=b aws:TagKeys=a comprehend:ModelKmsKey=arn:aws:kms:us-west-2:111122223333:key/k
+			Want: `comprehend:ImportModel arn:aws:comprehend:us-west-2:444455556666:document-classifier/c/version/1 aws:RequestTag/a=b aws:TagKeys=a comprehend:ModelKmsKey=arn:aws:kms:us-west-2:111122223333:key/k
 				iam:PassRole arn:aws:iam::111122223333:role/R iam:PassedToService=comprehend.amazonaws.com`},
 		{Name: "a role is passed", Op: "UpdateEndpoint", In: `{"EndpointArn":"` + job("entity-recognizer-endpoint/e") + `","DesiredDataAccessRoleArn":"arn:aws:iam::111122223333:role/R"}`,
 			Want: `comprehend:UpdateEndpoint arn:aws:comprehend:us-west-2:111122223333:entity-recognizer-endpoint/e

@@ -1,19 +1,14 @@
 package kms
 
 import (
-	"fmt"
-	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"cloister/internal/api"
-	"cloister/internal/core/identity"
-	"cloister/internal/driver/sqlite"
 	"cloister/internal/shape/kms"
-	"cloister/internal/store"
+	"cloister/test/question"
 )
 
 func TestSheet(t *testing.T) {
@@ -41,16 +36,8 @@ func TestQuestions(t *testing.T) {
 		sym   = mine + " kms:EncryptionAlgorithm=SYMMETRIC_DEFAULT"
 		fresh = " kms:CustomerMasterKeySpec=SYMMETRIC_DEFAULT kms:CustomerMasterKeyUsage=ENCRYPT_DECRYPT kms:KeyOrigin=AWS_KMS kms:KeySpec=SYMMETRIC_DEFAULT kms:KeyUsage=ENCRYPT_DECRYPT"
 	)
-	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"), time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	c := &api.Call{Partition: "aws", Account: "111122223333", Region: "us-west-2", Caller: &identity.Principal{Account: "111122223333"}}
-	err = db.Update(t.Context(), func(tx store.Tx) error { return tx.SetTags(two, c.Scope(), map[string]string{"Project": "Alpha"}) })
-	if err != nil {
-		t.Fatal(err)
-	}
+	tagged := map[string]map[string]string{two: {"Project": "Alpha"}}
+	var cases []question.Case
 	pairs := map[string]string{"Project": "Alpha", "Department": "IT"}
 	for _, x := range []struct {
 		name, op string
@@ -112,18 +99,9 @@ func TestQuestions(t *testing.T) {
 		{"P: GenerateRandom has neither key nor caller's account", "GenerateRandom", &kms.GenerateRandomRequest{}, []string{"kms:GenerateRandom *"}},
 		{"R: RetireGrant may name its key by a token alone", "RetireGrant", &kms.RetireGrantRequest{GrantToken: p("t")}, []string{"kms:RetireGrant " + key + "*" + mine}},
 	} {
-		t.Run(x.name, func(t *testing.T) {
-			call := *c
-			call.Name = x.op
-			var qs []api.Question
-			if err := db.View(t.Context(), func(v store.View) (err error) { qs, err = row(t, x.op).Questions(&call, v, x.in); return err }); err != nil {
-				t.Fatal(err)
-			}
-			if got := written(qs); !slices.Equal(got, x.want) {
-				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(x.want, "\n"))
-			}
-		})
+		cases = append(cases, question.Case{Name: x.name, Op: x.op, Input: x.in, Tagged: tagged, Want: strings.Join(x.want, "\n")})
 	}
+	question.Check(t, "kms", Rows(), cases)
 }
 
 // TestReadOnly: guide, "Examples of AWS KMS log entries".
@@ -144,21 +122,6 @@ func row(t *testing.T, op string) api.Operation {
 		t.Fatalf("no row %s", op)
 	}
 	return rows[i]
-}
-
-func written(qs []api.Question) []string {
-	var out []string
-	for _, q := range qs {
-		l := q.Action + " " + q.Resource
-		for _, k := range slices.Sorted(maps.Keys(q.Keys)) {
-			l += fmt.Sprintf(" %s=%s", k, strings.Join(q.Keys[k], ","))
-		}
-		if parts := strings.Split(q.Resource, ":"); len(parts) > 4 && q.Owner != parts[4] {
-			l += " owned by " + q.Owner
-		}
-		out = append(out, l)
-	}
-	return out
 }
 
 func p[T any](v T) *T { return &v }

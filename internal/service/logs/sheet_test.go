@@ -1,18 +1,11 @@
 package logs
 
 import (
-	"fmt"
-	"maps"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"cloister/internal/api"
-	"cloister/internal/driver/sqlite"
 	"cloister/internal/shape/logs"
-	"cloister/internal/store"
+	"cloister/test/question"
 )
 
 func TestSheet(t *testing.T) {
@@ -26,22 +19,12 @@ func TestSheet(t *testing.T) {
 // S the Service Authorization Reference; R the API reference of the operation.
 func TestQuestions(t *testing.T) {
 	const (
-		group = "arn:aws:logs:us-east-2:111122223333:log-group:"
-		their = "arn:aws:logs:us-east-2:444455556666:log-group:/ecs/app"
+		group = "arn:aws:logs:us-west-2:111122223333:log-group:"
+		their = "arn:aws:logs:us-west-2:444455556666:log-group:/ecs/app"
 		tag   = " aws:RequestTag/Team=Blue aws:TagKeys=Team"
 	)
-	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"), time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	c := &api.Call{Partition: "aws", Account: "111122223333", Region: "us-east-2"}
-	err = db.Update(t.Context(), func(tx store.Tx) error {
-		return tx.SetTags(group+"tagged", c.Scope(), map[string]string{"Team": "Green"})
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	tagged := map[string]map[string]string{group + "tagged": {"Team": "Green"}}
+	var cases []question.Case
 	for _, x := range []struct {
 		name, op string
 		in       any
@@ -74,53 +57,21 @@ func TestQuestions(t *testing.T) {
 			[]string{"logs:TagResource " + group + "tagged aws:RequestTag/Team=Blue aws:ResourceTag/Team=Green aws:TagKeys=Team"}},
 		{"O: so has UntagResource", "UntagResource", &logs.UntagResourceRequest{ResourceArn: p(group + "g"), TagKeys: []string{"a"}}, []string{"logs:UntagResource " + group + "g aws:TagKeys=a"}},
 		{"O: so has ListTagsForResource", "ListTagsForResource", &logs.ListTagsForResourceRequest{ResourceArn: p(group + "g")}, []string{"logs:ListTagsForResource " + group + "g"}},
-		{"S: the tags of another kind of resource", "UntagResource", &logs.UntagResourceRequest{ResourceArn: p("arn:aws:logs:us-east-2:111122223333:destination:d"), TagKeys: []string{"a"}},
-			[]string{"logs:UntagResource arn:aws:logs:us-east-2:111122223333:destination:d aws:TagKeys=a"}},
+		{"S: the tags of another kind of resource", "UntagResource", &logs.UntagResourceRequest{ResourceArn: p("arn:aws:logs:us-west-2:111122223333:destination:d"), TagKeys: []string{"a"}},
+			[]string{"logs:UntagResource arn:aws:logs:us-west-2:111122223333:destination:d aws:TagKeys=a"}},
 		{"S: the older operation has keys of tags", "UntagLogGroup", &logs.UntagLogGroupRequest{LogGroupName: p("g"), Tags: []string{"a", "b"}}, []string{"logs:UntagLogGroup " + group + "g:log-stream: aws:TagKeys=a,b"}},
 		{"R: a stream of another service is passed a role, and not asked about", "PutSubscriptionFilter", &logs.PutSubscriptionFilterRequest{LogGroupName: p("g"),
 			DestinationArn: p("arn:aws:kinesis:us-east-2:111122223333:stream/s"), RoleArn: p("arn:aws:iam::111122223333:role/CWLtoKinesisRole")},
 			[]string{"logs:PutSubscriptionFilter " + group + "g:log-stream:", "iam:PassRole arn:aws:iam::111122223333:role/CWLtoKinesisRole iam:PassedToService=logs.amazonaws.com"}},
-		{"S: a destination is a resource too", "PutSubscriptionFilter", &logs.PutSubscriptionFilterRequest{LogGroupName: p("g"), DestinationArn: p("arn:aws:logs:us-east-2:444455556666:destination:d")},
-			[]string{"logs:PutSubscriptionFilter " + group + "g:log-stream:", "logs:PutSubscriptionFilter arn:aws:logs:us-east-2:444455556666:destination:d"}},
-		{"R: query results have a key too", "AssociateKmsKey", &logs.AssociateKmsKeyRequest{ResourceIdentifier: p("arn:aws:logs:us-east-2:111122223333:query-result:*")},
-			[]string{"logs:AssociateKmsKey arn:aws:logs:us-east-2:111122223333:query-result:*"}},
+		{"S: a destination is a resource too", "PutSubscriptionFilter", &logs.PutSubscriptionFilterRequest{LogGroupName: p("g"), DestinationArn: p("arn:aws:logs:us-west-2:444455556666:destination:d")},
+			[]string{"logs:PutSubscriptionFilter " + group + "g:log-stream:", "logs:PutSubscriptionFilter arn:aws:logs:us-west-2:444455556666:destination:d"}},
+		{"R: query results have a key too", "AssociateKmsKey", &logs.AssociateKmsKeyRequest{ResourceIdentifier: p("arn:aws:logs:us-west-2:111122223333:query-result:*")},
+			[]string{"logs:AssociateKmsKey arn:aws:logs:us-west-2:111122223333:query-result:*"}},
 		{"nothing is named", "PutRetentionPolicy", &logs.PutRetentionPolicyRequest{}, []string{"logs:PutRetentionPolicy " + group + "*:log-stream:"}},
 	} {
-		t.Run(x.name, func(t *testing.T) {
-			var qs []api.Question
-			if err := db.View(t.Context(), func(v store.View) (err error) { qs, err = row(t, x.op).Questions(c, v, x.in); return err }); err != nil {
-				t.Fatal(err)
-			}
-			if got := written(qs); !slices.Equal(got, x.want) {
-				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(x.want, "\n"))
-			}
-		})
+		cases = append(cases, question.Case{Name: x.name, Op: x.op, Input: x.in, Tagged: tagged, Want: strings.Join(x.want, "\n")})
 	}
-}
-
-func row(t *testing.T, op string) api.Operation {
-	t.Helper()
-	rows := Rows()
-	i := slices.IndexFunc(rows, func(r api.Operation) bool { return r.Name == op })
-	if i < 0 {
-		t.Fatalf("no row %s", op)
-	}
-	return rows[i]
-}
-
-func written(qs []api.Question) []string {
-	var out []string
-	for _, q := range qs {
-		l := q.Action + " " + q.Resource
-		for _, k := range slices.Sorted(maps.Keys(q.Keys)) {
-			l += fmt.Sprintf(" %s=%s", k, strings.Join(q.Keys[k], ","))
-		}
-		if parts := strings.Split(q.Resource, ":"); len(parts) > 4 && q.Owner != parts[4] {
-			l += " owned by " + q.Owner
-		}
-		out = append(out, l)
-	}
-	return out
+	question.Check(t, "logs", Rows(), cases)
 }
 
 func p[T any](v T) *T { return &v }
