@@ -9,7 +9,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -159,12 +158,6 @@ func failure(res *http.Response, b []byte) error {
 		}
 	}
 	return e
-}
-
-// IsCode says whether err is a refusal with this code.
-func IsCode(err error, code string) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Code == code
 }
 
 // Explanation is what cloister:Explain answers.

@@ -32,7 +32,7 @@ func small() vpc.Snapshot {
 			{ID: "subnet-b", VPC: "vpc-1", CIDR: pfx("10.0.2.0/24")},
 		},
 		RouteTables: []vpc.RouteTable{
-			{ID: "rtb-main", Main: true, Routes: []vpc.Route{{Dest: pfx("0.0.0.0/0"), Target: "igw-gone", Blackhole: true}}},
+			{ID: "rtb-main", Main: true, Routes: []vpc.Route{{Dest: pfx("0.0.0.0/0"), Target: "igw-gone"}}},
 			{ID: "rtb-s3", Associations: []vpc.Association{{ID: "rtbassoc-1", Subnet: "subnet-a"}}},
 		},
 		Endpoints: []vpc.Endpoint{{ID: "vpce-1", Type: "Gateway", Service: "com.amazonaws.us-east-1.s3", RouteTables: []string{"rtb-s3"}}},

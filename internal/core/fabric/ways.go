@@ -19,9 +19,6 @@ type carriers struct {
 
 // via is the id of the port or link that carries what a route takes; empty: nothing does, the route is a blackhole.
 func (c carriers) via(r vpc.Route) string {
-	if r.Blackhole {
-		return ""
-	}
 	kind, _, _ := strings.Cut(r.Target, "-")
 	switch kind {
 	case "igw", "pcx":

@@ -21,9 +21,9 @@ func snapshot() vpc.Snapshot {
 		VPC:     vpc.VPC{ID: "vpc-1", Region: "us-east-1", CIDRs: []netip.Prefix{pfx("10.0.0.0/16")}, DNSSupport: true},
 		Subnets: []vpc.Subnet{{ID: "subnet-a", CIDR: pfx("10.0.1.0/24")}, {ID: "subnet-b", CIDR: pfx("10.0.2.0/24")}},
 		RouteTables: []vpc.RouteTable{
-			{ID: "rtb-main", Main: true, Routes: []vpc.Route{{Dest: pfx("198.51.0.0/16"), Target: "igw-1", Blackhole: true}}},
+			{ID: "rtb-main", Main: true, Routes: []vpc.Route{{Dest: pfx("198.51.0.0/16"), Target: "igw-1"}}},
 			{ID: "rtb-s3", Associations: []vpc.Association{{ID: "rtbassoc-1", Subnet: "subnet-a"}},
-				Routes: []vpc.Route{{Dest: pfx("198.51.0.0/16"), Target: "igw-1", Blackhole: true}}},
+				Routes: []vpc.Route{{Dest: pfx("198.51.0.0/16"), Target: "igw-1"}}},
 		},
 		Endpoints: []vpc.Endpoint{{ID: "vpce-1", Type: "Gateway", Service: "com.amazonaws.us-east-1.s3", RouteTables: []string{"rtb-s3"}}},
 		Groups: []vpc.Group{

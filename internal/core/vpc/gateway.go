@@ -29,7 +29,6 @@ type NAT struct {
 	State                    string // pending | available | deleting | deleted | failed
 	FailureCode, Failure     string // of a gateway that failed
 	Addresses                []NATAddress
-	Token                    string
 	Created, Deleted         time.Time // Deleted zero: it is there; described for an hour after
 }
 
@@ -94,7 +93,6 @@ type PrefixList struct {
 	Version           int64
 	Entries           []ListEntry
 	History           map[int64][]ListEntry // earlier versions
-	Token             string
 }
 
 // ListEntry is one prefix of a list.

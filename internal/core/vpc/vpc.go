@@ -86,7 +86,6 @@ type Route struct {
 	PrefixList string
 	Target     string // vpce-..., igw-..., nat-..., eni-..., pcx-...
 	Origin     string // CreateRoute | CreateRouteTable | EnableVgwRoutePropagation
-	Blackhole  bool   // the target is gone
 }
 
 // Endpoint is a VPC endpoint. Policy is the text as saved; empty means the default (allow all).

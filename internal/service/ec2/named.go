@@ -108,8 +108,8 @@ func (a *asker) joined(name, id string, set func(key, val string)) error {
 
 // peering finds a peering connection that the caller's account has a side of, in this region.
 func peering(c *api.Call, v store.View, id string) (vpc.Peering, error) {
-	it, err := rows.Peerings.Get(v, store.Scope{Partition: c.Partition}, id)
-	if err == nil && !slices.ContainsFunc([]vpc.PeerSide{it.Value.Requester, it.Value.Accepter}, func(s vpc.PeerSide) bool { return s.Account == c.Account && s.Region == c.Region }) {
+	it, err := rows.Peerings.Get(v, between(c), id)
+	if err == nil && !mine(c, it.Value.Requester) && !mine(c, it.Value.Accepter) {
 		return vpc.Peering{}, store.ErrNotFound
 	}
 	return it.Value, err
@@ -127,7 +127,7 @@ func named(c *api.Call, v store.View, in any, qs []api.Question) ([]api.Question
 		ends(c, in, qs[0].Keys)
 	case *shape.AcceptVpcPeeringConnectionRequest:
 		p, err := peering(c, v, deref(in.VpcPeeringConnectionId))
-		if err != nil || p.Accepter.Account != c.Account || p.Accepter.Region != c.Region {
+		if err != nil || !mine(c, p.Accepter) {
 			return qs, unlessAbsent(err)
 		}
 		return qs, become(c, v, &qs[1], aVPC.name, p.Accepter.VPC)

@@ -43,7 +43,7 @@ func createNAT(c *api.Call, tx store.Tx, in *shape.CreateNatGatewayRequest) (*sh
 	if err != nil {
 		return nil, err
 	}
-	n := vpc.NAT{VPC: sn.Value.VPC, Subnet: sn.ID, Account: c.Account, State: "available", Token: deref(in.ClientToken), Created: tx.Now()}
+	n := vpc.NAT{VPC: sn.Value.VPC, Subnet: sn.ID, Account: c.Account, State: "available", Created: tx.Now()}
 	switch deref(in.ConnectivityType) {
 	case "", "public":
 		n.Public = true
@@ -64,7 +64,6 @@ func createNAT(c *api.Call, tx store.Tx, in *shape.CreateNatGatewayRequest) (*sh
 	if err := natRoom(c, tx, sn.Value.Zone); err != nil {
 		return nil, err
 	}
-	n.Token = "" // remembered apart: a deleted gateway stays for a while, its token must not
 	var eip store.Item[vpc.Address]
 	if n.Public {
 		if eip, err = load(tx, c, rows.Addresses, anAddress, in.AllocationId, "allocationId"); err != nil {

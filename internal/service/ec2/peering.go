@@ -80,6 +80,7 @@ func (s *Service) peeringRows() []api.Rower {
 // between is where peerings live: they are two accounts'.
 func between(c *api.Call) store.Scope { return store.Scope{Partition: c.Partition} }
 
+// mine reports whether a side is the caller's account, in the region that was asked.
 func mine(c *api.Call, s vpc.PeerSide) bool { return s.Account == c.Account && s.Region == c.Region }
 
 func accepts(c *api.Call, p *vpc.Peering) bool { return mine(c, p.Accepter) }

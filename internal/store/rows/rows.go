@@ -71,19 +71,10 @@ var (
 		return t
 	}}
 	NATs = store.Table[vpc.NAT]{Kind: "nat-gateway", Terms: func(n *vpc.NAT) []store.Term {
-		t := []store.Term{{Name: "vpc", Value: n.VPC}, {Name: "subnet", Value: n.Subnet}}
-		if n.Token != "" {
-			t = append(t, store.Term{Name: "token", Value: n.Token, Unique: true})
-		}
-		return t
+		return []store.Term{{Name: "vpc", Value: n.VPC}, {Name: "subnet", Value: n.Subnet}}
 	}}
-	PrefixLists = store.Table[vpc.PrefixList]{Kind: "prefix-list", Terms: func(l *vpc.PrefixList) []store.Term {
-		if l.Token == "" {
-			return nil
-		}
-		return []store.Term{{Name: "token", Value: l.Token, Unique: true}}
-	}}
-	DHCPs = store.Table[vpc.DHCP]{Kind: "dhcp-options"}
+	PrefixLists = store.Table[vpc.PrefixList]{Kind: "prefix-list"}
+	DHCPs       = store.Table[vpc.DHCP]{Kind: "dhcp-options"}
 	// Peerings belong to two accounts: they live in the partition, without account and region.
 	Peerings = store.Table[vpc.Peering]{Kind: "vpc-peering", Terms: func(p *vpc.Peering) []store.Term {
 		var t []store.Term
