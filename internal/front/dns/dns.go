@@ -103,9 +103,29 @@ func pack(h dnsmessage.Header, q *dnsmessage.Question, answers func(*dnsmessage.
 	return out
 }
 
+// perSecond is how many questions of one address are answered (VPC User Guide, "DNS quotas": 1,024 packets a second of an
+// interface; the rest is dropped).
+const perSecond = 1024
+
+// pace counts the questions of each address within a second.
+type pace struct {
+	second int64
+	asked  map[netip.Addr]int
+}
+
+// admits counts one more question; false for one too many.
+func (p *pace) admits(a netip.Addr, now time.Time) bool {
+	if s := now.Unix(); s != p.second || p.asked == nil {
+		p.second, p.asked = s, map[netip.Addr]int{}
+	}
+	p.asked[a]++
+	return p.asked[a] <= perSecond
+}
+
 // ServePacket answers UDP until c is closed. zone says what the asker's resolver knows; an address that nobody sits on gets
-// no answer.
+// no answer, and one that asks too much none for the rest of the second.
 func ServePacket(c net.PacketConn, zone func(netip.Addr) (Zone, bool)) error {
+	var asked pace
 	buf := make([]byte, 4096)
 	for {
 		n, from, err := c.ReadFrom(buf)
@@ -119,7 +139,11 @@ func ServePacket(c net.PacketConn, zone func(netip.Addr) (Zone, bool)) error {
 		if err != nil {
 			continue
 		}
-		z, ok := zone(ap.Addr().Unmap())
+		a := ap.Addr().Unmap()
+		if !asked.admits(a, time.Now()) {
+			continue
+		}
+		z, ok := zone(a)
 		if !ok {
 			continue
 		}
@@ -132,9 +156,10 @@ func ServePacket(c net.PacketConn, zone func(netip.Addr) (Zone, bool)) error {
 // tcpLimit is how long a TCP client may keep a connection without asking.
 const tcpLimit = 10 * time.Second
 
-// ServeStream answers one TCP connection.
+// ServeStream answers one TCP connection. It ends with the question that is one too many within a second.
 func ServeStream(z Zone, c net.Conn) {
 	defer c.Close()
+	var asked pace
 	var h [2]byte
 	for {
 		_ = c.SetDeadline(time.Now().Add(tcpLimit))
@@ -143,6 +168,9 @@ func ServeStream(z Zone, c net.Conn) {
 		}
 		q := make([]byte, binary.BigEndian.Uint16(h[:]))
 		if _, err := io.ReadFull(c, q); err != nil {
+			return
+		}
+		if !asked.admits(netip.Addr{}, time.Now()) {
 			return
 		}
 		out := Answer(z, q)

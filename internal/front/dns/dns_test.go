@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 
@@ -125,5 +126,19 @@ func TestServePacketAnswersByAsker(t *testing.T) {
 	}
 	if err := <-ended; err != nil {
 		t.Errorf("ended with %v", err)
+	}
+}
+
+// An address has its share of each second, and takes nothing from its neighbors'.
+func TestPace(t *testing.T) {
+	var p pace
+	a, b, now := netip.MustParseAddr("10.0.0.4"), netip.MustParseAddr("10.0.0.5"), time.Unix(1e9, 0)
+	for i := range perSecond {
+		if !p.admits(a, now) {
+			t.Fatalf("question %d is refused", i)
+		}
+	}
+	if p.admits(a, now.Add(time.Second-1)) || !p.admits(b, now) || !p.admits(a, now.Add(time.Second)) {
+		t.Error("one too many is admitted, a neighbor's is refused, or the next second's")
 	}
 }

@@ -7,6 +7,8 @@ import (
 
 	"cloister/internal/core/vpc"
 	shape "cloister/internal/shape/ec2"
+	"cloister/internal/store"
+	"cloister/internal/store/rows"
 )
 
 // gated is a VPC with an attached internet gateway.
@@ -258,8 +260,20 @@ func TestPeering(t *testing.T) {
 	h.refuse("InvalidStateTransition", &shape.AcceptVpcPeeringConnectionRequest{VpcPeeringConnectionId: &late})
 	as(account)
 	h.refuse("InvalidVpcPeeringConnectionID.NotFound", &shape.DescribeVpcPeeringConnectionsRequest{VpcPeeringConnectionIds: []string{id}})
+	// What nobody is told of any more is removed when the next is asked for.
+	h.now = h.now.Add(2 * 24 * time.Hour)
+	h.refuse("InvalidVpcPeeringConnectionID.NotFound", &shape.DescribeVpcPeeringConnectionsRequest{VpcPeeringConnectionIds: []string{late}})
 	// A VPC that goes takes its peerings along.
 	last := ask(b, far)
+	if err := h.s.View(t.Context(), func(v store.View) error {
+		left, err := rows.Peerings.List(v, store.Query{AnyScope: true})
+		if len(left) != 1 || left[0].ID != last {
+			t.Errorf("%d peerings are kept", len(left))
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
 	as(far)
 	do[shape.AcceptVpcPeeringConnectionResult](h, &shape.AcceptVpcPeeringConnectionRequest{VpcPeeringConnectionId: &last})
 	sn := do[shape.DescribeSubnetsResult](h, &shape.DescribeSubnetsRequest{}).Subnets[0].SubnetId

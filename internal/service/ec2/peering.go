@@ -15,8 +15,9 @@ import (
 
 // A peering that nobody accepts expires; one that ended is described for a while (VPC Peering Guide, life cycle).
 const (
-	peeringOpen = 7 * 24 * time.Hour
-	peeringKept = 2 * time.Hour
+	peeringOpen    = 7 * 24 * time.Hour
+	peeringKept    = 2 * time.Hour
+	peeringExpired = 48 * time.Hour // of one that nobody accepted
 )
 
 func (s *Service) peeringRows() []api.Rower {
@@ -95,7 +96,28 @@ func statusOf(p *vpc.Peering, now time.Time) (status, message string) {
 
 // shown reports whether a peering is still told of.
 func shown(p *vpc.Peering, now time.Time) bool {
+	if p.Status == "pending-acceptance" {
+		return now.Sub(p.Expires) < peeringExpired
+	}
 	return p.Ended.IsZero() || now.Sub(p.Ended) < peeringKept
+}
+
+// forget removes the peerings that nobody is told of any more: they would be read with every change of the VPC.
+func forget(c *api.Call, tx store.Tx, all []store.Item[vpc.Peering]) error {
+	for _, it := range all {
+		if shown(&it.Value, tx.Now()) {
+			continue
+		}
+		if err := rows.Peerings.Delete(tx, between(c), it.ID); err != nil {
+			return err
+		}
+		for _, s := range []vpc.PeerSide{it.Value.Requester, it.Value.Accepter} { // each account tags it for itself
+			if err := tx.RemoveTags("arn:"+c.Partition+":ec2:"+s.Region+":"+s.Account+":"+aPeering.name+"/"+it.ID, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func loadPeering(c *api.Call, v store.View, p *string) (store.Item[vpc.Peering], error) {
@@ -144,6 +166,9 @@ func createPeering(c *api.Call, tx store.Tx, in *shape.CreateVpcPeeringConnectio
 		Requester: vpc.PeerSide{Account: c.Account, Region: c.Region, VPC: own.ID, CIDRs: own.Value.CIDRs}, Accepter: far}
 	all, err := rows.Peerings.List(tx, store.Query{Scope: between(c), Term: store.Term{Name: "vpc", Value: own.ID}})
 	if err != nil {
+		return nil, err
+	}
+	if err := forget(c, tx, all); err != nil {
 		return nil, err
 	}
 	for _, o := range all {
