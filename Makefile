@@ -36,7 +36,7 @@ crash:
 	CLOISTER_REQUIRE=kernel $(GO) test -count=1 -run 'Crash|Kill' ./internal/driver/sqlite ./internal/driver/disk ./test/kernel ./test/whole
 
 bench:
-	$(GO) test -run '^$$' -bench . -benchmem ./internal/core/policy ./internal/core/reach ./internal/front/wire ./internal/driver/sqlite ./internal/driver/linux ./internal/work/language ./test/whole
+	$(GO) test -run '^$$' -bench . -benchmem $$(grep -rl --include='*_test.go' '^func Benchmark' internal test | xargs -n1 dirname | sort -u | sed 's|^|./|')
 	cd bench/policy && $(GO) run . # beside cedar-go, in one run
 
 quality:

@@ -6,6 +6,7 @@ package collect
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -106,14 +107,19 @@ func (c *Collector) Set(ctx context.Context, d fabric.Desired) (fabric.Status, e
 	return st, nil
 }
 
+// leaves reports whether a port goes, or an address of one.
 func leaves(old, now fabric.Desired) bool {
-	here := map[string]bool{}
+	here := map[netip.Addr]string{}
 	for _, p := range now.Ports {
-		here[p.ID] = true
+		for _, a := range p.Addrs {
+			here[a] = p.ID
+		}
 	}
 	for _, p := range old.Ports {
-		if !here[p.ID] {
-			return true
+		for _, a := range p.Addrs {
+			if here[a] != p.ID {
+				return true
+			}
 		}
 	}
 	return false

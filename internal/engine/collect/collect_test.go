@@ -492,3 +492,33 @@ func TestGrant(t *testing.T) {
 		t.Errorf("%v", b.calls)
 	}
 }
+
+// What leaves is read before the kernel forgets it: a port, and an address that a port loses or another takes over.
+func TestLeaves(t *testing.T) {
+	draw := func(ports map[string]string) (d fabric.Desired) {
+		for id, addrs := range ports {
+			p := fabric.Port{ID: id}
+			for a := range strings.FieldsSeq(addrs) {
+				p.Addrs = append(p.Addrs, netip.MustParseAddr(a))
+			}
+			d.Ports = append(d.Ports, p)
+		}
+		return d
+	}
+	old := draw(map[string]string{"eni-1": "10.0.0.4 10.0.0.9", "eni-2": "10.0.0.5"})
+	for name, c := range map[string]struct {
+		now  map[string]string
+		want bool
+	}{
+		"the same":          {map[string]string{"eni-1": "10.0.0.4 10.0.0.9", "eni-2": "10.0.0.5"}, false},
+		"one more":          {map[string]string{"eni-1": "10.0.0.4 10.0.0.9 10.0.0.8", "eni-2": "10.0.0.5", "eni-3": "10.0.0.6"}, false},
+		"a port goes":       {map[string]string{"eni-1": "10.0.0.4 10.0.0.9"}, true},
+		"an address goes":   {map[string]string{"eni-1": "10.0.0.4", "eni-2": "10.0.0.5"}, true},
+		"an address moves":  {map[string]string{"eni-1": "10.0.0.4", "eni-2": "10.0.0.5 10.0.0.9"}, true},
+		"a port is another": {map[string]string{"eni-1": "10.0.0.4 10.0.0.9", "eni-3": "10.0.0.5"}, true},
+	} {
+		if got := leaves(old, draw(c.now)); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
