@@ -210,7 +210,7 @@ func (d *Daemon) build() error {
 	objects := s3.New(d.blobs, d.iam)
 	g, err := gate.New(gate.Config{
 		Registry: wire.Open(), Store: d.store, World: d.world, Directory: d.iam, Path: ec2s.Path, Organization: organization.Membership,
-		Rows: rows(ec2s, d.iam, objects, cloister.New(cloister.Config{Probe: d.probe})), Log: d.log, Partition: Partition, Region: d.cfg.Region, Account: d.cfg.Account, Dev: d.cfg.Dev,
+		Rows: rows(ec2s, d.iam, objects, cloister.New(cloister.Config{Uplink: d.cfg.Uplink, Probe: d.probe})), Log: d.log, Partition: Partition, Region: d.cfg.Region, Account: d.cfg.Account, Dev: d.cfg.Dev,
 	})
 	if err != nil {
 		return err

@@ -23,9 +23,8 @@ import (
 
 // Config is what the service needs of the house.
 type Config struct {
-	// Outside says what the internet network leads to beside the gateways of VPCs: exposed addresses, and with an uplink all others.
-	// Nil: nothing.
-	Outside func() (exposed []netip.Addr, uplink bool)
+	// Uplink: the network that stands for the internet leads out of this host.
+	Uplink bool
 	// Probe sends one packet from an interface and says "answered", "refused" or "silent". Nil: Probe is not built.
 	Probe func(ctx context.Context, eni string, proto int, to netip.AddrPort, source uint16) (string, error)
 }

@@ -40,12 +40,15 @@ func (s *Service) trace(c *api.Call, v store.View, in *shape.ReachRequest) (*sha
 	if err := g.around(c.Scope(), it.VPC, f.Dst); err != nil {
 		return nil, err
 	}
-	var exposed []netip.Addr
-	uplink := false
-	if s.cfg.Outside != nil {
-		exposed, uplink = s.cfg.Outside()
+	all, err := rows.Exposures.List(v, store.Query{Scope: store.Scope{Partition: c.Partition}})
+	if err != nil {
+		return nil, err
 	}
-	g.world[vpc.InternetNetwork] = fabric.DrawInternet(g.drawn, exposed, uplink, 0)
+	var exposed []netip.Addr
+	for _, e := range all {
+		exposed = append(exposed, e.Value.Public.Addr())
+	}
+	g.world[vpc.InternetNetwork] = fabric.DrawInternet(g.drawn, exposed, s.cfg.Uplink, 0)
 	return answer(reach.Trace(g.world, f), c.Account, g.owners, f.From+" to "+deref(in.Destination)+", "+asked(f)), nil
 }
 

@@ -31,6 +31,7 @@ func TestReach(t *testing.T) {
 	pfx, adr := netip.MustParsePrefix, netip.MustParseAddr
 	at := &vpc.Attachment{ID: "eni-attach-1"}
 	all := []vpc.Rule{{ID: "sgr-all", Egress: true, Proto: vpc.Any, From: -1, To: -1, CIDR: pfx("0.0.0.0/0")}}
+	here := store.Scope{Partition: "aws", Account: ours, Region: "us-east-1"}
 	err = s.Update(t.Context(), func(tx store.Tx) error {
 		var bad error
 		put := func(err error) {
@@ -52,6 +53,14 @@ func TestReach(t *testing.T) {
 					Groups: []string{"sg-" + x.id}, Addrs: []netip.Addr{adr(x.net + ".1." + n)}, Attachment: at}))
 			}
 		}
+		ra, err := rows.RouteTables.Get(tx, here, "rtb-a")
+		put(err)
+		ra.Value.Routes = append(ra.Value.Routes, vpc.Route{Dest: pfx("198.19.0.0/16"), Target: "igw-a"})
+		put(rows.RouteTables.Save(tx, &ra))
+		put(rows.InternetGateways.Create(tx, here, "igw-a", &vpc.InternetGateway{ID: "igw-a", VPC: "vpc-a", Account: ours}))
+		put(rows.Addresses.Create(tx, here, "eipalloc-a", &vpc.Address{ID: "eipalloc-a", Public: adr("198.19.0.5"), Account: ours, Association: "eipassoc-a",
+			VPC: "vpc-a", Interface: "eni-a10", Private: adr("10.0.1.10")}))
+		put(rows.Exposures.Create(tx, store.Scope{Partition: "aws"}, "198.19.255.10:80", &vpc.Exposure{Public: netip.MustParseAddrPort("198.19.255.10:80")}))
 		put(rows.Peerings.Create(tx, store.Scope{Partition: "aws"}, "pcx-1", &vpc.Peering{ID: "pcx-1", Status: "active",
 			Requester: vpc.PeerSide{Account: ours, Region: "us-east-1", VPC: "vpc-a", CIDRs: []netip.Prefix{pfx("10.0.0.0/16")}},
 			Accepter:  vpc.PeerSide{Account: theirs, Region: "us-east-1", VPC: "vpc-b", CIDRs: []netip.Prefix{pfx("10.1.0.0/16")}}}))
@@ -97,6 +106,8 @@ func TestReach(t *testing.T) {
 		{"10.0.1.11", "47", -1, "drop ingress sg-a", "protocol 47"},
 		{"10.0.1.10", "tcp", 1, "accept  ", "never leaves"},
 		{"8.8.8.8", "tcp", 443, "drop route rtb-a", "has no route for 8.8.8.8"},
+		{"198.19.255.10", "tcp", 80, "accept listener catch", "arrives"},
+		{"198.19.255.11", "tcp", 80, "drop route internet", "no uplink"},
 	} {
 		out, err := ask("eni-a10", c.to, c.proto, c.port)
 		if err != nil {
