@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cloister/internal/core/identity"
+	"cloister/internal/core/policy"
 	"cloister/internal/store"
 )
 
@@ -96,6 +97,7 @@ type Question struct {
 	Owner    string              // account of the resource; empty: the call's
 	Keys     map[string][]string // condition keys of this resource; an absent key is left out, never an empty list
 	Policy   *ResourcePolicy     // nil: the resource has none
+	Grants   []policy.Grant      // of the KMS key that the resource is
 }
 
 // ResourcePolicy is a policy that hangs on a resource. In the text, principals are bound to unique ids.
@@ -119,6 +121,9 @@ type Call struct {
 	UserAgent                  string
 	// Source is set on calls that a service makes for a resource: aws:SourceAccount and aws:SourceArn.
 	SourceAccount, SourceARN string
+	// Via names the services by which the caller's request came to this call, the first one first (s3.amazonaws.com); empty: the caller asks
+	// itself. It is aws:CalledVia; the last one is kms:ViaService.
+	Via []string
 
 	// May asks a further question about the same caller and path; nil when allowed, else the refusal as a fault.
 	May func(v store.View, q Question) error
@@ -126,6 +131,9 @@ type Call struct {
 	Read func(ctx context.Context, f func(store.View) error) error
 	// Commit is a Stream row's transaction: f's output is answered and the event is recorded with it.
 	Commit func(ctx context.Context, f func(store.Tx) (any, error)) (any, error)
+	// Forward asks another service for the same caller, as AWS's forward access sessions do (Stream rows, outside of Read and Commit):
+	// authorised with the caller's own policies, recorded as an event of its own. The error is a *fault.Fault of that service.
+	Forward func(ctx context.Context, service, operation string, in any) (any, error)
 
 	resources []string
 }

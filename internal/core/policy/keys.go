@@ -6,6 +6,8 @@ import "strings"
 // SourceIp and the three VPC keys exclude each other: a call comes from outside or through an endpoint.
 const (
 	KeyCalledVia                 = "aws:CalledVia"
+	KeyCalledViaFirst            = "aws:CalledViaFirst"
+	KeyCalledViaLast             = "aws:CalledViaLast"
 	KeyCurrentTime               = "aws:CurrentTime" // ISO 8601, UTC
 	KeyEpochTime                 = "aws:EpochTime"   // seconds
 	KeyMultiFactorAuthPresent    = "aws:MultiFactorAuthPresent"

@@ -124,7 +124,12 @@ func globalKeys(c *api.Call, path *api.Path) policy.Context {
 	k.Set(policy.KeySecureTransport, strconv.FormatBool(c.TLS))
 	k.Set(policy.KeyRequestedRegion, c.Region)
 	k.Set(policy.KeyPrincipalIsAWSService, strconv.FormatBool(p.Kind == identity.Service))
-	k.Set(policy.KeyViaAWSService, "false")
+	k.Set(policy.KeyViaAWSService, strconv.FormatBool(len(c.Via) > 0))
+	if n := len(c.Via); n > 0 {
+		k.Set(policy.KeyCalledVia, c.Via...)
+		k.Set(policy.KeyCalledViaFirst, c.Via[0])
+		k.Set(policy.KeyCalledViaLast, c.Via[n-1])
+	}
 	k.Set(policy.KeyUserid, p.ID)
 	k.Set(policy.KeyPrincipalType, principalType(p.Kind))
 	if c.UserAgent != "" {
@@ -203,7 +208,11 @@ func (j *judge) request(q *api.Question) (*policy.Request, *policy.Sets, error) 
 			return nil, nil, fmt.Errorf("cannot read an owner's organization: %w", err)
 		}
 	}
+	if strings.HasPrefix(q.Action, "kms:") {
+		j.throughService(&r.Context, q.Action)
+	}
 	s := *j.sets
+	s.Grants = q.Grants
 	if q.Policy != nil {
 		k, ok := policy.KindOf(q.Policy.Kind)
 		if !ok {

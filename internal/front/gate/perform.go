@@ -185,6 +185,9 @@ func (p *passage) stream(ctx context.Context, why **Explained, committed *bool) 
 		*committed = *committed || err == nil
 		return out, err
 	}
+	p.call.Forward = func(ctx context.Context, service, operation string, in any) (any, error) {
+		return g.forward(ctx, p.call, service, operation, in)
+	}
 	return p.row.Stream(ctx, p.call, p.in)
 }
 

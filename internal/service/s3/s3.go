@@ -94,6 +94,20 @@ type Object struct {
 	Parts    int    `json:",omitempty"`
 	Sum      Sum    `json:",omitzero"`
 	Head     Head   `json:",omitzero"`
+	Seal     Seal   `json:",omitzero"`
+
+	Version string            `json:",omitempty"` // version id; empty: the null version
+	Tags    map[string]string `json:",omitempty"`
+}
+
+// Seal says under which key the bytes lie. The zero value is bytes in clear, of before there were keys.
+type Seal struct {
+	Mode      string `json:",omitempty"` // AES256 | aws:kms | aws:kms:dsse
+	Key       string `json:",omitempty"` // aws:kms: the key's ARN
+	Wrapped   []byte `json:",omitempty"` // the data key: under the root of trust (AES256), or as KMS wrapped it
+	Context   string `json:",omitempty"` // aws:kms: the client's encryption context, base64 of JSON
+	BucketKey bool   `json:",omitempty"`
+	Salt      []byte `json:",omitempty"` // of the bytes of Blob; parts have salts of their own
 }
 
 // Upload is a multipart upload in progress; the id is bucket, NUL, key, NUL, upload id.
@@ -103,6 +117,9 @@ type Upload struct {
 	Algorithm string `json:",omitempty"` // what the client chose; empty: nothing
 	Type      string `json:",omitempty"`
 	Head      Head   `json:",omitzero"`
+	Seal      Seal   `json:",omitzero"`
+
+	Tags map[string]string `json:",omitempty"`
 }
 
 // Part is a part of an upload; the id is upload id, slash, number in five digits. In a manifest it is a part of the object.
@@ -112,7 +129,8 @@ type Part struct {
 	ETag     string
 	Modified time.Time
 	Blob     string
-	Sum      Sum `json:",omitzero"` // of the upload's algorithm, CRC64NVME if it has none
+	Sum      Sum    `json:",omitzero"` // of the upload's algorithm, CRC64NVME if it has none
+	Salt     []byte `json:",omitempty"`
 }
 
 // Manifest lists the parts of a multipart object; the id is the upload's.
