@@ -124,7 +124,8 @@ type Store interface {
 	// View runs f on a snapshot.
 	View(ctx context.Context, f func(View) error) error
 	// Update runs f in the one write transaction and commits durably if f returns nil and ctx is not done. A panic in f rolls back
-	// and goes on. Never call Update, Append, Acquire, Release or Reset inside f: they wait for the writer, which f holds.
+	// and goes on. Concurrent updates may share one commit: f sees what those before it wrote, and all of them wait for the disk together.
+	// Never call Update, Append, Acquire, Release or Reset inside f: they wait for the writer, which f holds.
 	Update(ctx context.Context, f func(Tx) error) error
 	// Append writes events durably before it returns; concurrent appends share one commit (group commit).
 	Append(ctx context.Context, events ...*trail.Event) error

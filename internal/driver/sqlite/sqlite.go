@@ -39,6 +39,7 @@ type Store struct {
 	slot    chan struct{} // holds the one right to write; waiters are served in order
 	writer  *session      // belongs to the holder of the slot; nil after a failure, then opened anew
 	readers readers
+	groups  groups
 
 	fence   atomic.Pointer[store.Lease]
 	watch   watchers

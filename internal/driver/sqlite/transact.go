@@ -61,62 +61,6 @@ func (s *Store) transact(ctx context.Context, fenced bool, f func(*tx) error) er
 	return s.locked(ctx, fenced, f)
 }
 
-// locked runs f under the write slot; the call is already counted in.
-func (s *Store) locked(ctx context.Context, fenced bool, f func(*tx) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	select {
-	case s.slot <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-s.slot }()
-	return s.write(ctx, fenced, f)
-}
-
-func (s *Store) write(ctx context.Context, fenced bool, f func(*tx) error) (err error) {
-	if s.writer == nil {
-		if s.writer, err = dial(ctx, s.db); err != nil {
-			return s.translate(err)
-		}
-	}
-	t := &tx{view: view{ctx: ctx, store: s, s: s.writer}}
-	committed := false
-	defer func() {
-		t.broken = errOver
-		if committed {
-			s.watch.ping(t.kinds)
-			return
-		}
-		// SQLite may have rolled back already (full disk): then this fails. Whatever it is, a new connection is sound.
-		if _, err := s.writer.exec("rollback"); err != nil {
-			s.writer.close()
-			s.writer = nil
-		}
-	}()
-	if err := s.writer.begin(ctx, "begin immediate"); err != nil {
-		return s.translate(err)
-	}
-	t.now = s.now() // after the wait for the lock: times follow the order of commits
-	if l := s.fence.Load(); fenced && l != nil {
-		if err := t.Fence(*l); err != nil {
-			return err
-		}
-	}
-	if err := f(t); err != nil {
-		return err
-	}
-	if err := t.alive(); err != nil {
-		return err
-	}
-	if _, err := s.writer.exec("commit"); err != nil {
-		return s.translate(err)
-	}
-	committed = true
-	return nil
-}
-
 // Reset deletes every row, tag and event. Schema, leases and the trail's sequence stay: no number is given twice.
 func (s *Store) Reset(ctx context.Context) error {
 	return s.transact(ctx, true, func(t *tx) error {
