@@ -18,6 +18,7 @@ import (
 
 	"cloister/internal/api"
 	"cloister/internal/config"
+	"cloister/internal/core/fault"
 	"cloister/internal/core/flow"
 	"cloister/internal/core/job"
 	"cloister/internal/driver/authority"
@@ -234,8 +235,19 @@ func (d *Daemon) build() error {
 	return nil
 }
 
-// probe sends one packet from an interface that something is attached to.
+// openLimit is how long a probe waits for the kernel to hold what the ledger says.
+const openLimit = 10 * time.Second
+
+// probe sends one packet from an interface that something is attached to, once the kernel holds what is drawn: what was attached this
+// moment, or before a restart, may still be on its way there.
 func (d *Daemon) probe(ctx context.Context, eni string, proto int, to netip.AddrPort, source uint16) (string, error) {
+	wait, cancel := context.WithTimeout(ctx, openLimit)
+	defer cancel()
+	if err := d.loop.WaitOpen(wait, eni); err != nil {
+		f := fault.Of(fault.Unavailable, "The network of %s is not open yet.", eni)
+		f.Cause = err
+		return "", f
+	}
 	return d.fabric.Try(ctx, linux.Attempt{Port: eni, Proto: proto, Dest: to, Source: source, Millis: 2000})
 }
 
