@@ -39,7 +39,7 @@ type Row struct {
 	Key
 	Version int64
 	Updated time.Time
-	Value   []byte // JSON
+	Value   []byte // JSON; of few kinds what the table's own codec writes (logbook)
 	Terms   []Term // on put: replaces the row's index entries; reads leave it nil
 }
 

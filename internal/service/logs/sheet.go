@@ -1,4 +1,3 @@
-// Package logs is Amazon CloudWatch Logs' table of operations. None is built yet; each is authorised.
 package logs
 
 import (
@@ -14,18 +13,24 @@ import (
 // Principal is the service principal that assumes a subscription's role.
 const Principal = "logs.amazonaws.com"
 
-// Rows is the service's table.
-func Rows() []api.Operation {
-	rows := sheet.Rest()
-	for i, r := range rows {
+// rest are the rows of what is not built.
+func rest(built []api.Operation) []api.Operation {
+	out := sheet.Rest(built...)
+	for i, r := range out {
 		switch r.Name {
 		case "FilterLogEvents", "GetLogEvents", "GetLogRecord":
-			rows[i].Questions = unmasked(r.Questions)
+			out[i].Questions = unmasked(r.Questions)
 		case "PutSubscriptionFilter":
-			rows[i].Questions = destined(r.Questions)
+			out[i].Questions = destined(r.Questions)
 		}
 	}
-	return rows
+	return out
+}
+
+// asked are the questions of a typed row that reads events.
+func asked[I any](operation string) func(*api.Call, store.View, *I) ([]api.Question, error) {
+	f := unmasked(sheet.Questions(operation))
+	return func(c *api.Call, v store.View, in *I) ([]api.Question, error) { return f(c, v, in) }
 }
 
 // sheet: a log group goes by its name or, in newer members, by either; who sets both is asked about both, for neither is

@@ -71,7 +71,7 @@ func TestQuestions(t *testing.T) {
 	} {
 		cases = append(cases, question.Case{Name: x.name, Op: x.op, Input: x.in, Tagged: tagged, Want: strings.Join(x.want, "\n")})
 	}
-	question.Check(t, "logs", Rows(), cases)
+	question.Check(t, "logs", New(Config{}).Operations(), cases)
 }
 
 func p[T any](v T) *T { return &v }
