@@ -4,6 +4,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -12,8 +13,12 @@ import (
 	"cloister/internal/store"
 )
 
+// ErrWrite is the answer of a View that cannot go on without writing, in a row that has an Act as well: the call is then authorised again
+// and done by the Act. Such a row is a read all the same, so its answer is not in the event.
+var ErrWrite = errors.New("api: the answer must be written first")
+
 // Operation is a row. One of View, Act and Stream is set, or none: then the operation is not built, and who may call it is
-// told so.
+// told so. A View may have an Act beside it, see ErrWrite.
 type Operation struct {
 	Service string // shape package name: "ec2", "comprehend", "s3"
 	Name    string // AWS operation name

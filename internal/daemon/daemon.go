@@ -34,6 +34,7 @@ import (
 	"cloister/internal/service/cloister"
 	"cloister/internal/service/ec2"
 	"cloister/internal/service/iam"
+	"cloister/internal/service/kms"
 	"cloister/internal/service/logs"
 	"cloister/internal/service/organization"
 	"cloister/internal/service/s3"
@@ -75,6 +76,7 @@ type Daemon struct {
 	admin     net.Listener
 	servers   []*http.Server
 	sealer    *keyfile.Sealer
+	keys      *kms.Service
 	keyLock   sync.Mutex
 	rootKey   credentials
 	closers   []func()
@@ -210,12 +212,13 @@ func (d *Daemon) sweep(ctx context.Context) error {
 func (d *Daemon) build() error {
 	ec2s := ec2.New(ec2.Config{})
 	objects := s3.New(d.blobs, d.iam)
+	d.keys = kms.New(kms.Config{Sealer: d.sealer, Principals: d.iam})
 	lines := logs.New(logs.Config{Sealer: d.sealer, Invoke: func(ctx context.Context, as api.As, service, operation string, in any) (any, string, error) {
 		return d.gate.Invoke(ctx, as, service, operation, in) // which is made of the rows
 	}})
 	g, err := gate.New(gate.Config{
 		Registry: wire.Open(), Store: d.store, World: d.world, Directory: d.iam, Path: ec2s.Path, Organization: organization.Membership,
-		Rows: rows(ec2s, d.iam, objects, lines, cloister.New(cloister.Config{Uplink: d.cfg.Uplink, Probe: d.probe})), Log: d.log, Partition: Partition, Region: d.cfg.Region, Account: d.cfg.Account, Dev: d.cfg.Dev,
+		Rows: rows(ec2s, d.iam, objects, d.keys, lines, cloister.New(cloister.Config{Uplink: d.cfg.Uplink, Probe: d.probe})), Log: d.log, Partition: Partition, Region: d.cfg.Region, Account: d.cfg.Account, Dev: d.cfg.Dev,
 	})
 	if err != nil {
 		return err

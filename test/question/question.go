@@ -33,6 +33,7 @@ type Case struct {
 	In     string                       // members as JSON; empty: none
 	Input  any                          // the input itself, instead of In
 	Tagged map[string]map[string]string // tags of resources that exist, by ARN
+	Setup  func(store.Tx) error         // makes what exists; may be nil
 	// Want has a line for each question: action, resource, then the keys in order, "key=value,value".
 	Want string
 }
@@ -51,6 +52,11 @@ func Check(t *testing.T, service string, rows []api.Operation, cases []Case) {
 			c := &api.Call{Partition: "aws", Account: Account, Region: Region, Service: service, Name: x.Op, Caller: &identity.Principal{Account: Account}}
 			for arn, tags := range x.Tagged {
 				if err := db.Update(t.Context(), func(tx store.Tx) error { return tx.SetTags(arn, c.Scope(), tags) }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if x.Setup != nil {
+				if err := db.Update(t.Context(), x.Setup); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -22,6 +22,8 @@ func Message(req *Request, v Verdict) string {
 		}
 		resource = `"` + resource + `"`
 	}
+	// Of a key of another account it is not said whether it is there.
+	unseen := vendor == "kms" && p.Account != "" && req.ResourceAccount != "" && p.Account != req.ResourceAccount
 	who := p.ARN
 	switch {
 	case who != "":
@@ -35,12 +37,18 @@ func Message(req *Request, v Verdict) string {
 		b.WriteString("You are not authorized to perform this operation. ")
 	}
 	b.WriteString("User: " + who + " is not authorized to perform: " + req.Action)
-	if req.Resource != "" && req.Resource != "*" && !strings.HasSuffix(req.Resource, ":s3:::*") { // AWS names no resource where there is none
+	switch {
+	case unseen:
+		b.WriteString(" on this resource")
+	case req.Resource != "" && req.Resource != "*" && !strings.HasSuffix(req.Resource, ":s3:::*"): // AWS names no resource where there is none
 		b.WriteString(" on resource: " + resource)
 	}
-	if v.Decision == ExplicitlyDenied && v.Statement >= 0 {
+	switch {
+	case unseen && v.Layer == LayerResource:
+		b.WriteString(" because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access")
+	case v.Decision == ExplicitlyDenied && v.Statement >= 0:
 		b.WriteString(" with an explicit deny in " + v.Layer.article())
-	} else {
+	default:
 		b.WriteString(" because no " + v.Layer.String() + " allows the " + req.Action + " action")
 	}
 	return b.String()

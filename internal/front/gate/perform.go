@@ -61,10 +61,11 @@ func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 	if refused != nil {
 		return nil, p.recorded(ctx, refused, why)
 	}
-	if err != nil {
+	writes := p.row.Act != nil && errors.Is(err, api.ErrWrite)
+	if err != nil && !writes {
 		return nil, p.recorded(ctx, faultOf(err), why)
 	}
-	if p.row.View != nil {
+	if p.row.View != nil && !writes {
 		return out, p.recorded(ctx, nil, nil)
 	}
 	committed := false
