@@ -3,7 +3,7 @@ GO      ?= go
 BIN     := bin/cloister
 export CGO_ENABLED ?= 0
 
-.PHONY: build demo test check gen kernel conformance crash bench quality fuzz clean
+.PHONY: build demo test check gen s3suite kernel conformance crash bench quality fuzz clean
 
 build:
 	$(GO) build -trimpath -o $(BIN) ./cmd/cloister
@@ -25,6 +25,10 @@ check:
 gen:
 	cd tools/modelgen && $(GO) run . ../..
 	cd tools/actiongen && $(GO) run . ../..
+
+# The S3 functional tests of versitygw against the program; S3SUITE=regular-expression selects some.
+s3suite:
+	cd test/s3suite && $(GO) test -count=1 -timeout 20m .
 
 kernel:
 	CLOISTER_REQUIRE=kernel $(GO) test -count=1 ./test/kernel ./internal/driver/linux ./internal/driver/cell/...

@@ -60,7 +60,7 @@ func place(endpoint string, constraint *string) (string, error) {
 func (s *Service) createBucket() api.Rower {
 	return api.Op[shape.CreateBucketRequest, shape.CreateBucketOutput]{
 		Name:    "CreateBucket",
-		Honours: []string{"Bucket", "CreateBucketConfiguration.LocationConstraint"},
+		Honours: []string{"Bucket", "CreateBucketConfiguration.LocationConstraint", "ACL", "ObjectOwnership", "ObjectLockEnabledForBucket"},
 		Questions: func(c *api.Call, _ store.View, in *shape.CreateBucketRequest) ([]api.Question, error) {
 			q := api.Question{Action: "s3:CreateBucket", Resource: bucketARN(c, str(in.Bucket))}
 			if l := in.CreateBucketConfiguration; l != nil && l.LocationConstraint != nil {
@@ -72,6 +72,15 @@ func (s *Service) createBucket() api.Rower {
 			name := str(in.Bucket)
 			if err := checkBucket(name); err != nil {
 				return nil, err
+			}
+			if in.ObjectLockEnabledForBucket != nil && *in.ObjectLockEnabledForBucket {
+				return nil, fault.Of(fault.NotImplemented, "Object Lock is not built yet.")
+			}
+			if err := enforced(in.ObjectOwnership); err != nil {
+				return nil, err
+			}
+			if in.ACL != nil && *in.ACL != "private" {
+				return nil, noACLs()
 			}
 			var constraint *string
 			if in.CreateBucketConfiguration != nil {

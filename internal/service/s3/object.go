@@ -246,12 +246,19 @@ func (s *Service) put(ctx context.Context, c *api.Call, in *shape.PutObjectReque
 func (s *Service) deleteObject() api.Rower {
 	return api.Op[shape.DeleteObjectRequest, shape.DeleteObjectOutput]{
 		Name:      "DeleteObject",
-		Honours:   []string{"Bucket", "Key", "ExpectedBucketOwner", "IfMatch"},
+		Honours:   []string{"Bucket", "Key", "ExpectedBucketOwner", "IfMatch", "BypassGovernanceRetention"},
 		Anonymous: true,
-		Questions: onObject("s3:DeleteObject", func(in *shape.DeleteObjectRequest) (_, _, _ *string) {
-			return in.Bucket, in.Key, in.ExpectedBucketOwner
+		Questions: func(c *api.Call, v store.View, in *shape.DeleteObjectRequest) ([]api.Question, error) {
+			qs, err := onObject("s3:DeleteObject", func(in *shape.DeleteObjectRequest) (_, _, _ *string) {
+				return in.Bucket, in.Key, in.ExpectedBucketOwner
+			}, func(in *shape.DeleteObjectRequest) map[string][]string { return condition{ifMatch: in.IfMatch}.keys() })(c, v, in)
+			if in.BypassGovernanceRetention != nil && *in.BypassGovernanceRetention {
+				bypass := qs[0]
+				bypass.Action, bypass.Keys = "s3:BypassGovernanceRetention", nil
+				qs = append(qs, bypass)
+			}
+			return qs, err
 		},
-			func(in *shape.DeleteObjectRequest) map[string][]string { return condition{ifMatch: in.IfMatch}.keys() }),
 		Stream: func(ctx context.Context, c *api.Call, in *shape.DeleteObjectRequest) (*shape.DeleteObjectOutput, error) {
 			if err := checkKey(str(in.Key)); err != nil {
 				return nil, err
