@@ -64,6 +64,8 @@ type View interface {
 	Tags(arn string) (map[string]string, error)
 	Tagged(q TagQuery) ([]TaggedARN, error)
 	Trail(q TrailQuery) ([]trail.Event, error)
+	// Chain reads links after a sequence number, and what the first of them hangs on: the last one that Prune took, or zero.
+	Chain(after int64, limit int) (base Link, links []Link, err error)
 }
 
 // Tx is a write transaction: all or nothing, durable when Update returns nil. There is one writer at a time.
@@ -79,6 +81,8 @@ type Tx interface {
 	RemoveTags(arn string, keys []string) error
 	// Record appends the event of this act; its Seq is set.
 	Record(*trail.Event) error
+	// Prune drops the oldest events that are older than before and not beyond the sequence number through, at most limit, and says how many.
+	Prune(before time.Time, through int64, limit int) (int, error)
 	// Fence fails with ErrFenced unless l is still held with that epoch. A lease past its end that nobody else took is held.
 	Fence(l Lease) error
 }
@@ -98,7 +102,8 @@ type TaggedARN struct {
 	Tags map[string]string
 }
 
-// TrailQuery reads events of one account (the recipient), newest last unless Reverse.
+// TrailQuery reads events of one account (the recipient) in the order of their sequence, newest last unless Reverse. With ByTime they come by
+// the time of their calls, the newest first: then every attribute has its index, with Management and a Region the fastest.
 type TrailQuery struct {
 	Account   string // empty: all
 	AfterSeq  int64  // exclusive
@@ -109,6 +114,29 @@ type TrailQuery struct {
 	From, To  time.Time // inclusive; zero: open
 	Limit     int
 	Reverse   bool
+
+	ByTime     bool // needs an Account; AfterSeq, BeforeSeq and RequestID are not looked at
+	Region     string
+	Management bool  // no data events
+	ReadOnly   *bool // management events alone
+	Service    string
+	User       string
+	AccessKey  string
+	Kind       string // of a resource: AWS::KMS::Key; management events alone
+	Before     Moment // events before it; zero: open
+}
+
+// Moment is an event's place in the order of time.
+type Moment struct {
+	Time time.Time
+	Seq  int64
+}
+
+// Link is one event as the chain holds it: each Hash is SHA-256 of the Hash before and the Body.
+type Link struct {
+	Seq  int64
+	Hash []byte // empty: older than the chain
+	Body []byte // the event's JSON, a line break, and a JSON list of the terms by which it is found
 }
 
 // Lease is a named right to act, held by one daemon. Epoch rises with each new holder. Holder must be unique to one start of a

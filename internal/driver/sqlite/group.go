@@ -110,6 +110,9 @@ func (s *Store) write(ctx context.Context, fenced bool, f func(*tx) error) (err 
 	if err := f(t); err != nil {
 		return err
 	}
+	if err := t.indexTrail(indexEvery); err != nil {
+		return err
+	}
 	if err := t.alive(); err != nil {
 		return err
 	}

@@ -109,38 +109,34 @@ func taggedSQL(q store.TagQuery) (string, []any) {
 		" order by arn" + c.limit(q.Limit) + ") order by arn, key", c.args
 }
 
-// trailSQL reads events in the order of their sequence.
+// trailSQL reads events in the order of their sequence; but for the span of it, it walks the trail.
 func trailSQL(q store.TrailQuery) (string, []any) {
-	from, seq := "trail e", "e.seq"
 	var c clause
-	if q.Resource != "" {
-		from, seq = "trail_resources x cross join trail e on e.seq = x.seq", "x.seq"
-		c.and("x.arn = ?", q.Resource)
-	}
 	if q.AfterSeq > 0 {
-		c.and(seq+" > ?", q.AfterSeq)
+		c.and("seq > ?", q.AfterSeq)
 	}
 	if q.BeforeSeq > 0 {
-		c.and(seq+" < ?", q.BeforeSeq)
+		c.and("seq < ?", q.BeforeSeq)
 	}
 	if q.Account != "" {
-		c.and("e.recipient = ?", q.Account)
-	}
-	if q.RequestID != "" {
-		c.and("e.request_id = ?", q.RequestID)
+		c.and("recipient = ?", q.Account)
 	}
 	if q.Name != "" {
-		c.and("e.name = ?", q.Name)
+		c.and("name = ?", q.Name)
 	}
-	if !q.From.IsZero() {
-		c.and("e.time >= ?", q.From.UnixMicro())
-	}
-	if !q.To.IsZero() {
-		c.and("e.time <= ?", q.To.UnixMicro())
-	}
-	order := " order by " + seq
+	c.span(q)
+	order := " order by seq"
 	if q.Reverse {
 		order += " desc"
 	}
-	return "select e.seq, e.event from " + from + c.where() + order + c.limit(q.Limit), c.args
+	return "select seq, event from trail" + c.where() + order + c.limit(q.Limit), c.args
+}
+
+func (c *clause) span(q store.TrailQuery) {
+	if !q.From.IsZero() {
+		c.and("time >= ?", q.From.UnixMicro())
+	}
+	if !q.To.IsZero() {
+		c.and("time <= ?", q.To.UnixMicro())
+	}
 }

@@ -72,7 +72,7 @@ func TestOpenRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 			raw(t, path, "pragma user_version = 99")
-		}, "its schema is version 99, this program knows versions up to 1"},
+		}, "its schema is version 99, this program knows versions up to 2"},
 		{"another program's database", func(t *testing.T, path string) { raw(t, path, "create table bookmarks (a)") }, "a database of another program"},
 		{"another program's mark", func(t *testing.T, path string) { raw(t, path, "pragma application_id = 7") }, "a database of another program"},
 		{"no database", func(t *testing.T, path string) {
@@ -182,6 +182,16 @@ func TestPlans(t *testing.T) {
 	list := func(q store.Query) text { q.Kind = "k"; a, b := listSQL(q); return text{a, b} }
 	tagged := func(q store.TagQuery) text { q.Scope = home; a, b := taggedSQL(q); return text{a, b} }
 	events := func(q store.TrailQuery) text { a, b := trailSQL(q); return text{a, b} }
+	look := func(q store.TrailQuery) text {
+		switch q.Account {
+		case "":
+			q.Account = "1"
+		case "all":
+			q.Account = ""
+		}
+		a, b := strandSQL(q, "arn/x", 51)
+		return text{a, b}
+	}
 	term := store.Term{Name: "n", Value: "v"}
 	for _, c := range []struct {
 		name string
@@ -197,11 +207,11 @@ func TestPlans(t *testing.T) {
 		{"tags of a scope", tagged(store.TagQuery{Prefix: "arn:", After: "a", Limit: 9}), false, "tags_by_scope (partition=? AND account=? AND region=? AND arn>?"},
 		{"tags by key", tagged(store.TagQuery{Key: "k"}), false, "tags_by_scope (partition=? AND account=? AND region=?"},
 		{"tags by key and value", tagged(store.TagQuery{Key: "k", Value: "v", Limit: 9}), false, "tags_by_key (partition=? AND account=? AND region=? AND key=? AND value=?"},
-		{"trail pages", events(store.TrailQuery{Account: "1", BeforeSeq: 9, Limit: 9, Reverse: true}), false, "trail_by_recipient (recipient=? AND seq<?"},
-		{"trail by request", events(store.TrailQuery{RequestID: "r"}), false, "trail_by_request (request_id=?"},
-		{"trail by resource", events(store.TrailQuery{Account: "1", Resource: "arn", Reverse: true}), false, "(arn=?"},
-		{"trail by time", events(store.TrailQuery{Account: "1", From: time.Now(), Reverse: true}), false, "trail_by_recipient (recipient=?"},
-		{"trail by name", events(store.TrailQuery{Account: "1", Name: "n", Limit: 9}), false, "trail_by_name (recipient=? AND name=?"},
+		{"trail pages", events(store.TrailQuery{AfterSeq: 9, Limit: 9}), false, "INTEGER PRIMARY KEY (rowid>?"},
+		{"lookup", look(store.TrailQuery{}), false, "(name=? AND recipient=?)"},
+		{"lookup of a span", look(store.TrailQuery{From: time.Now(), To: time.Now()}), false, "(name=? AND recipient=? AND time>? AND time<?)"},
+		{"lookup of a page", look(store.TrailQuery{Before: store.Moment{Time: time.Now()}}), false, "(name=? AND recipient=? AND time<?)"},
+		{"lookup of all accounts", look(store.TrailQuery{Account: "all"}), true, "(name=?)"},
 	} {
 		var plan []string
 		err := s.View(t.Context(), func(v store.View) error {
@@ -225,11 +235,21 @@ func TestResetEmptiesTables(t *testing.T) {
 	s := fresh(t)
 	if err := s.Update(t.Context(), func(tx store.Tx) error {
 		_, err := tx.Put(store.Row{Key: store.Key{Kind: "k", ID: "i"}, Terms: []store.Term{{Name: "n"}}})
-		return errors.Join(err, tx.SetTags("arn", store.Scope{}, map[string]string{"k": "v"}), tx.Record(&trail.Event{Resources: []string{"arn"}}))
+		return errors.Join(err, tx.SetTags("arn", store.Scope{}, map[string]string{"k": "v"}), tx.Record(&trail.Event{Resources: []string{"old"}}),
+			tx.Record(&trail.Event{Time: time.Now(), Resources: []string{"arn"}}))
 	}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Acquire(t.Context(), "daemon", "a", time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Update(t.Context(), func(tx store.Tx) error {
+		n, err := tx.Prune(time.Now().Add(-time.Hour), 9, 9)
+		if n != 1 {
+			t.Errorf("%d events were pruned", n)
+		}
+		return err
+	}); err != nil {
 		t.Fatal(err)
 	}
 	count := func() (full, empty []string) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -12,12 +13,11 @@ import (
 	"cloister/internal/store"
 )
 
-// record is an event made ready for the disk: what is queried stands in columns.
+// record is an event made ready for the disk.
 type record struct {
 	time                       int64
 	recipient, requestID, name string
-	resources                  []string
-	event                      []byte
+	terms, event               []byte // JSON
 }
 
 // encode brings the event's time to UTC microseconds, as the ledger keeps it.
@@ -29,28 +29,90 @@ func encode(e *trail.Event) (record, error) {
 	if err != nil {
 		return record{}, fmt.Errorf("cannot encode event %s: %w", e.ID, err)
 	}
-	return record{e.Time.UnixMicro(), e.Recipient, e.RequestID, e.Name, slices.Compact(slices.Sorted(slices.Values(e.Resources))), b}, nil
+	t, err := json.Marshal(termsOf(e))
+	if err != nil {
+		return record{}, fmt.Errorf("cannot encode event %s: %w", e.ID, err)
+	}
+	return record{e.Time.UnixMicro(), e.Recipient, e.RequestID, e.Name, t, b}, nil
+}
+
+// termsOf lists by what an event is found. Of data events, which are many, there are fewer.
+func termsOf(e *trail.Event) []string {
+	class := e.Class()
+	out := []string{classTerm(class, e.Region)}
+	if e.RequestID != "" {
+		out = append(out, "request/"+e.RequestID)
+	}
+	for _, arn := range e.Resources {
+		out = append(out, "arn/"+arn)
+		if k := trail.Kind(arn); k != "" && class != trail.Data {
+			out = append(out, term("kind", k, e.Region))
+		}
+	}
+	if class != trail.Data {
+		for _, x := range [][2]string{{"name", e.Name}, {"service", e.Service}, {"user", e.User()}, {"key", e.Caller.AccessKey}} {
+			if x[1] != "" {
+				out = append(out, term(x[0], x[1], e.Region))
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func term(what, value, region string) string { return what + "/" + value + " " + region }
+
+func classTerm(c trail.Class, region string) string {
+	return term("class", strconv.Itoa(int(c)), region)
 }
 
 func (t *tx) insert(r record) (int64, error) {
-	res, err := t.exec("insert into trail (time, recipient, request_id, name, event) values (?, ?, ?, ?, ?)", r.time, r.recipient, r.requestID, r.name, r.event)
-	if err != nil {
-		return 0, err
-	}
-	seq, err := res.LastInsertId()
-	if err != nil {
-		return 0, t.breakWith(err)
-	}
-	for _, arn := range r.resources {
-		if _, err := t.exec("insert into trail_resources (arn, seq) values (?, ?)", arn, seq); err != nil {
+	if t.last == nil {
+		if err := t.head(); err != nil {
 			return 0, err
 		}
 	}
-	return seq, nil
+	hash := link(t.last, body(r.event, r.terms))
+	res, err := t.exec("insert into trail (time, recipient, request_id, name, terms, event, hash) values (?, ?, ?, ?, cast(? as text), ?, ?)", r.time, r.recipient, r.requestID, r.name, r.terms, r.event, hash)
+	if err != nil {
+		return 0, err
+	}
+	t.last = hash
+	if t.newest, err = res.LastInsertId(); err != nil {
+		return 0, t.breakWith(err)
+	}
+	return t.newest, nil
+}
+
+// indexEvery is how many events wait for the index. More make the commits between two times cheaper, and lookups dearer.
+const indexEvery = 512
+
+// index brings what waits into the index, in the order of the index. It happens in the transaction that makes it due.
+func (t *tx) indexTrail(due int64) error {
+	if t.newest-t.indexed < due {
+		return nil
+	}
+	if _, err := t.exec(`insert into trail_terms (name, recipient, time, seq)
+		select j.value, e.recipient, e.time, e.seq from trail e, json_each(e.terms) j where e.seq > ? and e.seq <= ? order by 1, 2, 3, 4`, t.indexed, t.newest); err != nil {
+		return err
+	}
+	_, err := t.exec("insert into trail_state (id, indexed, pruned, hash) values (1, ?, 0, x'') on conflict (id) do update set indexed = excluded.indexed", t.newest)
+	t.indexed = t.newest
+	return err
 }
 
 func (v *view) Trail(q store.TrailQuery) ([]trail.Event, error) {
+	if q.ByTime {
+		return v.lookup(q)
+	}
+	if q.RequestID != "" || q.Resource != "" {
+		return v.found(q)
+	}
 	text, args := trailSQL(q)
+	return v.events(text, args)
+}
+
+func (v *view) events(text string, args []any) ([]trail.Event, error) {
 	var out []trail.Event
 	err := v.rows(text, args, func(scan func(...any) error) error {
 		var seq int64

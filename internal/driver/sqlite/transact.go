@@ -65,7 +65,7 @@ func (s *Store) transact(ctx context.Context, fenced bool, f func(*tx) error) er
 func (s *Store) Reset(ctx context.Context) error {
 	return s.transact(ctx, true, func(t *tx) error {
 		t.touch("")
-		for _, table := range []string{"terms", "rows", "tags", "trail_resources", "trail"} {
+		for _, table := range []string{"terms", "rows", "tags", "trail_terms", "trail_state", "trail"} {
 			if _, err := t.exec("delete from " + table); err != nil {
 				return err
 			}

@@ -13,6 +13,9 @@ import (
 type tx struct {
 	view
 	kinds map[string]bool // changed; "" stands for all
+	// The trail's end, once it was read: the newest event's hash and number, and up to which the index goes.
+	last            []byte
+	newest, indexed int64
 }
 
 func (t *tx) touch(kind string) {

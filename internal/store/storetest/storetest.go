@@ -55,7 +55,7 @@ func Run(t *testing.T, open Opener) {
 		{"unique terms", testUnique}, {"terms follow their row", testTermsFollow}, {"conflict leaves nothing", testConflictLeavesNothing},
 		{"scopes", testScopes}, {"list", testList}, {"any scope", testAnyScope},
 		{"table", testTable}, {"tags", testTags}, {"tagged", testTagged},
-		{"trail", testTrail}, {"trail fields", testTrailFields}, {"append", testAppend}, {"append cancelled", testAppendCancelled},
+		{"trail", testTrail}, {"lookup", testLookup}, {"prune", testPrune}, {"trail fields", testTrailFields}, {"append", testAppend}, {"append cancelled", testAppendCancelled},
 		{"atomic", testAtomic}, {"panic", testPanic}, {"cancel", testCancel}, {"over", testOver},
 		{"one time", testOneTime}, {"snapshot", testSnapshot}, {"nested views", testNestedViews}, {"own writes", testOwnWrites},
 		{"watch", testWatch}, {"watch ends", testWatchEnds},

@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,6 +54,157 @@ func testTrail(e *env) {
 	} {
 		e.wantIDs(c.name, e.events(c.q), strings.Fields(c.want)...)
 	}
+}
+
+// testLookup: by time, the newest first, by each attribute, over regions and classes, page after page.
+func testLookup(e *env) {
+	at := func(sec int) time.Time { return time.Date(2026, 3, 1, 12, 0, sec, 0, time.UTC) }
+	const vpc, key, bucket = "arn:aws:ec2:eu:1:vpc/vpc-1", "arn:aws:kms:eu:1:key/k", "arn:aws:s3:::b"
+	for _, c := range []struct {
+		id, account, region, service, name, user, access string
+		at                                               int
+		read                                             bool
+		arns                                             []string
+	}{
+		{"a", "1", "eu", "ec2", "CreateVpc", "ann", "AKIA1", 5, false, []string{vpc}},
+		{"b", "1", "eu", "ec2", "DescribeVpcs", "ben", "AKIA2", 1, true, nil}, // committed late
+		{"c", "1", "eu", "s3", "GetObject", "ben", "AKIA2", 6, true, []string{bucket + "/k"}},
+		{"d", "1", "eu", "kms", "Decrypt", "ann", "AKIA1", 7, true, []string{key}},
+		{"e", "2", "eu", "kms", "Decrypt", "eve", "AKIA3", 7, true, []string{key}},
+		{"f", "1", "us", "kms", "Decrypt", "ann", "AKIA1", 8, true, []string{key}},
+		{"g", "1", "eu", "kms", "CreateKey", "ann", "", 7, false, []string{key}}, // the same moment as d
+	} {
+		ev := &trail.Event{ID: c.id, Recipient: c.account, Region: c.region, Service: c.service, Name: c.name, Time: at(c.at), ReadOnly: c.read,
+			Caller: trail.Caller{Type: "IAMUser", UserName: c.user, AccessKey: c.access}, Resources: c.arns}
+		if err := e.s.Append(e.Context(), ev); err != nil {
+			e.Fatal(err)
+		}
+	}
+	cases := []struct {
+		name string
+		q    store.TrailQuery
+		want string
+	}{
+		{"all of an account", store.TrailQuery{}, "f g d c a b"},
+		{"another's", store.TrailQuery{Account: "2"}, "e"},
+		{"nobody's", store.TrailQuery{Account: "3"}, ""},
+		{"of a region", store.TrailQuery{Region: "eu"}, "g d c a b"},
+		{"management", store.TrailQuery{Region: "eu", Management: true}, "g d a b"},
+		{"management of all regions", store.TrailQuery{Management: true, Limit: 3}, "f g d"},
+		{"that only read", store.TrailQuery{Region: "eu", ReadOnly: new(true)}, "d b"},
+		{"that write", store.TrailQuery{Region: "eu", ReadOnly: new(false)}, "g a"},
+		{"name", store.TrailQuery{Region: "eu", Management: true, Name: "Decrypt"}, "d"},
+		{"name, data too", store.TrailQuery{Region: "eu", Name: "GetObject"}, "c"},
+		{"service", store.TrailQuery{Region: "eu", Management: true, Service: "kms"}, "g d"},
+		{"service in all regions", store.TrailQuery{Management: true, Service: "kms"}, "f g d"},
+		{"user", store.TrailQuery{Region: "eu", Management: true, User: "ben"}, "b"},
+		{"key", store.TrailQuery{Region: "eu", Management: true, AccessKey: "AKIA1"}, "d a"},
+		{"resource", store.TrailQuery{Resource: key}, "f g d"},
+		{"resource in a region", store.TrailQuery{Resource: key, Region: "us", Management: true}, "f"},
+		{"resource of data", store.TrailQuery{Resource: bucket + "/k"}, "c"},
+		{"resource of data among management", store.TrailQuery{Resource: bucket + "/k", Management: true}, ""},
+		{"type", store.TrailQuery{Region: "eu", Kind: "AWS::KMS::Key"}, "g d"},
+		{"type of all regions", store.TrailQuery{Kind: "AWS::KMS::Key"}, "f g d"},
+		{"span", store.TrailQuery{Region: "eu", Management: true, From: at(5), To: at(7)}, "g d a"},
+		{"span of a resource", store.TrailQuery{Resource: key, From: at(8), To: at(8)}, "f"},
+	}
+	ask := func(when string) {
+		for _, c := range cases {
+			c.name += when
+			if c.q.Account == "" {
+				c.q.Account = "1"
+			}
+			c.q.ByTime = true
+			want := strings.Fields(c.want)
+			e.wantIDs(c.name, e.events(c.q), want...)
+			var paged []string // one event a page
+			for q := c.q; c.q.Limit == 0 && len(paged) <= len(want); {
+				q.Limit = 1
+				var page []trail.Event
+				e.view(func(v store.View) (err error) { page, err = v.Trail(q); return err })
+				if len(page) == 0 {
+					break
+				}
+				paged = append(paged, page[0].ID)
+				q.Before = store.Moment{Time: page[0].Time, Seq: page[0].Seq}
+			}
+			if c.q.Limit == 0 {
+				e.wantIDs(c.name+", by pages", paged, want...)
+			}
+		}
+	}
+	ask("")
+	// Behind many others, where a driver may find them by another way.
+	err := together(4, func(i int) error {
+		for j := range 200 {
+			ev := event(fmt.Sprintf("other-%d-%d", i, j))
+			ev.Recipient, ev.Region = "9", "eu"
+			if err := e.s.Append(e.Context(), ev); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		e.Fatal(err)
+	}
+	ask(", among many")
+	e.wantIDs("by request, among many", e.events(store.TrailQuery{RequestID: "req-other-1-0"}), "other-1-0")
+	if n := len(e.events(store.TrailQuery{Account: "9", ByTime: true, Management: true})); n != 800 {
+		e.Errorf("%d of 800 others are found", n)
+	}
+}
+
+// testPrune: the oldest go, and nothing that is young or wanted; what stays is found as before and the chain goes on.
+func testPrune(e *env) {
+	old := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var seqs []int64
+	for i, id := range []string{"a", "b", "c", "d", "e"} {
+		ev := event(id)
+		ev.Time, ev.Resources = old.AddDate(0, 0, i), []string{"arn:aws:kms:eu:1:key/k"}
+		if err := e.s.Append(e.Context(), ev); err != nil {
+			e.Fatal(err)
+		}
+		seqs = append(seqs, ev.Seq)
+	}
+	prune := func(before time.Time, through int64, limit, want int, left ...string) {
+		e.Helper()
+		e.update(func(tx store.Tx) error {
+			n, err := tx.Prune(before, through, limit)
+			if n != want {
+				e.Errorf("%d were pruned, want %d", n, want)
+			}
+			return err
+		})
+		e.wantIDs("what is left", e.events(store.TrailQuery{}), left...)
+		e.wantIDs("found by resource", e.events(store.TrailQuery{Resource: "arn:aws:kms:eu:1:key/k"}), left...)
+	}
+	chained := func() {
+		e.Helper()
+		e.view(func(v store.View) error {
+			base, links, err := v.Chain(0, 100)
+			prev := base.Hash
+			for _, l := range links {
+				h := sha256.Sum256(append(bytes.Clone(prev), l.Body...))
+				if !bytes.Equal(h[:], l.Hash) {
+					e.Errorf("the chain breaks at %d", l.Seq)
+				}
+				prev = l.Hash
+			}
+			return err
+		})
+	}
+	prune(old, 1<<40, 10, 0, "a", "b", "c", "d", "e")
+	chained()
+	prune(old.AddDate(0, 0, 3), 1<<40, 1, 1, "b", "c", "d", "e")
+	chained()
+	prune(old.AddDate(0, 0, 3), seqs[1], 10, 1, "c", "d", "e")
+	prune(old.AddDate(0, 0, 3), 1<<40, 10, 1, "d", "e")
+	prune(old.AddDate(1, 0, 0), 1<<40, 10, 2)
+	if err := e.s.Append(e.Context(), event("f")); err != nil {
+		e.Fatal(err)
+	}
+	chained()
 }
 
 func testTrailFields(e *env) {
