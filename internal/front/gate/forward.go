@@ -11,6 +11,7 @@ import (
 	"cloister/internal/core/fault"
 	"cloister/internal/core/identity"
 	"cloister/internal/core/policy"
+	"cloister/internal/core/trail"
 )
 
 // forward is Call.Forward. The second call has the caller's identity, session and policies, but not the network that the first came
@@ -29,7 +30,8 @@ func (g *Gate) forward(ctx context.Context, from *api.Call, service, operation s
 	p := &passage{gate: g, service: s, op: s.Operation(operation), row: g.rows[service+"."+operation], in: in}
 	caller := *from.Caller
 	caller.InvokedBy = via
-	p.call = &api.Call{RequestID: g.World.UUID(), Time: g.World.Now(), Caller: &caller, Partition: from.Partition, Account: from.Account, Region: from.Region,
+	now := g.World.Now()
+	p.call = &api.Call{RequestID: trail.ID(now, g.World.Bytes(10)), Time: now, Caller: &caller, Partition: from.Partition, Account: from.Account, Region: from.Region,
 		Origin:  &api.Origin{Door: api.House, Partition: from.Partition, Account: from.Account, Region: from.Region},
 		Service: service, Name: operation, Dice: g.World, TLS: true, UserAgent: via, SourceAccount: from.SourceAccount, SourceARN: from.SourceARN,
 		Via: append(slices.Clone(from.Via), via)}

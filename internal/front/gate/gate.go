@@ -16,6 +16,7 @@ import (
 	"cloister/internal/core/fault"
 	"cloister/internal/core/identity"
 	"cloister/internal/core/policy"
+	"cloister/internal/core/trail"
 	"cloister/internal/front/wire"
 	"cloister/internal/store"
 	"cloister/internal/world"
@@ -90,6 +91,7 @@ type passage struct {
 	signed  map[string]string // condition keys of how the request was signed and sent
 	owner   string            // account of the resource that was asked about first
 	allowed []Explained       // what allowed the row's questions
+	asked   []api.Question    // the row's questions
 	known   bool              // the caller is authenticated, or anonymous and allowed
 	from    source
 	begun   time.Time
@@ -100,7 +102,8 @@ type passage struct {
 func (g *Gate) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	o, _ := req.Context().Value(originKey{}).(*api.Origin)
 	p := &passage{gate: g, w: w, req: req, begun: time.Now()}
-	p.call = &api.Call{RequestID: g.World.UUID(), Time: g.World.Now(), Origin: o, Partition: g.Partition, Region: g.Region,
+	now := g.World.Now()
+	p.call = &api.Call{RequestID: trail.ID(now, g.World.Bytes(10)), Time: now, Origin: o, Partition: g.Partition, Region: g.Region,
 		Dice: g.World, Host: req.Host, TLS: req.TLS != nil, UserAgent: printable(req.UserAgent(), 256)}
 	if o == nil {
 		p.refuse(fault.Of(fault.Unavailable, "The connection's origin is not known."))

@@ -7,6 +7,7 @@ import (
 	"cloister/internal/api"
 	"cloister/internal/core/fault"
 	"cloister/internal/core/identity"
+	"cloister/internal/core/trail"
 	"cloister/internal/store"
 )
 
@@ -18,7 +19,8 @@ func (g *Gate) Invoke(ctx context.Context, as api.As, service, operation string,
 		return nil, "", fmt.Errorf("cannot invoke %s.%s: no model has it", service, operation)
 	}
 	p := &passage{gate: g, service: s, op: s.Operation(operation), row: g.rows[service+"."+operation], in: in}
-	p.call = &api.Call{RequestID: g.World.UUID(), Time: g.World.Now(), Origin: &api.Origin{Door: api.House, Partition: as.Partition, Account: as.Account, Region: as.Region},
+	now := g.World.Now()
+	p.call = &api.Call{RequestID: trail.ID(now, g.World.Bytes(10)), Time: now, Origin: &api.Origin{Door: api.House, Partition: as.Partition, Account: as.Account, Region: as.Region},
 		Partition: as.Partition, Account: as.Account, Region: as.Region, Dice: g.World, Service: service, Name: operation,
 		TLS: true, UserAgent: as.Service, SourceAccount: as.SourceAccount, SourceARN: as.SourceARN}
 	if as.AccessKey == "" {

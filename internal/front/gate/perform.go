@@ -2,7 +2,6 @@ package gate
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"reflect"
 	"runtime/debug"
@@ -12,7 +11,6 @@ import (
 	"cloister/internal/api"
 	"cloister/internal/core/fault"
 	"cloister/internal/core/identity"
-	"cloister/internal/core/trail"
 	"cloister/internal/front/wire"
 	"cloister/internal/store"
 )
@@ -74,7 +72,7 @@ func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 			if out, err = p.act(tx, &why); err != nil {
 				return err
 			}
-			return tx.Record(p.event(out, nil, nil))
+			return p.record(tx, out)
 		})
 		committed = true
 	} else {
@@ -126,7 +124,7 @@ func (p *passage) authorised(v store.View, j *judge) (*fault.Fault, *Explained, 
 		return nil, nil, errors.New("cannot authorise a call: its row asks no question")
 	}
 	f, why, allowed, err := j.all(qs)
-	p.allowed = allowed
+	p.allowed, p.asked = allowed, qs
 	if len(qs) > 0 {
 		p.owner = qs[0].Owner
 	}
@@ -181,7 +179,7 @@ func (p *passage) stream(ctx context.Context, why **Explained, committed *bool) 
 			if out, err = f(tx); err != nil {
 				return err
 			}
-			return tx.Record(p.event(out, nil, nil))
+			return p.record(tx, out)
 		})
 		*committed = *committed || err == nil
 		return out, err
@@ -248,71 +246,10 @@ func (p *passage) recorded(ctx context.Context, f *fault.Fault, why *Explained) 
 		return f
 	}
 	// The answer is owed even to a client that has gone.
-	if err := p.gate.Store.Append(context.WithoutCancel(ctx), p.event(nil, f, why)); err != nil {
+	if err := p.gate.Store.Append(context.WithoutCancel(ctx), p.events(nil, f, why)...); err != nil {
 		return faultOf(err)
 	}
 	return f
-}
-
-// event is the call's record.
-func (p *passage) event(out any, f *fault.Fault, why *Explained) *trail.Event {
-	c, o := p.call, p.call.Origin
-	e := &trail.Event{ID: c.Dice.UUID(), Time: c.Time, RequestID: c.RequestID, Service: p.service.SigningName, Name: p.op.Name,
-		ReadOnly: p.row != nil && p.row.ReadOnly, Account: c.Caller.Account, Recipient: c.Account, Region: c.Region, UserAgent: c.UserAgent,
-		VPC: o.VPC, Interface: o.Interface, Resources: c.Touched(), Caller: callerOf(c.Caller)}
-	switch {
-	case o.Door == api.House:
-		e.SourceIP = c.Caller.InvokedBy
-		if e.SourceIP == "" {
-			e.SourceIP = c.Caller.Service
-		}
-	case o.Peer.IsValid():
-		e.SourceIP = o.Peer.Addr().Unmap().String()
-	}
-	if e.Recipient == "" { // nobody's call: the owner of what it touched is to see it
-		e.Recipient = p.owner
-	}
-	if p.path != nil {
-		e.Endpoint = p.path.Endpoint
-	}
-	if p.in != nil {
-		e.Request = p.op.Params(p.in)
-	}
-	if f != nil {
-		a := wire.Explain(p.service, p.op, f)
-		e.ErrorCode, e.Error = a.Code, a.Message
-		if p.service.Name == "ec2" {
-			e.ErrorCode = "Client." + a.Code
-		}
-	} else if out != nil && p.row.View == nil { // CloudTrail calls AssumeRole read-only, and still records which session it opened
-		e.Response = p.op.Elements(out)
-	}
-	switch {
-	case why != nil:
-		e.Explanation, _ = json.Marshal(why)
-	case f == nil && len(p.allowed) > 0:
-		e.Explanation, _ = json.Marshal(Allowance{p.allowed})
-	}
-	return e
-}
-
-func callerOf(p *identity.Principal) trail.Caller {
-	c := trail.Caller{ARN: p.ARN, Principal: p.ID, Account: p.Account, AccessKey: p.AccessKey, InvokedBy: p.InvokedBy, Unverified: p.Unverified}
-	switch p.Kind {
-	case identity.Root:
-		c.Type = "Root"
-	case identity.User:
-		c.Type, c.UserName = "IAMUser", p.Name
-	case identity.Session:
-		c.Type, c.Issuer = "AssumedRole", p.RoleARN
-	case identity.Federated:
-		c.Type, c.Issuer = "FederatedUser", p.RoleARN
-	case identity.Service:
-		c.Type, c.InvokedBy = "AWSService", p.Service
-	default:
-		c.Type = "Unknown"
-	}
-	return c
 }
 
 // faultOf maps the ledger's errors too: a full disk and a lost lease are told as what they are.
