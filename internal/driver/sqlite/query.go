@@ -21,14 +21,20 @@ func (c *clause) scope(t string, s store.Scope) {
 	c.and(t+"partition = ? and "+t+"account = ? and "+t+"region = ?", s.Partition, s.Account, s.Region)
 }
 
-// within narrows column col to the values that begin with prefix.
-func (c *clause) within(col, prefix string) {
-	if prefix == "" {
-		return
+// between narrows column col to what begins with prefix and lies between after and before. Each side has one bound, the narrower: of
+// two, SQLite seeks by one and steps over all that the other leaves out.
+func (c *clause) between(col, prefix, after, before string) {
+	switch {
+	case after != "" && after >= prefix:
+		c.and(col+" > ?", after)
+	case prefix != "":
+		c.and(col+" >= ?", prefix)
 	}
-	c.and(col+" >= ?", prefix)
-	if end := successor(prefix); end != "" {
-		c.and(col+" < ?", end)
+	if end := successor(prefix); prefix != "" && end != "" && (before == "" || end < before) {
+		before = end
+	}
+	if before != "" {
+		c.and(col+" < ?", before)
 	}
 }
 
@@ -73,13 +79,7 @@ func listSQL(q store.Query) (string, []any) {
 	if !q.AnyScope {
 		c.scope(t, q.Scope)
 	}
-	c.within(t+"id", q.Prefix)
-	if q.After != "" {
-		c.and(t+"id > ?", q.After)
-	}
-	if q.Before != "" {
-		c.and(t+"id < ?", q.Before)
-	}
+	c.between(t+"id", q.Prefix, q.After, q.Before)
 	dir := ""
 	if q.Reverse {
 		dir = " desc"
@@ -101,10 +101,7 @@ func taggedSQL(q store.TagQuery) (string, []any) {
 	if q.Value != "" {
 		c.and("value = ?", q.Value)
 	}
-	c.within("arn", q.Prefix)
-	if q.After != "" {
-		c.and("arn > ?", q.After)
-	}
+	c.between("arn", q.Prefix, q.After, "")
 	return "select arn, key, value from tags where arn in (select distinct arn from tags" + c.where() +
 		" order by arn" + c.limit(q.Limit) + ") order by arn, key", c.args
 }

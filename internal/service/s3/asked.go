@@ -49,6 +49,12 @@ func questions(operation string) func(*api.Call, store.View, any) ([]api.Questio
 	}
 }
 
+// asks is questions for a typed row.
+func asks[I any](operation string) func(*api.Call, store.View, *I) ([]api.Question, error) {
+	f := questions(operation)
+	return func(c *api.Call, v store.View, in *I) ([]api.Question, error) { return f(c, v, in) }
+}
+
 // member reads a member of text; nil when the input has none or it is not set.
 func member(in any, name string) *string {
 	f := reflect.ValueOf(in).Elem().FieldByName(name)
@@ -64,11 +70,14 @@ func ofVersion(qs []api.Question, id string) {
 	of := map[string]string{
 		"s3:GetObject": "s3:GetObjectVersion", "s3:GetObjectAttributes": "s3:GetObjectVersionAttributes", "s3:GetObjectAcl": "s3:GetObjectVersionAcl",
 		"s3:PutObjectAcl": "s3:PutObjectVersionAcl", "s3:GetObjectTagging": "s3:GetObjectVersionTagging", "s3:PutObjectTagging": "s3:PutObjectVersionTagging",
-		"s3:DeleteObjectTagging": "s3:DeleteObjectVersionTagging",
+		"s3:DeleteObjectTagging": "s3:DeleteObjectVersionTagging", "s3:DeleteObject": "s3:DeleteObjectVersion",
 	}
 	for i := range qs {
 		if name := of[qs[i].Action]; name != "" {
 			qs[i].Action = name
+			if qs[i].Keys == nil {
+				qs[i].Keys = map[string][]string{}
+			}
 			qs[i].Keys["s3:versionid"] = []string{id}
 		}
 	}

@@ -131,10 +131,19 @@ func (s *Service) deleteBucket() api.Rower {
 					return nil, err
 				}
 				sc := home(c.Partition, b.Value)
-				if some, err := objects.List(tx, store.Query{Scope: sc, Prefix: b.ID + "\x00", Limit: 1}); err != nil {
-					return nil, err
-				} else if len(some) > 0 {
-					return nil, fault.New("BucketNotEmpty", "The bucket you tried to delete is not empty").With(409).Field("BucketName", b.ID)
+				for _, table := range []store.Table[Object]{objects, versions} {
+					some, err := table.List(tx, store.Query{Scope: sc, Prefix: b.ID + "\x00", Limit: 1})
+					if err != nil {
+						return nil, err
+					}
+					if len(some) == 0 {
+						continue
+					}
+					text := "The bucket you tried to delete is not empty"
+					if b.Value.Versioning != "" {
+						text += ". You must delete all versions in the bucket."
+					}
+					return nil, fault.New("BucketNotEmpty", "%s", text).With(409).Field("BucketName", b.ID)
 				}
 				open, err := uploads.List(tx, store.Query{Scope: sc, Prefix: b.ID + "\x00"})
 				if err != nil {

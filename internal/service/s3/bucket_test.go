@@ -274,8 +274,8 @@ func TestQuestions(t *testing.T) {
 		"ListMultipartUploads": {"s3:ListBucketMultipartUploads", bucket},
 	}
 	for name, row := range h.rows {
-		if row.View == nil && row.Act == nil && row.Stream == nil {
-			continue // not built: TestAsked
+		if _, listed := sheet.Operations[name]; listed {
+			continue // TestAsked
 		}
 		in := inputOf(t, name)
 		empty := inputOf(t, name)

@@ -20,8 +20,8 @@ func seconds(v store.View) time.Time { return v.Now().UTC().Truncate(time.Second
 // found is an object on its way to an answer.
 type found struct {
 	key     string
+	bucket  store.Item[Bucket]
 	o       Object
-	version int64
 	parts   []Part // of a multipart object, if they are needed
 	from, n int64  // the bytes to be sent
 	partial bool
@@ -36,19 +36,13 @@ func (s *Service) look(c *api.Call, v store.View, in *shape.GetObjectRequest, bo
 	if err != nil {
 		return nil, err
 	}
-	f := &found{key: str(in.Key)}
+	f := &found{key: str(in.Key), bucket: b}
 	sc := home(c.Partition, b.Value)
-	it, err := current(v, sc, objectID(b.ID, f.key))
+	it, err := locate(c, v, b, f.key, in.VersionId)
 	if err != nil {
 		return nil, err
 	}
-	if it == nil {
-		if err := c.May(v, ask(b, "s3:ListBucket", bucketARN(c, b.ID), nil)); err != nil {
-			return nil, err
-		}
-		return nil, noKey(f.key)
-	}
-	f.o, f.version = it.Value, it.Version
+	f.o = it.Value
 	if err := fresh(in, &f.o); err != nil {
 		return nil, err
 	}
@@ -61,6 +55,47 @@ func (s *Service) look(c *api.Call, v store.View, in *shape.GetObjectRequest, bo
 	}
 	f.n = f.o.Size
 	return f, f.cut(in)
+}
+
+// locate finds what is visible, or the version that was named. What is not there is told to who may list.
+func locate(c *api.Call, v store.View, b store.Item[Bucket], key string, id *string) (*version, error) {
+	sc := home(c.Partition, b.Value)
+	if id != nil {
+		it, err := pick(v, b, sc, key, *id)
+		if err != nil {
+			return nil, err
+		}
+		if it == nil {
+			if err := c.May(v, ask(b, "s3:ListBucketVersions", bucketARN(c, b.ID), nil)); err != nil {
+				return nil, err
+			}
+			return nil, noVersion(key, *id)
+		}
+		if it.Value.Marker {
+			return nil, isMarker(it.Value, c.Name)
+		}
+		return it, nil
+	}
+	it, err := current(v, sc, objectID(b.ID, key))
+	if err != nil {
+		return nil, err
+	}
+	if it != nil {
+		return &version{*it, false}, nil
+	}
+	if err := c.May(v, ask(b, "s3:ListBucket", bucketARN(c, b.ID), nil)); err != nil {
+		return nil, err
+	}
+	if b.Value.Versioning != "" {
+		top, err := newestPast(v, sc, b.ID, key)
+		if err != nil {
+			return nil, err
+		}
+		if top != nil { // a delete marker: anything else would be visible
+			return nil, noKey(key).Field("x-amz-delete-marker", "true").Field("x-amz-version-id", idOf(top.Value))
+		}
+	}
+	return nil, noKey(key)
 }
 
 // fresh applies the conditions in the order of RFC 9110, section 13.2.2.
@@ -167,6 +202,7 @@ func (f *found) answer(in *shape.GetObjectRequest) *shape.GetObjectOutput {
 		ContentType: either(in.ResponseContentType, h.ContentType), CacheControl: either(in.ResponseCacheControl, h.CacheControl),
 		ContentDisposition: either(in.ResponseContentDisposition, h.ContentDisposition), ContentEncoding: either(in.ResponseContentEncoding, h.ContentEncoding),
 		ContentLanguage: either(in.ResponseContentLanguage, h.ContentLanguage), Expires: opt(h.Expires), PartsCount: opt(f.count),
+		VersionId: shown(f.bucket, f.o),
 	}
 	if in.ResponseExpires != nil {
 		out.Expires = ptr(in.ResponseExpires.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))
@@ -199,7 +235,7 @@ func either(override *string, own string) *string {
 
 func readHonours() []string {
 	return []string{"Bucket", "Key", "ExpectedBucketOwner", "Range", "PartNumber", "IfMatch", "IfNoneMatch", "IfModifiedSince", "IfUnmodifiedSince",
-		"ResponseCacheControl", "ResponseContentDisposition", "ResponseContentEncoding", "ResponseContentLanguage", "ResponseContentType", "ResponseExpires", "ChecksumMode"}
+		"ResponseCacheControl", "ResponseContentDisposition", "ResponseContentEncoding", "ResponseContentLanguage", "ResponseContentType", "ResponseExpires", "ChecksumMode", "VersionId"}
 }
 
 func (s *Service) getObject() api.Rower {
@@ -289,7 +325,7 @@ func (s *Service) headObject() api.Rower {
 			return &shape.HeadObjectOutput{AcceptRanges: o.AcceptRanges, LastModified: o.LastModified, ContentLength: o.ContentLength, ETag: o.ETag,
 				Metadata: o.Metadata, ContentType: o.ContentType, CacheControl: o.CacheControl, ContentDisposition: o.ContentDisposition,
 				ContentEncoding: o.ContentEncoding, ContentLanguage: o.ContentLanguage, Expires: o.Expires, ContentRange: o.ContentRange,
-				PartsCount: o.PartsCount, ChecksumType: o.ChecksumType, ChecksumCRC32: o.ChecksumCRC32, ChecksumCRC32C: o.ChecksumCRC32C,
+				PartsCount: o.PartsCount, ChecksumType: o.ChecksumType, VersionId: o.VersionId, ChecksumCRC32: o.ChecksumCRC32, ChecksumCRC32C: o.ChecksumCRC32C,
 				ChecksumCRC64NVME: o.ChecksumCRC64NVME, ChecksumSHA1: o.ChecksumSHA1, ChecksumSHA256: o.ChecksumSHA256}, nil
 		},
 	}

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 
 	shape "cloister/internal/shape/s3"
 	"cloister/internal/store"
+	"cloister/internal/world"
 )
 
 // seed writes rows without bytes: listings read rows alone.
@@ -296,6 +298,43 @@ func BenchmarkList(b *testing.B) {
 		b.Run("delimiter"+delimiter, func(b *testing.B) {
 			for b.Loop() {
 				must[shape.ListObjectsV2Output](h, "ListObjectsV2", &shape.ListObjectsV2Request{Bucket: ptr("docs"), Delimiter: opt(delimiter)})
+			}
+		})
+	}
+}
+
+// A page of versions costs the same wherever it lies among 100,000 keys.
+func BenchmarkListVersions(b *testing.B) {
+	h := start(b)
+	h.bucket("docs")
+	h.versioning("docs", enabled)
+	for i := range 100 {
+		err := h.ledger.Update(b.Context(), func(tx store.Tx) error {
+			sc := store.Scope{Partition: "aws", Account: "111122223333", Region: "us-east-1"}
+			for j := range 1000 {
+				key, made := fmt.Sprintf("%02d/%04d", i, j), int64(1e15+i)
+				m := Object{Marker: true, Made: made + 1, Version: newVersion(world.Real{}, made+1), Modified: h.clock.Now()}
+				o := Object{Made: made, Version: newVersion(world.Real{}, made), Modified: h.clock.Now()}
+				if err := errors.Join(versions.Create(tx, sc, versionRow("docs", key, made+1), &m), versions.Create(tx, sc, versionRow("docs", key, made), &o)); err != nil {
+					return err
+				}
+				if j%2 == 0 {
+					o.Made += 2
+					if err := objects.Create(tx, sc, objectID("docs", key), &o); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, x := range []struct{ name, delimiter, after string }{{"first", "", ""}, {"last", "", "98"}, {"folders", "/", ""}} {
+		b.Run(x.name, func(b *testing.B) {
+			for b.Loop() {
+				h.versions(&shape.ListObjectVersionsRequest{Bucket: ptr("docs"), Delimiter: opt(x.delimiter), KeyMarker: opt(x.after)})
 			}
 		})
 	}

@@ -26,7 +26,7 @@ func checkKey(key string) error {
 
 func objectID(bucket, key string) string { return bucket + "\x00" + key }
 
-func noKey(key string) error {
+func noKey(key string) *fault.Fault {
 	return fault.New("NoSuchKey", "The specified key does not exist.").With(404).Field("Key", key)
 }
 
@@ -127,37 +127,6 @@ func matches(list, etag string) bool {
 	return false
 }
 
-// current reads the object that is there, nil if none.
-func current(v store.View, sc store.Scope, id string) (*store.Item[Object], error) {
-	it, err := objects.Get(v, sc, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	return &it, err
-}
-
-// replace writes the object's row over whatever is there, if the condition holds.
-func replace(tx store.Tx, b store.Item[Bucket], sc store.Scope, key string, w condition, o Object, t *trash) error {
-	old, err := current(tx, sc, objectID(b.ID, key))
-	if err != nil {
-		return err
-	}
-	if old == nil {
-		if err := w.hold(key, nil); err != nil {
-			return err
-		}
-		return objects.Create(tx, sc, objectID(b.ID, key), &o)
-	}
-	if err := w.hold(key, &old.Value); err != nil {
-		return err
-	}
-	if err := t.object(tx, sc, old.Value); err != nil {
-		return err
-	}
-	old.Value = o
-	return objects.Save(tx, old)
-}
-
 // enter reads the bucket for a stream row and checks, before any byte is taken, what can be checked then.
 func enter(ctx context.Context, c *api.Call, name, expectedOwner *string, f func(store.View, store.Item[Bucket], store.Scope) error) (b store.Item[Bucket], sc store.Scope, err error) {
 	err = c.Read(ctx, func(v store.View) (err error) {
@@ -229,140 +198,18 @@ func (s *Service) put(ctx context.Context, c *api.Call, in *shape.PutObjectReque
 	var t trash
 	_, err = c.Commit(ctx, func(tx store.Tx) (any, error) {
 		t = trash{}
-		if err := again(tx, b); err != nil {
+		if err := again(tx, &b); err != nil {
 			return nil, err
 		}
 		o := Object{Size: d.size, ETag: d.etag(), Modified: seconds(tx), Blob: blob, Sum: d.sum, Head: head}
-		return out, replace(tx, b, sc, key, w, o, &t)
-	})
-	if err != nil {
-		s.forsake(ctx, c, blob)
-		return nil, full(err)
-	}
-	s.empty(ctx, t)
-	return out, nil
-}
-
-func (s *Service) deleteObject() api.Rower {
-	return api.Op[shape.DeleteObjectRequest, shape.DeleteObjectOutput]{
-		Name:      "DeleteObject",
-		Honours:   []string{"Bucket", "Key", "ExpectedBucketOwner", "IfMatch", "BypassGovernanceRetention"},
-		Anonymous: true,
-		Questions: func(c *api.Call, v store.View, in *shape.DeleteObjectRequest) ([]api.Question, error) {
-			qs, err := onObject("s3:DeleteObject", func(in *shape.DeleteObjectRequest) (_, _, _ *string) {
-				return in.Bucket, in.Key, in.ExpectedBucketOwner
-			}, func(in *shape.DeleteObjectRequest) map[string][]string { return condition{ifMatch: in.IfMatch}.keys() })(c, v, in)
-			if in.BypassGovernanceRetention != nil && *in.BypassGovernanceRetention {
-				bypass := qs[0]
-				bypass.Action, bypass.Keys = "s3:BypassGovernanceRetention", nil
-				qs = append(qs, bypass)
-			}
-			return qs, err
-		},
-		Stream: func(ctx context.Context, c *api.Call, in *shape.DeleteObjectRequest) (*shape.DeleteObjectOutput, error) {
-			if err := checkKey(str(in.Key)); err != nil {
-				return nil, err
-			}
-			out := &shape.DeleteObjectOutput{}
-			var t trash
-			_, err := c.Commit(ctx, func(tx store.Tx) (any, error) {
-				t = trash{}
-				b, err := find(c, tx, in.Bucket, in.ExpectedBucketOwner)
-				if err != nil {
-					return nil, err
-				}
-				c.Touch(objectARN(c, b.ID, *in.Key))
-				return out, remove(tx, home(c.Partition, b.Value), b.ID, *in.Key, condition{ifMatch: in.IfMatch}, &t)
-			})
-			if err != nil {
-				return nil, full(err)
-			}
-			s.empty(ctx, t)
-			return out, nil
-		},
-	}
-}
-
-// remove deletes an object if the condition holds; what is not there is as good as deleted.
-func remove(tx store.Tx, sc store.Scope, bucket, key string, w condition, t *trash) error {
-	old, err := current(tx, sc, objectID(bucket, key))
-	if err != nil {
-		return err
-	}
-	if old == nil {
-		return w.hold(key, nil)
-	}
-	if err := w.hold(key, &old.Value); err != nil {
-		return err
-	}
-	if err := t.object(tx, sc, old.Value); err != nil {
-		return err
-	}
-	return objects.Delete(tx, sc, old.ID)
-}
-
-func (s *Service) deleteObjects() api.Rower {
-	return api.Op[shape.DeleteObjectsRequest, shape.DeleteObjectsOutput]{
-		Name:    "DeleteObjects",
-		Honours: []string{"Bucket", "ExpectedBucketOwner", "ChecksumAlgorithm", "Delete.Quiet", "Delete.Objects.Key", "Delete.Objects.ETag"},
-		// Each key is asked about on its own in the row: one refusal is an entry of the answer, not the answer.
-		Questions: func(c *api.Call, v store.View, in *shape.DeleteObjectsRequest) ([]api.Question, error) {
-			_, err := find(c, v, in.Bucket, in.ExpectedBucketOwner)
-			return []api.Question{}, err
-		},
-		Stream: s.deleteMany,
-	}
-}
-
-func (s *Service) deleteMany(ctx context.Context, c *api.Call, in *shape.DeleteObjectsRequest) (*shape.DeleteObjectsOutput, error) {
-	if in.Delete == nil || len(in.Delete.Objects) == 0 || len(in.Delete.Objects) > 1000 {
-		return nil, fault.New("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema").With(400)
-	}
-	refused := make([]error, len(in.Delete.Objects))
-	b, sc, err := enter(ctx, c, in.Bucket, in.ExpectedBucketOwner, func(v store.View, b store.Item[Bucket], _ store.Scope) error {
-		for i, o := range in.Delete.Objects {
-			if refused[i] = checkKey(str(o.Key)); refused[i] == nil {
-				refused[i] = c.May(v, ask(b, "s3:DeleteObject", objectARN(c, b.ID, *o.Key), nil))
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range in.Delete.Objects {
-		c.Touch(objectARN(c, b.ID, str(o.Key)))
-	}
-	out := &shape.DeleteObjectsOutput{}
-	var t trash
-	_, err = c.Commit(ctx, func(tx store.Tx) (any, error) {
-		t, *out = trash{}, shape.DeleteObjectsOutput{}
-		if err := again(tx, b); err != nil {
+		if err := replace(c, tx, b, sc, key, w, &o, &t); err != nil {
 			return nil, err
 		}
-		for i, o := range in.Delete.Objects {
-			err := refused[i]
-			if err == nil {
-				err = remove(tx, sc, b.ID, *o.Key, condition{ifMatch: o.ETag}, &t)
-			}
-			var f *fault.Fault
-			switch {
-			case err == nil && (in.Delete.Quiet == nil || !*in.Delete.Quiet):
-				out.Deleted = append(out.Deleted, shape.DeletedObject{Key: o.Key})
-			case err == nil:
-			case !errors.As(err, &f):
-				return nil, err
-			default:
-				code := f.Code
-				if code == "" {
-					code = f.Kind.String() // AccessDenied is the one kind that comes here
-				}
-				out.Errors = append(out.Errors, shape.Error{Key: o.Key, Code: ptr(code), Message: ptr(f.Message)})
-			}
-		}
+		out.VersionId = shown(b, o)
 		return out, nil
 	})
 	if err != nil {
+		s.forsake(ctx, c, blob)
 		return nil, full(err)
 	}
 	s.empty(ctx, t)

@@ -1,7 +1,7 @@
 // Package s3 is Amazon S3: buckets, objects, multipart uploads and bucket policies. The index is rows of the ledger and the bytes are
 // blobs; an object is there when its row is, so bytes are written and synced first and what a row let go of is removed after its commit.
 //
-// A bucket is owned by its account for ever (BucketOwnerEnforced): there are no ACLs, no versions and one storage class. Objects are
+// A bucket is owned by its account for ever (BucketOwnerEnforced): there are no ACLs and one storage class. Objects are
 // not encrypted at rest yet; a request that asks for it is refused by the gate, for no row honours those members.
 package s3
 
@@ -56,8 +56,9 @@ func (s *Service) Operations() []api.Operation {
 		s.createBucket(), s.deleteBucket(), s.headBucket(), s.listBuckets(), s.getBucketLocation(),
 		s.putBucketPolicy(), s.getBucketPolicy(), s.deleteBucketPolicy(),
 		s.putBucketTagging(), s.getBucketTagging(), s.deleteBucketTagging(),
+		s.putBucketVersioning(), s.getBucketVersioning(),
 		s.putObject(), s.getObject(), s.headObject(), s.deleteObject(), s.deleteObjects(),
-		s.listObjectsV2(), s.listObjects(),
+		s.listObjectsV2(), s.listObjects(), s.listObjectVersions(),
 		s.createMultipartUpload(), s.uploadPart(), s.completeMultipartUpload(), s.abortMultipartUpload(),
 		s.listParts(), s.listMultipartUploads(),
 	)
@@ -71,6 +72,8 @@ type Bucket struct {
 	Region  string
 	Created time.Time
 	Policy  string `json:",omitempty"` // principals bound to unique ids
+
+	Versioning string `json:",omitempty"` // Enabled | Suspended; empty: never turned on
 }
 
 // Head is what a client gives along with the bytes and gets back with them.
@@ -84,7 +87,8 @@ type Head struct {
 	Meta               map[string]string `json:",omitempty"` // x-amz-meta-*, lower-case names
 }
 
-// Object is a row in its bucket's account and region; the id is bucket, NUL, key.
+// Object is a row in its bucket's account and region; the id is bucket, NUL, key. Versions that are not the one which clients see, and
+// delete markers, are rows of a table of their own (versionRow), so that a listing is one scan of this one.
 type Object struct {
 	Size     int64
 	ETag     string // without quotes
@@ -97,6 +101,9 @@ type Object struct {
 	Seal     Seal   `json:",omitzero"`
 
 	Version string            `json:",omitempty"` // version id; empty: the null version
+	Made    int64             `json:",omitempty"` // microseconds of Unix time, rising from version to version of a key; 0: as Modified says
+	Marker  bool              `json:",omitempty"` // a delete marker: without bytes, among the versions alone
+	Null    string            `json:",omitempty"` // of the null version among the versions: its objectID
 	Tags    map[string]string `json:",omitempty"`
 }
 
@@ -141,6 +148,14 @@ var (
 		return []store.Term{{Name: "owner", Value: b.Owner}}
 	}}
 	objects = store.Table[Object]{Kind: "s3-object", Terms: func(o *Object) []store.Term { return blobTerms(o.Blob) }}
+	// versions holds what is not visible without a version's id: older versions and delete markers. The ids are versionRow's.
+	versions = store.Table[Object]{Kind: "s3-version", Terms: func(o *Object) []store.Term {
+		t := blobTerms(o.Blob)
+		if o.Null != "" {
+			t = append(t, store.Term{Name: "null", Value: o.Null, Unique: true})
+		}
+		return t
+	}}
 	uploads = store.Table[Upload]{Kind: "s3-upload"}
 	parts   = store.Table[Part]{Kind: "s3-part", Terms: func(p *Part) []store.Term { return blobTerms(p.Blob) }}
 
@@ -165,7 +180,7 @@ func blobTerms(ids ...string) []store.Term {
 
 // Known says whether a row of the ledger holds the blob: what the sweep at start asks before it removes one.
 func Known(v store.View, id string) (bool, error) {
-	for _, kind := range []string{objects.Kind, manifests.Kind, parts.Kind} {
+	for _, kind := range []string{objects.Kind, versions.Kind, manifests.Kind, parts.Kind} {
 		rs, err := v.List(store.Query{Kind: kind, AnyScope: true, Term: store.Term{Name: "blob", Value: id}, Limit: 1})
 		if err != nil || len(rs) > 0 {
 			return len(rs) > 0, err
@@ -207,11 +222,15 @@ func noBucket(name string) error {
 	return fault.New("NoSuchBucket", "The specified bucket does not exist").With(404).Field("BucketName", name)
 }
 
-// again reads the bucket inside the transaction that writes: the one that was asked about must still be there.
-func again(tx store.View, b store.Item[Bucket]) error {
+// again reads the bucket anew inside the transaction that writes: the one that was asked about must still be there, and what it demands
+// of a write may have changed.
+func again(tx store.View, b *store.Item[Bucket]) error {
 	now, err := buckets.Get(tx, b.Scope, b.ID)
 	if errors.Is(err, store.ErrNotFound) || err == nil && now.Value.ID != b.Value.ID {
 		return noBucket(b.ID)
+	}
+	if err == nil {
+		*b = now
 	}
 	return err
 }
@@ -249,11 +268,14 @@ func onObject[I any](action string, of func(*I) (bucket, key, expectedOwner *str
 		if err != nil {
 			return []api.Question{{Action: action, Resource: objectARN(c, str(name), str(key))}}, err
 		}
-		q := ask(b, action, objectARN(c, b.ID, str(key)), nil)
+		qs := []api.Question{ask(b, action, objectARN(c, b.ID, str(key)), nil)}
 		if keys != nil {
-			q.Keys = keys(in)
+			qs[0].Keys = keys(in)
 		}
-		return []api.Question{q}, nil
+		if id := member(in, "VersionId"); id != nil {
+			ofVersion(qs, *id)
+		}
+		return qs, nil
 	}
 }
 

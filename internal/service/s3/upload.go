@@ -139,7 +139,7 @@ func (s *Service) putPart(ctx context.Context, c *api.Call, in *shape.UploadPart
 	var t trash
 	_, err = c.Commit(ctx, func(tx store.Tx) (any, error) {
 		t = trash{}
-		if err := again(tx, b); err != nil {
+		if err := again(tx, &b); err != nil {
 			return nil, err
 		}
 		if _, err := inProgress(tx, sc, b.ID, key, id); err != nil {
@@ -305,7 +305,7 @@ func (s *Service) complete(ctx context.Context, c *api.Call, in *shape.CompleteM
 		if err != nil {
 			// A retry whose first answer got lost: the object is there already.
 			if old, gone := current(tx, sc, objectID(b.ID, key)); gone == nil && old != nil && old.Value.Upload == id {
-				*out = completed(c, b.ID, key, old.Value)
+				*out = completed(c, b, key, old.Value)
 				return out, nil
 			}
 			return nil, err
@@ -332,8 +332,11 @@ func (s *Service) complete(ctx context.Context, c *api.Call, in *shape.CompleteM
 		if err := manifests.Create(tx, sc, id, &Manifest{ps}); err != nil {
 			return nil, err
 		}
-		*out = completed(c, b.ID, key, o)
-		return out, replace(tx, b, sc, key, w, o, &t)
+		if err := replace(c, tx, b, sc, key, w, &o, &t); err != nil {
+			return nil, err
+		}
+		*out = completed(c, b, key, o)
+		return out, nil
 	})
 	if err != nil {
 		return nil, full(err)
@@ -361,12 +364,13 @@ func promised(in *shape.CompleteMultipartUploadRequest, o Object) error {
 	return nil
 }
 
-func completed(c *api.Call, bucket, key string, o Object) shape.CompleteMultipartUploadOutput {
+func completed(c *api.Call, b store.Item[Bucket], key string, o Object) shape.CompleteMultipartUploadOutput {
+	bucket := b.ID
 	scheme := "http://"
 	if c.TLS {
 		scheme = "https://"
 	}
-	out := shape.CompleteMultipartUploadOutput{Bucket: ptr(bucket), Key: ptr(key), ETag: quoted(o.ETag), ChecksumType: opt(o.Sum.Type),
+	out := shape.CompleteMultipartUploadOutput{Bucket: ptr(bucket), Key: ptr(key), ETag: quoted(o.ETag), ChecksumType: opt(o.Sum.Type), VersionId: shown(b, o),
 		Location: ptr(scheme + c.Host + "/" + bucket + "/" + *coder(true).text(key))}
 	if strings.HasPrefix(c.Host, bucket+".") {
 		out.Location = ptr(scheme + c.Host + "/" + *coder(true).text(key))
