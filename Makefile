@@ -35,6 +35,7 @@ kernel:
 
 conformance:
 	cd test/conformance && $(GO) test -count=1 -v ./...
+	cd test/objectstore && $(GO) test -count=1 -v ./... # objects that lie in versitygw
 
 crash:
 	CLOISTER_REQUIRE=kernel $(GO) test -count=1 -run 'Crash|Kill' ./internal/driver/sqlite ./internal/driver/disk ./test/kernel ./test/whole

@@ -19,6 +19,7 @@ type Config struct {
 	Data          string // directory of everything that survives but the root key
 	RootKey       string // file of the root key; outside Data
 	Credentials   string // systemd's credentials directory; if set, its root.key is the root key
+	Objects       string // s3://...: the store that keeps the bytes of objects; empty: Data
 	Listen        string // plain HTTP, host:port
 	ListenTLS     string // TLS, host:port
 	Account       string // the default account
@@ -43,6 +44,7 @@ func Defaults() Config {
 	c.Credentials = os.Getenv("CREDENTIALS_DIRECTORY")
 	c.Data = env("CLOISTER_DATA_DIR", c.Data)
 	c.RootKey = env("CLOISTER_ROOT_KEY", c.RootKey)
+	c.Objects = env("CLOISTER_OBJECTS", "")
 	return c
 }
 
@@ -62,6 +64,7 @@ func Place(fs *flag.FlagSet, c *Config) {
 func Flags(fs *flag.FlagSet, c *Config) {
 	Place(fs, c)
 	fs.StringVar(&c.RootKey, "root-key", c.RootKey, "file of the root key; made at the first start, never inside the data directory")
+	fs.StringVar(&c.Objects, "objects", c.Objects, "keep the bytes of objects in another store: `s3://bucket[/prefix]`[?endpoint=URL&region=NAME&path-style=BOOL&profile=NAME&credentials=FILE]; credentials come from AWS's standard chain or the file")
 	fs.StringVar(&c.Listen, "listen", c.Listen, "address of the HTTP listener (port 0: any)")
 	fs.StringVar(&c.ListenTLS, "listen-tls", "", "address of the TLS listener (default: port 4567, or any when -listen has port 0)")
 	fs.StringVar(&c.Account, "account", c.Account, "the default account, 12 digits")

@@ -91,7 +91,10 @@ func (d *Daemon) empty(ctx context.Context) error {
 	if err := d.store.Reset(ctx); err != nil {
 		return err
 	}
-	if _, err := d.blobs.Sweep(func(string) (bool, error) { return false, nil }); err != nil {
+	if err := d.bind(ctx); err != nil {
+		return err
+	}
+	if err := d.clear(ctx); err != nil {
 		return err
 	}
 	d.loop.Kick()

@@ -22,6 +22,7 @@ import (
 	"cloister/internal/core/flow"
 	"cloister/internal/core/job"
 	"cloister/internal/driver/authority"
+	"cloister/internal/driver/bucket"
 	"cloister/internal/driver/disk"
 	"cloister/internal/driver/keyfile"
 	"cloister/internal/driver/linux"
@@ -70,7 +71,10 @@ type Daemon struct {
 	execs     *execs
 	networks  *ec2.Service
 	dropped   bool // root started this process, which is nobody now
-	blobs     *disk.Disk
+	blobs     blobs
+	directory *disk.Disk     // one of these
+	bucket    *bucket.Bucket // two is blobs
+	bound     *objectStore
 
 	http, tls net.Listener
 	admin     net.Listener
@@ -90,9 +94,12 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Daemon, 
 			d.Close()
 		}
 	}()
-	// The root key and the data directory first: both may need the starter's rights.
+	// The root key, credentials and the data directory first: they may need the starter's rights.
 	sealer, err := rootOfTrust(cfg, d.world)
 	if err != nil {
+		return nil, err
+	}
+	if err = d.prepareObjects(ctx); err != nil {
 		return nil, err
 	}
 	if d.place, err = hold(cfg.Data); err != nil {
@@ -120,11 +127,7 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Daemon, 
 		return nil, fmt.Errorf("cannot take over the ledger: %w", err)
 	}
 	d.store.FenceWith(d.lease)
-	if d.blobs, err = disk.Open(d.place.path("objects")); err != nil {
-		return nil, err
-	}
-	d.later(func() { d.blobs.Close() })
-	if err = d.sweep(ctx); err != nil {
+	if err = d.openObjects(ctx); err != nil {
 		return nil, err
 	}
 	d.iam = iam.New(iam.Config{Sealer: sealer, Partition: Partition, Limits: organization.Limits})
@@ -191,20 +194,6 @@ func holder() string {
 		return "unknown"
 	}
 	return "boot/" + strings.TrimSpace(string(b))
-}
-
-// sweep removes the bytes that no row knows: what a crash left between a write and its commit.
-func (d *Daemon) sweep(ctx context.Context) error {
-	return d.store.View(ctx, func(v store.View) error {
-		n, err := d.blobs.Sweep(func(id string) (bool, error) { return s3.Known(v, id) })
-		if err != nil {
-			return fmt.Errorf("cannot sweep the objects: %w", err)
-		}
-		if n > 0 {
-			d.log.Info("swept objects that no row knows", "count", n)
-		}
-		return nil
-	})
 }
 
 // build makes everything that serves: services give rows, the gate walks them, the doors lead to the gate, the engines
@@ -293,6 +282,7 @@ func (d *Daemon) Run(ctx context.Context, ready func()) error {
 	go func() { defer close(loopDone); d.loop.Run(lctx) }() // outlives the runner, which opens and closes networks
 	run(d.runner.Run)
 	run(d.execs.Run)
+	run(d.sweepBucket)
 	run(func(ctx context.Context) { d.keepLease(ctx, cancel) })
 	if err := d.serve(cancel); err != nil {
 		cancel(err)

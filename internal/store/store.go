@@ -16,6 +16,7 @@ var (
 	ErrConflict = errors.New("store: version conflict") // expected version differs, or a unique term is taken
 	ErrFenced   = errors.New("store: lease lost")       // a newer epoch holds the lease: stop writing
 	ErrFull     = errors.New("store: no space")         // disk full; nothing was written
+	ErrAway     = errors.New("store: away")             // where the bytes lie cannot be reached, or refuses us; nothing was written
 )
 
 // Scope is where a row lives. Global things leave Region empty; partition-wide names (S3 buckets) leave Account empty too.

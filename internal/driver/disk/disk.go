@@ -18,6 +18,7 @@ import (
 	"sync"
 	"syscall"
 
+	"cloister/internal/core/blob"
 	"cloister/internal/store"
 )
 
@@ -28,13 +29,13 @@ var ErrBusy = errors.New("disk: directory is in use by another process")
 type Disk struct {
 	dir  string
 	lock *os.File
-	bufs sync.Pool // *[record]byte
+	bufs sync.Pool // *blob.Buffer
 }
 
 // Open takes the directory, makes it if it is absent (its parent must exist), and empties its tmp: nothing there was ever
 // committed. ErrBusy if another process has it.
 func Open(dir string) (*Disk, error) {
-	d := &Disk{dir: dir, bufs: sync.Pool{New: func() any { return new([record]byte) }}}
+	d := &Disk{dir: dir, bufs: sync.Pool{New: func() any { return new(blob.Buffer) }}}
 	if err := d.open(); err != nil {
 		_ = d.Close()
 		return nil, fmt.Errorf("cannot open blob directory %s: %w", dir, err)
@@ -95,7 +96,7 @@ func (d *Disk) Close() error {
 // one of fill's (returned as it is, maybe wrapped), nothing is left under the id. An id that exists is an error, for a blob never
 // changes. A full disk is store.ErrFull. Memory: one block, whatever the size.
 func (d *Disk) Write(ctx context.Context, id string, fill func(io.Writer) error) (err error) {
-	if err := check(id); err != nil {
+	if err := blob.Check(id); err != nil {
 		return err
 	}
 	defer func() {
@@ -118,19 +119,13 @@ func (d *Disk) Write(ctx context.Context, id string, fill func(io.Writer) error)
 			_ = os.Remove(tmp)
 		}
 	}()
-	buf := d.bufs.Get().(*[record]byte)
+	buf := d.bufs.Get().(*blob.Buffer)
 	defer d.bufs.Put(buf)
-	w := &writer{ctx: ctx, f: f, id: id, buf: buf}
-	if err = w.begin(); err != nil {
-		return err
-	}
+	w := blob.NewWriter(alive{ctx, f}, id, buf)
 	if err = fill(w); err != nil {
 		return err
 	}
-	if w.err != nil { // fill may have swallowed it
-		return w.err
-	}
-	if err = w.end(); err != nil {
+	if err = w.Finish(); err != nil { // also what fill may have swallowed
 		return err
 	}
 	if err = f.Sync(); err != nil {
@@ -148,10 +143,10 @@ func (d *Disk) Write(ctx context.Context, id string, fill func(io.Writer) error)
 	return err
 }
 
-// Open reads the blob id; store.ErrNotFound if there is none, *Corrupt if its head is not what was written. Each block is
+// Open reads the blob id; store.ErrNotFound if there is none, *blob.Corrupt if its head is not what was written. Each block is
 // checked before any of it is given out.
 func (d *Disk) Open(_ context.Context, id string) (io.ReadSeekCloser, error) {
-	if err := check(id); err != nil {
+	if err := blob.Check(id); err != nil {
 		return nil, err
 	}
 	f, err := os.Open(d.file(id))
@@ -160,8 +155,16 @@ func (d *Disk) Open(_ context.Context, id string) (io.ReadSeekCloser, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("cannot read blob %s: %w", id, err)
 	}
-	r := &Reader{d: d, f: f, id: id, have: -1}
-	if err := r.begin(); err != nil {
+	st, err := f.Stat()
+	if err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("cannot read blob %s: %w", id, err)
+	}
+	buf := d.bufs.Get().(*blob.Buffer)
+	give := func(b *blob.Buffer) { d.bufs.Put(b) }
+	r, err := blob.Open(f, id, st.Size(), buf, give)
+	if err != nil {
+		give(buf)
 		_ = f.Close()
 		return nil, err
 	}
@@ -170,7 +173,7 @@ func (d *Disk) Open(_ context.Context, id string) (io.ReadSeekCloser, error) {
 
 // Remove deletes the blob id; it is no error if there is none. The deletion need not be durable: Sweep finds what comes back.
 func (d *Disk) Remove(_ context.Context, id string) error {
-	if err := check(id); err != nil {
+	if err := blob.Check(id); err != nil {
 		return err
 	}
 	if err := os.Remove(d.file(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -191,7 +194,7 @@ func (d *Disk) Sweep(known func(id string) (bool, error)) (removed int, err erro
 		}
 		for _, e := range files {
 			id := e.Name()
-			if check(id) != nil || id[:2] != fan || !e.Type().IsRegular() {
+			if blob.Check(id) != nil || id[:2] != fan || !e.Type().IsRegular() {
 				strange = append(strange, fmt.Errorf("cannot sweep %s: not a blob", d.path("data", fan, id)))
 				continue
 			}
@@ -213,18 +216,6 @@ func (d *Disk) Sweep(known func(id string) (bool, error)) (removed int, err erro
 
 func (d *Disk) path(p ...string) string { return filepath.Join(append([]string{d.dir}, p...)...) }
 func (d *Disk) file(id string) string   { return d.path("data", id[:2], id) }
-
-// check keeps ids to 32..64 lower-case hex digits: an id is a file name.
-func check(id string) error {
-	ok := len(id) >= 32 && len(id) <= 64
-	for i := 0; ok && i < len(id); i++ {
-		ok = id[i] >= '0' && id[i] <= '9' || id[i] >= 'a' && id[i] <= 'f'
-	}
-	if !ok {
-		return fmt.Errorf("cannot use %q as a blob id: want 32 to 64 lower-case hex digits", id)
-	}
-	return nil
-}
 
 func full(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {

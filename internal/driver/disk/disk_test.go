@@ -14,7 +14,14 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"cloister/internal/core/blob"
 	"cloister/internal/store"
+)
+
+const (
+	block  = blob.Block
+	record = blob.Record
+	head   = blob.Head
 )
 
 func open(t testing.TB) *Disk {
@@ -68,7 +75,7 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := r.(*Reader).Size(); got != int64(n) {
+		if got := r.(*blob.Reader).Size(); got != int64(n) {
 			t.Errorf("size of %d bytes is %d", n, got)
 		}
 		if err := iotest.TestReader(r, want); err != nil {
@@ -193,7 +200,7 @@ func TestBitFlip(t *testing.T) {
 			num = int64(at-head) / record
 		}
 		got, err := get(t, d, id(1))
-		var c *Corrupt
+		var c *blob.Corrupt
 		if !errors.As(err, &c) || c.Block != num || c.ID != id(1) {
 			t.Fatalf("flip at %d: %v, want block %d", at, err, num)
 		}
@@ -201,11 +208,11 @@ func TestBitFlip(t *testing.T) {
 			t.Fatalf("flip at %d: %d bytes were served", at, len(got))
 		}
 	}
-	for _, n := range []int{0, 5, head, head + 3, head + sumLen, head + 100, head + record, head + record + 2, head + 2*record, len(whole) - 1} {
+	for _, n := range []int{0, 5, head, head + 3, head + record - block, head + 100, head + record, head + record + 2, head + 2*record, len(whole) - 1} {
 		if err := os.WriteFile(file, whole[:n], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := get(t, d, id(1)); !errors.As(err, new(*Corrupt)) {
+		if _, err := get(t, d, id(1)); !errors.As(err, new(*blob.Corrupt)) {
 			t.Errorf("cut at %d: %v", n, err)
 		}
 	}
@@ -213,7 +220,7 @@ func TestBitFlip(t *testing.T) {
 	if err := os.Rename(d.file(id(2)), file); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := get(t, d, id(1)); !errors.As(err, new(*Corrupt)) {
+	if _, err := get(t, d, id(1)); !errors.As(err, new(*blob.Corrupt)) {
 		t.Errorf("swapped blob: %v", err)
 	}
 }

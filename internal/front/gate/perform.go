@@ -260,6 +260,8 @@ func faultOf(err error) *fault.Fault {
 		return f
 	case errors.Is(err, store.ErrFull):
 		f = fault.Of(fault.Unavailable, "The disk is full: nothing was changed.")
+	case errors.Is(err, store.ErrAway):
+		f = fault.Of(fault.Unavailable, "The store that keeps the bytes does not answer: nothing was changed. Please try again.")
 	case errors.Is(err, store.ErrFenced):
 		f = fault.Of(fault.Unavailable, "Another daemon has taken over.")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

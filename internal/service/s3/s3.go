@@ -21,7 +21,8 @@ import (
 
 // Blobs keeps bytes under ids of 32 to 64 lower-case hex digits.
 type Blobs interface {
-	// Write is durable when it returns nil, and leaves nothing on any error; store.ErrFull when the disk is.
+	// Write is durable when it returns nil, and leaves nothing on any error; store.ErrFull when the disk is, store.ErrAway when a store
+	// elsewhere does not answer (Open too).
 	Write(ctx context.Context, id string, fill func(io.Writer) error) error
 	// Open reads a blob and gives out checked bytes only; store.ErrNotFound if there is none.
 	Open(ctx context.Context, id string) (io.ReadSeekCloser, error)
@@ -182,6 +183,17 @@ func blobTerms(ids ...string) []store.Term {
 func Known(v store.View, id string) (bool, error) {
 	for _, kind := range []string{objects.Kind, versions.Kind, manifests.Kind, parts.Kind} {
 		rs, err := v.List(store.Query{Kind: kind, AnyScope: true, Term: store.Term{Name: "blob", Value: id}, Limit: 1})
+		if err != nil || len(rs) > 0 {
+			return len(rs) > 0, err
+		}
+	}
+	return false, nil
+}
+
+// Any says whether the ledger knows of any bytes.
+func Any(v store.View) (bool, error) {
+	for _, kind := range []string{objects.Kind, manifests.Kind, parts.Kind} {
+		rs, err := v.List(store.Query{Kind: kind, AnyScope: true, Limit: 1})
 		if err != nil || len(rs) > 0 {
 			return len(rs) > 0, err
 		}
