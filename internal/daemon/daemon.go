@@ -200,7 +200,7 @@ func holder() string {
 // turn.
 func (d *Daemon) build() error {
 	ec2s := ec2.New(ec2.Config{})
-	objects := s3.New(d.blobs, d.iam)
+	objects := s3.New(d.blobs, d.iam, d.sealer)
 	d.keys = kms.New(kms.Config{Sealer: d.sealer, Principals: d.iam})
 	lines := logs.New(logs.Config{Sealer: d.sealer, Invoke: func(ctx context.Context, as api.As, service, operation string, in any) (any, string, error) {
 		return d.gate.Invoke(ctx, as, service, operation, in) // which is made of the rows

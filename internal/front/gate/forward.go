@@ -17,7 +17,9 @@ import (
 // forward is Call.Forward. The second call has the caller's identity, session and policies, but not the network that the first came
 // from: no packet of the caller reached the other service. Source: IAM User Guide, "Forward access sessions" and the note of
 // aws:SourceIp that it does not hold for requests which a service makes on somebody's behalf.
-func (g *Gate) forward(ctx context.Context, from *api.Call, service, operation string, in any) (any, error) {
+//
+// A refusal there is the first call's too: why becomes its explanation.
+func (g *Gate) forward(ctx context.Context, from *api.Call, why **Explained, service, operation string, in any) (any, error) {
 	if from.Caller == nil || from.Caller.Kind == identity.Anonymous {
 		return nil, fault.Of(fault.AccessDenied, "Access Denied")
 	}
@@ -37,6 +39,9 @@ func (g *Gate) forward(ctx context.Context, from *api.Call, service, operation s
 		Via: append(slices.Clone(from.Via), via)}
 	out, f := g.perform(ctx, p)
 	if f != nil {
+		if p.why != nil {
+			*why = p.why
+		}
 		return nil, f
 	}
 	return out, nil

@@ -61,6 +61,9 @@ func TestForward(t *testing.T) {
 			t.Errorf("%s: %d %s", c.conditions, code, body)
 		}
 	}
+	if ev := h.events(); len(ev) < 2 || !strings.Contains(string(ev[len(ev)-1].Explanation), "kms:Decrypt") || !strings.Contains(string(ev[len(ev)-2].Explanation), "kms:Decrypt") {
+		t.Errorf("the refusal is not explained with both events: %+v", ev)
+	}
 	if code, _ := ask(false); code != 403 {
 		t.Errorf("nobody got %d", code)
 	}

@@ -92,6 +92,7 @@ type passage struct {
 	owner   string            // account of the resource that was asked about first
 	allowed []Explained       // what allowed the row's questions
 	asked   []api.Question    // the row's questions
+	why     *Explained        // of a refusal, once the call is done
 	known   bool              // the caller is authenticated, or anonymous and allowed
 	from    source
 	begun   time.Time

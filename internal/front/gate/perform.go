@@ -24,6 +24,7 @@ func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 	var out any
 	var refused *fault.Fault
 	var why *Explained
+	defer func() { p.why = why }()
 	unnoted := false
 	// Authorised and, for a read, answered from one snapshot.
 	err := g.Store.View(ctx, func(v store.View) (err error) {
@@ -185,7 +186,7 @@ func (p *passage) stream(ctx context.Context, why **Explained, committed *bool) 
 		return out, err
 	}
 	p.call.Forward = func(ctx context.Context, service, operation string, in any) (any, error) {
-		return g.forward(ctx, p.call, service, operation, in)
+		return g.forward(ctx, p.call, why, service, operation, in)
 	}
 	return p.row.Stream(ctx, p.call, p.in)
 }

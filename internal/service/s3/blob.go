@@ -116,18 +116,25 @@ func (s *Service) buffer() *[]byte {
 	return ptr(make([]byte, 64<<10))
 }
 
-// receive writes a body into a new blob, hashes it on the way and keeps it only if it is what the client claims.
-func (s *Service) receive(ctx context.Context, c *api.Call, body io.Reader, cl claim) (blob string, got digest, err error) {
+// receive writes a body into a new blob, hashes it on the way and keeps it only if it is what the client claims: the last segment is
+// sealed after that.
+func (s *Service) receive(ctx context.Context, body io.Reader, cl claim, l lock) (got digest, err error) {
 	if err := cl.check(); err != nil {
-		return "", got, err
+		return got, err
 	}
 	if body == nil {
 		body = eof{}
 	}
-	blob = c.Dice.Hex(32)
 	h := cl.hasher()
 	var broken error // of the client's side
-	err = s.blobs.Write(ctx, blob, func(w io.Writer) error {
+	err = s.blobs.Write(ctx, l.blob, func(w io.Writer) error {
+		var seal io.WriteCloser
+		if l.key != nil {
+			if seal, err = l.sealed(w); err != nil {
+				return err
+			}
+			w = seal
+		}
 		buf := s.buffer()
 		defer s.buffers.Put(buf)
 		for {
@@ -150,16 +157,18 @@ func (s *Service) receive(ctx context.Context, c *api.Call, body io.Reader, cl c
 				return broken
 			}
 		}
-		got, broken = h.verify(cl)
-		return broken
+		if got, broken = h.verify(cl); broken != nil || seal == nil {
+			return broken
+		}
+		return seal.Close()
 	})
 	switch {
 	case broken != nil:
-		return "", got, broken
+		return got, broken
 	case err != nil:
-		return "", got, full(err)
+		return got, full(err)
 	}
-	return blob, got, nil
+	return got, nil
 }
 
 func bodyFault(err error) error {
@@ -188,6 +197,8 @@ func (eof) Read([]byte) (int, error) { return 0, io.EOF }
 type piece struct {
 	blob   string
 	off, n int64
+	size   int64 // of the whole blob, opened
+	salt   []byte
 }
 
 // stream reads pieces one after the other.
@@ -195,13 +206,14 @@ type stream struct {
 	ctx    context.Context
 	s      *Service
 	pieces []piece
+	key    []byte // nil: bytes in clear
 	cur    io.ReadSeekCloser
 	pin    string
 }
 
 // read opens the pieces; the first bytes are checked before it returns, so that damage there is still a clean answer.
-func (s *Service) read(ctx context.Context, pin string, ps []piece) (io.ReadCloser, error) {
-	r := &stream{ctx: ctx, s: s, pieces: ps, pin: pin}
+func (s *Service) read(ctx context.Context, pin string, ps []piece, key []byte) (io.ReadCloser, error) {
+	r := &stream{ctx: ctx, s: s, pieces: ps, pin: pin, key: key}
 	b := bufio.NewReaderSize(r, 512)
 	if _, err := b.Peek(1); err != nil && err != io.EOF {
 		_ = r.Close()
@@ -221,6 +233,12 @@ func (r *stream) Read(p []byte) (int, error) {
 			f, err := r.s.blobs.Open(r.ctx, at.blob)
 			if err != nil {
 				return 0, err
+			}
+			if r.key != nil {
+				f, err = at.opened(f, r.key)
+				if err != nil {
+					return 0, err
+				}
 			}
 			r.cur = f
 			if _, err := f.Seek(at.off, io.SeekStart); err != nil {

@@ -272,6 +272,8 @@ func TestQuestions(t *testing.T) {
 		"CreateMultipartUpload": {"s3:PutObject", object}, "UploadPart": {"s3:PutObject", object}, "CompleteMultipartUpload": {"s3:PutObject", object},
 		"AbortMultipartUpload": {"s3:AbortMultipartUpload", object}, "ListParts": {"s3:ListMultipartUploadParts", object},
 		"ListMultipartUploads": {"s3:ListBucketMultipartUploads", bucket},
+		"PutBucketEncryption":  {"s3:PutEncryptionConfiguration", bucket}, "GetBucketEncryption": {"s3:GetEncryptionConfiguration", bucket},
+		"DeleteBucketEncryption": {"s3:PutEncryptionConfiguration", bucket},
 	}
 	for name, row := range h.rows {
 		if _, listed := sheet.Operations[name]; listed {
@@ -324,7 +326,8 @@ func inputOf(t *testing.T, op string) reflect.Value {
 		&shape.PutBucketPolicyRequest{}, &shape.GetBucketPolicyRequest{}, &shape.DeleteBucketPolicyRequest{}, &shape.PutBucketTaggingRequest{}, &shape.GetBucketTaggingRequest{},
 		&shape.DeleteBucketTaggingRequest{}, &shape.PutObjectRequest{}, &shape.GetObjectRequest{}, &shape.HeadObjectRequest{}, &shape.DeleteObjectRequest{}, &shape.DeleteObjectsRequest{},
 		&shape.ListObjectsV2Request{}, &shape.ListObjectsRequest{}, &shape.CreateMultipartUploadRequest{}, &shape.UploadPartRequest{}, &shape.CompleteMultipartUploadRequest{},
-		&shape.AbortMultipartUploadRequest{}, &shape.ListPartsRequest{}, &shape.ListMultipartUploadsRequest{}} {
+		&shape.AbortMultipartUploadRequest{}, &shape.ListPartsRequest{}, &shape.ListMultipartUploadsRequest{},
+		&shape.PutBucketEncryptionRequest{}, &shape.GetBucketEncryptionRequest{}, &shape.DeleteBucketEncryptionRequest{}, &shape.CopyObjectRequest{}, &shape.UploadPartCopyRequest{}} {
 		if reflect.TypeOf(in).Elem().Name() == op+"Request" {
 			return reflect.New(reflect.TypeOf(in).Elem())
 		}

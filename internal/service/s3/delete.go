@@ -18,7 +18,9 @@ func (s *Service) deleteObject() api.Rower {
 		Questions: func(c *api.Call, v store.View, in *shape.DeleteObjectRequest) ([]api.Question, error) {
 			qs, err := onObject("s3:DeleteObject", func(in *shape.DeleteObjectRequest) (_, _, _ *string) {
 				return in.Bucket, in.Key, in.ExpectedBucketOwner
-			}, func(in *shape.DeleteObjectRequest) map[string][]string { return condition{ifMatch: in.IfMatch}.keys() })(c, v, in)
+			}, func(_ *api.Call, in *shape.DeleteObjectRequest) map[string][]string {
+				return condition{ifMatch: in.IfMatch}.keys()
+			})(c, v, in)
 			if in.BypassGovernanceRetention != nil && *in.BypassGovernanceRetention {
 				bypass := qs[0]
 				bypass.Action, bypass.Keys = "s3:BypassGovernanceRetention", nil

@@ -19,8 +19,8 @@ func seconds(v store.View) time.Time { return v.Now().UTC().Truncate(time.Second
 
 // found is an object on its way to an answer.
 type found struct {
-	key     string
 	bucket  store.Item[Bucket]
+	key     string
 	o       Object
 	parts   []Part // of a multipart object, if they are needed
 	from, n int64  // the bytes to be sent
@@ -96,6 +96,15 @@ func locate(c *api.Call, v store.View, b store.Item[Bucket], key string, id *str
 		}
 	}
 	return nil, noKey(key)
+}
+
+// spot is where the object's data key opens.
+func (f *found) spot() spot {
+	name := f.o.Blob
+	if f.o.Upload != "" {
+		name = f.o.Upload
+	}
+	return spot{f.bucket, f.key, name}
 }
 
 // fresh applies the conditions in the order of RFC 9110, section 13.2.2.
@@ -181,14 +190,14 @@ func (f *found) pieces() []piece {
 		return nil
 	}
 	if f.o.Upload == "" {
-		return []piece{{f.o.Blob, f.from, f.n}}
+		return []piece{{f.o.Blob, f.from, f.n, f.o.Size, f.o.Seal.Salt}}
 	}
 	var out []piece
 	at, end := int64(0), f.from+f.n
 	for _, p := range f.parts {
 		from, to := max(f.from, at), min(end, at+p.Size)
 		if from < to {
-			out = append(out, piece{p.Blob, from - at, to - from})
+			out = append(out, piece{p.Blob, from - at, to - from, p.Size, p.Salt})
 		}
 		at += p.Size
 	}
@@ -204,6 +213,7 @@ func (f *found) answer(in *shape.GetObjectRequest) *shape.GetObjectOutput {
 		ContentLanguage: either(in.ResponseContentLanguage, h.ContentLanguage), Expires: opt(h.Expires), PartsCount: opt(f.count),
 		VersionId: shown(f.bucket, f.o),
 	}
+	f.o.Seal.show(&out.ServerSideEncryption, &out.SSEKMSKeyId, nil, &out.BucketKeyEnabled)
 	if in.ResponseExpires != nil {
 		out.Expires = ptr(in.ResponseExpires.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))
 	}
@@ -276,7 +286,14 @@ func (s *Service) get(ctx context.Context, c *api.Call, in *shape.GetObjectReque
 				continue
 			}
 		}
-		body, err := s.read(ctx, pin, f.pieces())
+		dataKey, err := s.openKey(ctx, c, f.spot(), f.o.Seal)
+		if err != nil {
+			if pin != "" {
+				s.let(ctx, pin)
+			}
+			return nil, err
+		}
+		body, err := s.read(ctx, pin, f.pieces(), dataKey)
 		if err == nil {
 			out := f.answer(in)
 			out.Body = body
@@ -311,22 +328,29 @@ func (s *Service) headObject() api.Rower {
 		Honours:   readHonours(),
 		Anonymous: true,
 		Questions: onObject("s3:GetObject", func(in *shape.HeadObjectRequest) (_, _, _ *string) { return in.Bucket, in.Key, in.ExpectedBucketOwner }, nil),
-		View: func(c *api.Call, v store.View, in *shape.HeadObjectRequest) (*shape.HeadObjectOutput, error) {
+		ReadOnly:  true,
+		Stream: func(ctx context.Context, c *api.Call, in *shape.HeadObjectRequest) (*shape.HeadObjectOutput, error) {
 			get := shape.GetObjectRequest(*in)
 			if err := checkResponse(c, &get); err != nil {
 				return nil, err
 			}
-			f, err := s.look(c, v, &get, false)
-			if err != nil {
+			var f *found
+			if err := c.Read(ctx, func(v store.View) (err error) { f, err = s.look(c, v, &get, false); return err }); err != nil {
 				return nil, err
 			}
 			c.Touch(objectARN(c, *in.Bucket, *in.Key))
+			if str(in.ChecksumMode) == "ENABLED" && f.o.Sum.Value != "" && f.o.Seal.Mode == sseKMS { // S3 API Reference, HeadObject, ChecksumMode
+				if _, err := s.openKey(ctx, c, f.spot(), f.o.Seal); err != nil {
+					return nil, err
+				}
+			}
 			o := f.answer(&get)
 			return &shape.HeadObjectOutput{AcceptRanges: o.AcceptRanges, LastModified: o.LastModified, ContentLength: o.ContentLength, ETag: o.ETag,
 				Metadata: o.Metadata, ContentType: o.ContentType, CacheControl: o.CacheControl, ContentDisposition: o.ContentDisposition,
 				ContentEncoding: o.ContentEncoding, ContentLanguage: o.ContentLanguage, Expires: o.Expires, ContentRange: o.ContentRange,
 				PartsCount: o.PartsCount, ChecksumType: o.ChecksumType, VersionId: o.VersionId, ChecksumCRC32: o.ChecksumCRC32, ChecksumCRC32C: o.ChecksumCRC32C,
-				ChecksumCRC64NVME: o.ChecksumCRC64NVME, ChecksumSHA1: o.ChecksumSHA1, ChecksumSHA256: o.ChecksumSHA256}, nil
+				ChecksumCRC64NVME: o.ChecksumCRC64NVME, ChecksumSHA1: o.ChecksumSHA1, ChecksumSHA256: o.ChecksumSHA256,
+				ServerSideEncryption: o.ServerSideEncryption, SSEKMSKeyId: o.SSEKMSKeyId, BucketKeyEnabled: o.BucketKeyEnabled}, nil
 		},
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"cloister/internal/core/identity"
 	"cloister/internal/core/trail"
 	"cloister/internal/driver/disk"
+	"cloister/internal/driver/keyfile"
 	"cloister/internal/driver/sqlite"
 	shape "cloister/internal/shape/s3"
 	"cloister/internal/store"
@@ -33,6 +34,7 @@ type host struct {
 	rows    map[string]api.Operation
 	people  people
 	may     func(api.Question) error
+	keys    *keys // KMS, as far as S3 asks it
 	clock   *clock
 }
 
@@ -61,7 +63,7 @@ func (p people) RenderPrincipal(_ store.View, id string) (string, bool) {
 
 func start(t testing.TB) *host {
 	t.Helper()
-	h := &host{t: t, dir: t.TempDir(), people: people{}, clock: &clock{now: time.Date(2026, 5, 17, 12, 0, 0, 123456000, time.UTC)}}
+	h := &host{t: t, dir: t.TempDir(), people: people{}, keys: newKeys(), clock: &clock{now: time.Date(2026, 5, 17, 12, 0, 0, 123456000, time.UTC)}}
 	h.open()
 	t.Cleanup(h.close)
 	return h
@@ -76,7 +78,15 @@ func (h *host) open() {
 	if h.blobs, err = disk.Open(filepath.Join(h.dir, "blobs")); err != nil {
 		h.t.Fatal(err)
 	}
-	h.service = New(h.blobs, h.people)
+	beside := h.dir + "-root"
+	if err := os.MkdirAll(beside, 0o700); err != nil {
+		h.t.Fatal(err)
+	}
+	root, err := keyfile.Open(filepath.Join(beside, "root.key"), h.dir, world.Real{}.Bytes)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.service = New(h.blobs, h.people, root)
 	h.rows = map[string]api.Operation{}
 	for _, r := range h.service.Operations() {
 		h.rows[r.Name] = r
@@ -100,6 +110,7 @@ func (h *host) run(ctx context.Context, c *api.Call, in any) (out any, qs []api.
 		}
 		return h.may(q)
 	}
+	c.Forward = h.keys.forward
 	record := func(tx store.Tx) error {
 		return tx.Record(&trail.Event{ID: world.Real{}.UUID(), Time: c.Time, Service: "s3", Name: c.Name, Recipient: c.Account, Resources: c.Touched()})
 	}

@@ -147,10 +147,11 @@ func (s *Service) putObject() api.Rower {
 		Name: "PutObject",
 		Honours: []string{"Bucket", "Key", "Body", "ExpectedBucketOwner", "ContentLength", "ContentMD5", "ContentType", "CacheControl", "ContentDisposition",
 			"ContentEncoding", "ContentLanguage", "Expires", "Metadata.*", "Metadata", "ChecksumAlgorithm", "ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME",
-			"ChecksumSHA1", "ChecksumSHA256", "IfMatch", "IfNoneMatch", "StorageClass", "ACL"},
+			"ChecksumSHA1", "ChecksumSHA256", "IfMatch", "IfNoneMatch", "StorageClass", "ACL", "ServerSideEncryption", "SSEKMSKeyId", "SSEKMSEncryptionContext",
+			"BucketKeyEnabled", "SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5"},
 		Anonymous: true,
 		Questions: onObject("s3:PutObject", func(in *shape.PutObjectRequest) (_, _, _ *string) { return in.Bucket, in.Key, in.ExpectedBucketOwner },
-			func(in *shape.PutObjectRequest) map[string][]string {
+			func(c *api.Call, in *shape.PutObjectRequest) map[string][]string {
 				k := condition{in.IfMatch, in.IfNoneMatch}.keys()
 				if in.StorageClass != nil {
 					k["s3:x-amz-storage-class"] = []string{*in.StorageClass}
@@ -158,10 +159,15 @@ func (s *Service) putObject() api.Rower {
 				if in.ACL != nil {
 					k["s3:x-amz-acl"] = []string{*in.ACL}
 				}
-				return k
+				return putWish(in).keys(c, k)
 			}),
 		Stream: s.put,
 	}
+}
+
+func putWish(in *shape.PutObjectRequest) wish {
+	return wish{in.ServerSideEncryption, in.SSEKMSKeyId, in.SSEKMSEncryptionContext, in.BucketKeyEnabled,
+		[]*string{in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5}}
 }
 
 func (s *Service) put(ctx context.Context, c *api.Call, in *shape.PutObjectRequest) (*shape.PutObjectOutput, error) {
@@ -188,20 +194,32 @@ func (s *Service) put(ctx context.Context, c *api.Call, in *shape.PutObjectReque
 		return nil, err
 	}
 	c.Touch(objectARN(c, b.ID, key))
-	blob, d, err := s.receive(ctx, c, in.Body, claim{length: in.ContentLength, md5: in.ContentMD5, algorithm: in.ChecksumAlgorithm,
-		sums: [5]*string{in.ChecksumCRC32, in.ChecksumCRC32C, in.ChecksumCRC64NVME, in.ChecksumSHA1, in.ChecksumSHA256}})
+	p, err := putWish(in).plan(b.Value)
+	if err != nil {
+		return nil, err
+	}
+	blob := c.Dice.Hex(32)
+	seal, dataKey, err := s.newKey(ctx, c, spot{b, key, blob}, p)
+	if err != nil {
+		return nil, err
+	}
+	l := newLock(c, blob, dataKey)
+	seal.Salt = l.salt
+	d, err := s.receive(ctx, in.Body, claim{length: in.ContentLength, md5: in.ContentMD5, algorithm: in.ChecksumAlgorithm, opaque: seal.opaque(c),
+		sums: [5]*string{in.ChecksumCRC32, in.ChecksumCRC32C, in.ChecksumCRC64NVME, in.ChecksumSHA1, in.ChecksumSHA256}}, l)
 	if err != nil {
 		return nil, err
 	}
 	out := &shape.PutObjectOutput{ETag: quoted(d.etag()), ChecksumType: ptr(d.sum.Type)}
 	d.sum.place([5]**string{&out.ChecksumCRC32, &out.ChecksumCRC32C, &out.ChecksumCRC64NVME, &out.ChecksumSHA1, &out.ChecksumSHA256})
+	seal.show(&out.ServerSideEncryption, &out.SSEKMSKeyId, &out.SSEKMSEncryptionContext, &out.BucketKeyEnabled)
 	var t trash
 	_, err = c.Commit(ctx, func(tx store.Tx) (any, error) {
 		t = trash{}
 		if err := again(tx, &b); err != nil {
 			return nil, err
 		}
-		o := Object{Size: d.size, ETag: d.etag(), Modified: seconds(tx), Blob: blob, Sum: d.sum, Head: head}
+		o := Object{Size: d.size, ETag: d.etag(), Modified: seconds(tx), Blob: blob, Sum: d.sum, Head: head, Seal: seal}
 		if err := replace(c, tx, b, sc, key, w, &o, &t); err != nil {
 			return nil, err
 		}

@@ -348,7 +348,7 @@ func TestDamage(t *testing.T) {
 	}
 	flip(500000)
 	got, err := h.fetch("docs", "k")
-	if err == nil || !strings.Contains(err.Error(), "damaged: block 1 ") || !bytes.Equal(got, body[:256<<10]) {
+	if err == nil || !strings.Contains(err.Error(), "damaged: block 1 ") || len(got) < 128<<10 || len(got) > 256<<10 || !bytes.HasPrefix(body, got) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 	flip(100)

@@ -1,8 +1,8 @@
 // Package s3 is Amazon S3: buckets, objects, multipart uploads and bucket policies. The index is rows of the ledger and the bytes are
 // blobs; an object is there when its row is, so bytes are written and synced first and what a row let go of is removed after its commit.
 //
-// A bucket is owned by its account for ever (BucketOwnerEnforced): there are no ACLs and one storage class. Objects are
-// not encrypted at rest yet; a request that asks for it is refused by the gate, for no row honours those members.
+// A bucket is owned by its account for ever (BucketOwnerEnforced): there are no ACLs and one storage class. Every object
+// is sealed: under a key of its own that the root of trust wraps (SSE-S3), or that KMS wraps for the caller (SSE-KMS).
 package s3
 
 import (
@@ -16,6 +16,7 @@ import (
 
 	"cloister/internal/api"
 	"cloister/internal/core/fault"
+	"cloister/internal/core/keyring"
 	"cloister/internal/store"
 )
 
@@ -42,13 +43,16 @@ type Principals interface {
 type Service struct {
 	blobs      Blobs
 	principals Principals
+	sealer     keyring.Sealer
+	bucketKeys bucketKeys
 	pins       pins
 	buffers    sync.Pool // *[]byte of 64 KiB
+	clear      bool      // new bytes lie in clear: for comparison alone
 }
 
-// New makes the service over its bytes.
-func New(b Blobs, p Principals) *Service {
-	return &Service{blobs: b, principals: p, pins: pins{held: map[string]int{}, doomed: map[string][]string{}}}
+// New makes the service over its bytes; k is the root of trust.
+func New(b Blobs, p Principals, k keyring.Sealer) *Service {
+	return &Service{blobs: b, principals: p, sealer: k, pins: pins{held: map[string]int{}, doomed: map[string][]string{}}}
 }
 
 // Operations is the table.
@@ -56,6 +60,7 @@ func (s *Service) Operations() []api.Operation {
 	built := api.Rows("s3",
 		s.createBucket(), s.deleteBucket(), s.headBucket(), s.listBuckets(), s.getBucketLocation(),
 		s.putBucketPolicy(), s.getBucketPolicy(), s.deleteBucketPolicy(),
+		s.putBucketEncryption(), s.getBucketEncryption(), s.deleteBucketEncryption(),
 		s.putBucketTagging(), s.getBucketTagging(), s.deleteBucketTagging(),
 		s.putBucketVersioning(), s.getBucketVersioning(),
 		s.putObject(), s.getObject(), s.headObject(), s.deleteObject(), s.deleteObjects(),
@@ -75,6 +80,8 @@ type Bucket struct {
 	Policy  string `json:",omitempty"` // principals bound to unique ids
 
 	Versioning string `json:",omitempty"` // Enabled | Suspended; empty: never turned on
+
+	Encryption *Encryption `json:",omitempty"` // nil: as every bucket
 }
 
 // Head is what a client gives along with the bytes and gets back with them.
@@ -273,7 +280,7 @@ func onBucket[I any](action string, of func(*I) (bucket, expectedOwner *string))
 }
 
 // onObject asks one action about the object that the input names.
-func onObject[I any](action string, of func(*I) (bucket, key, expectedOwner *string), keys func(*I) map[string][]string) func(*api.Call, store.View, *I) ([]api.Question, error) {
+func onObject[I any](action string, of func(*I) (bucket, key, expectedOwner *string), keys func(*api.Call, *I) map[string][]string) func(*api.Call, store.View, *I) ([]api.Question, error) {
 	return func(c *api.Call, v store.View, in *I) ([]api.Question, error) {
 		name, key, expected := of(in)
 		b, err := find(c, v, name, expected)
@@ -282,7 +289,7 @@ func onObject[I any](action string, of func(*I) (bucket, key, expectedOwner *str
 		}
 		qs := []api.Question{ask(b, action, objectARN(c, b.ID, str(key)), nil)}
 		if keys != nil {
-			qs[0].Keys = keys(in)
+			qs[0].Keys = keys(c, in)
 		}
 		if id := member(in, "VersionId"); id != nil {
 			ofVersion(qs, *id)

@@ -55,6 +55,7 @@ type claim struct {
 	algorithm *string    // x-amz-sdk-checksum-algorithm: what it will send, maybe in a trailer
 	sums      [5]*string // x-amz-checksum-*, as algorithms orders them
 	want      string     // the algorithm that the upload asks for; empty: none
+	opaque    string     // the entity tag, where it is not the MD5
 }
 
 // chosen is the one checksum header that is set.
@@ -129,7 +130,8 @@ func (cl *claim) kept() string {
 // digest is what a body was.
 type digest struct {
 	size int64
-	md5  []byte
+	md5  []byte // nil where nobody asks for it
+	tag  string
 	sum  Sum
 }
 
@@ -140,17 +142,29 @@ type hasher struct {
 }
 
 func (cl *claim) hasher() *hasher {
-	return &hasher{md5: md5.New(), kept: newHash(cl.kept())} //nolint:gosec // ETag
+	h := &hasher{kept: newHash(cl.kept())}
+	if cl.opaque == "" || cl.md5 != nil {
+		h.md5 = md5.New() //nolint:gosec // ETag
+	}
+	return h
 }
 
 func (h *hasher) write(p []byte) {
 	h.size += int64(len(p))
-	_, _ = h.md5.Write(p)
+	if h.md5 != nil {
+		_, _ = h.md5.Write(p)
+	}
 	_, _ = h.kept.Write(p)
 }
 
 func (h *hasher) verify(cl claim) (digest, error) {
-	d := digest{size: h.size, md5: h.md5.Sum(nil)}
+	d := digest{size: h.size, tag: cl.opaque}
+	if h.md5 != nil {
+		d.md5 = h.md5.Sum(nil)
+	}
+	if d.tag == "" {
+		d.tag = hex.EncodeToString(d.md5)
+	}
 	d.sum = Sum{cl.kept(), fullObject, base64.StdEncoding.EncodeToString(h.kept.Sum(nil))}
 	if cl.length != nil && *cl.length != h.size {
 		return d, fault.New("IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header.").With(400)
@@ -169,7 +183,7 @@ func badSum(algorithm string) error {
 	return fault.New("BadDigest", "The %s you specified did not match the calculated checksum.", algorithm).With(400)
 }
 
-func (d digest) etag() string { return hex.EncodeToString(d.md5) }
+func (d digest) etag() string { return d.tag }
 
 // place puts the value into the member of its algorithm.
 func (s Sum) place(members [5]**string) {

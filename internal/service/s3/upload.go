@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -63,40 +65,67 @@ func (s *Service) createMultipartUpload() api.Rower {
 	return api.Op[shape.CreateMultipartUploadRequest, shape.CreateMultipartUploadOutput]{
 		Name: "CreateMultipartUpload",
 		Honours: []string{"Bucket", "Key", "ExpectedBucketOwner", "ContentType", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage",
-			"Expires", "Metadata", "Metadata.*", "StorageClass", "ChecksumAlgorithm", "ChecksumType"},
+			"Expires", "Metadata", "Metadata.*", "StorageClass", "ChecksumAlgorithm", "ChecksumType", "ServerSideEncryption", "SSEKMSKeyId", "SSEKMSEncryptionContext",
+			"BucketKeyEnabled", "SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5"},
 		Questions: onObject("s3:PutObject", func(in *shape.CreateMultipartUploadRequest) (_, _, _ *string) {
 			return in.Bucket, in.Key, in.ExpectedBucketOwner
-		}, func(in *shape.CreateMultipartUploadRequest) map[string][]string {
-			if in.StorageClass == nil {
-				return nil
+		}, func(c *api.Call, in *shape.CreateMultipartUploadRequest) map[string][]string {
+			k := map[string][]string{}
+			if in.StorageClass != nil {
+				k["s3:x-amz-storage-class"] = []string{*in.StorageClass}
 			}
-			return map[string][]string{"s3:x-amz-storage-class": {*in.StorageClass}}
+			return createWish(in).keys(c, k)
 		}),
-		Act: func(c *api.Call, tx store.Tx, in *shape.CreateMultipartUploadRequest) (*shape.CreateMultipartUploadOutput, error) {
-			if err := errors.Join(checkKey(str(in.Key)), checkClass(in.StorageClass)); err != nil {
-				return nil, err
-			}
-			b, err := find(c, tx, in.Bucket, in.ExpectedBucketOwner)
-			if err != nil {
-				return nil, err
-			}
-			c.Touch(objectARN(c, b.ID, *in.Key))
-			u := Upload{Initiated: seconds(tx), Algorithm: str(in.ChecksumAlgorithm)}
-			if c.Caller != nil {
-				u.Initiator = c.Caller.ARN
-			}
-			if u.Type, err = sumKind(u.Algorithm, str(in.ChecksumType)); err != nil {
-				return nil, err
-			}
-			u.Head, err = makeHead(in.ContentType, in.CacheControl, in.ContentDisposition, in.ContentEncoding, in.ContentLanguage, in.Expires, in.Metadata)
-			if err != nil {
-				return nil, err
-			}
-			id := c.Dice.Hex(64)
-			return &shape.CreateMultipartUploadOutput{Bucket: in.Bucket, Key: in.Key, UploadId: &id, ChecksumAlgorithm: in.ChecksumAlgorithm, ChecksumType: opt(u.Type)},
-				uploads.Create(tx, home(c.Partition, b.Value), uploadID(b.ID, *in.Key, id), &u)
-		},
+		Stream: s.create,
 	}
+}
+
+func createWish(in *shape.CreateMultipartUploadRequest) wish {
+	return wish{in.ServerSideEncryption, in.SSEKMSKeyId, in.SSEKMSEncryptionContext, in.BucketKeyEnabled,
+		[]*string{in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5}}
+}
+
+func (s *Service) create(ctx context.Context, c *api.Call, in *shape.CreateMultipartUploadRequest) (*shape.CreateMultipartUploadOutput, error) {
+	if err := errors.Join(checkKey(str(in.Key)), checkClass(in.StorageClass)); err != nil {
+		return nil, err
+	}
+	b, sc, err := enter(ctx, c, in.Bucket, in.ExpectedBucketOwner, nil)
+	if err != nil {
+		return nil, err
+	}
+	c.Touch(objectARN(c, b.ID, *in.Key))
+	u := Upload{Algorithm: str(in.ChecksumAlgorithm)}
+	if c.Caller != nil {
+		u.Initiator = c.Caller.ARN
+	}
+	if u.Type, err = sumKind(u.Algorithm, str(in.ChecksumType)); err != nil {
+		return nil, err
+	}
+	u.Head, err = makeHead(in.ContentType, in.CacheControl, in.ContentDisposition, in.ContentEncoding, in.ContentLanguage, in.Expires, in.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	p, err := createWish(in).plan(b.Value)
+	if err != nil {
+		return nil, err
+	}
+	id := c.Dice.Hex(64)
+	if u.Seal, _, err = s.newKey(ctx, c, spot{b, *in.Key, id}, p); err != nil {
+		return nil, err
+	}
+	out := &shape.CreateMultipartUploadOutput{Bucket: in.Bucket, Key: in.Key, UploadId: &id, ChecksumAlgorithm: in.ChecksumAlgorithm, ChecksumType: opt(u.Type)}
+	u.Seal.show(&out.ServerSideEncryption, &out.SSEKMSKeyId, &out.SSEKMSEncryptionContext, &out.BucketKeyEnabled)
+	_, err = c.Commit(ctx, func(tx store.Tx) (any, error) {
+		if err := again(tx, &b); err != nil {
+			return nil, err
+		}
+		u.Initiated = seconds(tx)
+		return out, uploads.Create(tx, sc, uploadID(b.ID, *in.Key, id), &u)
+	})
+	if err != nil {
+		return nil, full(err)
+	}
+	return out, nil
 }
 
 func (s *Service) uploadPart() api.Rower {
@@ -121,34 +150,60 @@ func (s *Service) putPart(ctx context.Context, c *api.Call, in *shape.UploadPart
 	}
 	cl := claim{length: in.ContentLength, md5: in.ContentMD5, algorithm: in.ChecksumAlgorithm,
 		sums: [5]*string{in.ChecksumCRC32, in.ChecksumCRC32C, in.ChecksumCRC64NVME, in.ChecksumSHA1, in.ChecksumSHA256}}
+	var seal Seal
 	b, sc, err := enter(ctx, c, in.Bucket, in.ExpectedBucketOwner, func(v store.View, b store.Item[Bucket], sc store.Scope) error {
 		u, err := inProgress(v, sc, b.ID, key, id)
-		cl.want = u.Value.Algorithm
+		cl.want, seal = u.Value.Algorithm, u.Value.Seal
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	c.Touch(objectARN(c, b.ID, key))
-	blob, d, err := s.receive(ctx, c, in.Body, cl)
+	out := &shape.UploadPartOutput{}
+	seal.show(&out.ServerSideEncryption, &out.SSEKMSKeyId, nil, &out.BucketKeyEnabled)
+	return out, s.addPart(ctx, c, newPart{b: b, sc: sc, key: key, upload: id, number: *in.PartNumber, seal: seal}, in.Body, cl, func(p Part) any {
+		out.ETag = quoted(p.ETag)
+		p.Sum.place([5]**string{&out.ChecksumCRC32, &out.ChecksumCRC32C, &out.ChecksumCRC64NVME, &out.ChecksumSHA1, &out.ChecksumSHA256})
+		return out
+	})
+}
+
+// newPart says where a part goes that comes.
+type newPart struct {
+	b           store.Item[Bucket]
+	sc          store.Scope
+	key, upload string
+	number      int64
+	seal        Seal // the upload's
+}
+
+// addPart takes a part's bytes and writes its row; answer makes the answer of it.
+func (s *Service) addPart(ctx context.Context, c *api.Call, to newPart, body io.Reader, cl claim, answer func(Part) any) error {
+	dataKey, err := s.openKey(ctx, c, spot{to.b, to.key, to.upload}, to.seal)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	out := &shape.UploadPartOutput{ETag: quoted(d.etag())}
-	d.sum.place([5]**string{&out.ChecksumCRC32, &out.ChecksumCRC32C, &out.ChecksumCRC64NVME, &out.ChecksumSHA1, &out.ChecksumSHA256})
+	l := newLock(c, c.Dice.Hex(32), dataKey)
+	cl.opaque = to.seal.opaque(c)
+	d, err := s.receive(ctx, body, cl, l)
+	if err != nil {
+		return err
+	}
 	var t trash
 	_, err = c.Commit(ctx, func(tx store.Tx) (any, error) {
 		t = trash{}
-		if err := again(tx, &b); err != nil {
+		if err := again(tx, &to.b); err != nil {
 			return nil, err
 		}
-		if _, err := inProgress(tx, sc, b.ID, key, id); err != nil {
+		if _, err := inProgress(tx, to.sc, to.b.ID, to.key, to.upload); err != nil {
 			return nil, err
 		}
-		p := Part{Number: *in.PartNumber, Size: d.size, ETag: d.etag(), Modified: seconds(tx), Blob: blob, Sum: d.sum}
-		old, err := parts.Get(tx, sc, partID(id, p.Number))
+		p := Part{Number: to.number, Size: d.size, ETag: d.etag(), Modified: seconds(tx), Blob: l.blob, Sum: d.sum, Salt: l.salt}
+		out := answer(p)
+		old, err := parts.Get(tx, to.sc, partID(to.upload, p.Number))
 		if errors.Is(err, store.ErrNotFound) {
-			return out, parts.Create(tx, sc, partID(id, p.Number), &p)
+			return out, parts.Create(tx, to.sc, partID(to.upload, p.Number), &p)
 		} else if err != nil {
 			return nil, err
 		}
@@ -157,11 +212,11 @@ func (s *Service) putPart(ctx context.Context, c *api.Call, in *shape.UploadPart
 		return out, parts.Save(tx, &old)
 	})
 	if err != nil {
-		s.forsake(ctx, c, blob)
-		return nil, full(err)
+		s.forsake(ctx, c, l.blob)
+		return full(err)
 	}
 	s.empty(ctx, t)
-	return out, nil
+	return nil
 }
 
 func (s *Service) abortMultipartUpload() api.Rower {
@@ -241,7 +296,7 @@ func gather(v store.View, sc store.Scope, id string, u Upload, list []shape.Comp
 
 // assemble makes the object of the parts.
 func assemble(id string, u Upload, ps []Part) (Object, error) {
-	o := Object{Upload: id, Parts: len(ps), Head: u.Head}
+	o := Object{Upload: id, Parts: len(ps), Head: u.Head, Seal: u.Seal}
 	h := md5.New() //nolint:gosec // ETag
 	same := true   // all parts carry the checksum that the object is to have
 	algorithm, kind := u.Algorithm, u.Type
@@ -274,7 +329,7 @@ func (s *Service) completeMultipartUpload() api.Rower {
 			"MultipartUpload.Parts.ChecksumCRC64NVME", "MultipartUpload.Parts.ChecksumSHA1", "MultipartUpload.Parts.ChecksumSHA256"},
 		Questions: onObject("s3:PutObject", func(in *shape.CompleteMultipartUploadRequest) (_, _, _ *string) {
 			return in.Bucket, in.Key, in.ExpectedBucketOwner
-		}, func(in *shape.CompleteMultipartUploadRequest) map[string][]string {
+		}, func(_ *api.Call, in *shape.CompleteMultipartUploadRequest) map[string][]string {
 			return condition{in.IfMatch, in.IfNoneMatch}.keys()
 		}),
 		Stream: s.complete,
@@ -290,6 +345,9 @@ func (s *Service) complete(ctx context.Context, c *api.Call, in *shape.CompleteM
 	var list []shape.CompletedPart
 	if in.MultipartUpload != nil {
 		list = in.MultipartUpload.Parts
+	}
+	if err := s.openForSums(ctx, c, in, key, id, list); err != nil {
+		return nil, err
 	}
 	out := &shape.CompleteMultipartUploadOutput{}
 	var t trash
@@ -345,6 +403,33 @@ func (s *Service) complete(ctx context.Context, c *api.Call, in *shape.CompleteM
 	return out, nil
 }
 
+// openForSums asks KMS for the upload's data key where the request carries checksums: S3 demands kms:Decrypt then (S3 API Reference,
+// CompleteMultipartUpload, "Permissions").
+func (s *Service) openForSums(ctx context.Context, c *api.Call, in *shape.CompleteMultipartUploadRequest, key, id string, list []shape.CompletedPart) error {
+	given := func(sums ...*string) bool {
+		return slices.ContainsFunc(sums, func(v *string) bool { return v != nil })
+	}
+	if !given(in.ChecksumCRC32, in.ChecksumCRC32C, in.ChecksumCRC64NVME, in.ChecksumSHA1, in.ChecksumSHA256) && !slices.ContainsFunc(list, func(p shape.CompletedPart) bool {
+		return given(p.ChecksumCRC32, p.ChecksumCRC32C, p.ChecksumCRC64NVME, p.ChecksumSHA1, p.ChecksumSHA256)
+	}) {
+		return nil
+	}
+	var seal Seal
+	b, _, err := enter(ctx, c, in.Bucket, in.ExpectedBucketOwner, func(v store.View, b store.Item[Bucket], sc store.Scope) error {
+		u, err := inProgress(v, sc, b.ID, key, id)
+		if fault.Is(err, "NoSuchUpload") { // it may be complete already
+			return nil
+		}
+		seal = u.Value.Seal
+		return err
+	})
+	if err != nil || seal.Mode != sseKMS {
+		return err
+	}
+	_, err = s.openKey(ctx, c, spot{b, key, id}, seal)
+	return err
+}
+
 // promised checks the object against what the request says of it.
 func promised(in *shape.CompleteMultipartUploadRequest, o Object) error {
 	if in.MpuObjectSize != nil && *in.MpuObjectSize != o.Size {
@@ -376,5 +461,6 @@ func completed(c *api.Call, b store.Item[Bucket], key string, o Object) shape.Co
 		out.Location = ptr(scheme + c.Host + "/" + *coder(true).text(key))
 	}
 	o.Sum.place([5]**string{&out.ChecksumCRC32, &out.ChecksumCRC32C, &out.ChecksumCRC64NVME, &out.ChecksumSHA1, &out.ChecksumSHA256})
+	o.Seal.show(&out.ServerSideEncryption, &out.SSEKMSKeyId, nil, &out.BucketKeyEnabled)
 	return out
 }
