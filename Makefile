@@ -38,7 +38,7 @@ conformance:
 	cd test/objectstore && $(GO) test -count=1 -v ./... # objects that lie in versitygw
 
 crash:
-	CLOISTER_REQUIRE=kernel $(GO) test -count=1 -run 'Crash|Kill' ./internal/driver/sqlite ./internal/driver/disk ./test/kernel ./test/whole
+	CLOISTER_REQUIRE=kernel CLOISTER_CRASH_ROUNDS=50 $(GO) test -count=1 -timeout 60m -run 'Crash|Kill' ./internal/driver/sqlite ./internal/driver/disk ./test/kernel ./test/whole
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem $$(grep -rl --include='*_test.go' '^func Benchmark' internal test | xargs -n1 dirname | sort -u | sed 's|^|./|')
