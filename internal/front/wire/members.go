@@ -125,7 +125,7 @@ func secret(r *model.Ref) bool {
 	switch r.Name {
 	case "Text", "TextList", "TextSegments", "Plaintext", "PrivateKeyPlaintext", "SecretAccessKey", "SessionToken", "Password",
 		"OldPassword", "NewPassword", "TokenCode", "WebIdentityToken", "SAMLAssertion", "SSECustomerKey", "CopySourceSSECustomerKey",
-		"ServicePassword", "ServiceApiKeyValue", "Base32StringSeed", "QRCodePNG", "PrivateKey", "SharedSecret",
+		"ServicePassword", "ServiceApiKeyValue", "Base32StringSeed", "QRCodePNG", "PrivateKey", "SharedSecret", "GrantToken", "GrantTokens",
 		"logEvents", "logEventMessages":
 		return r.Shape.Type == "string" || r.Shape.Type == "blob" || r.Shape.Type == "list"
 	}

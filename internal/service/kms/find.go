@@ -24,7 +24,7 @@ func (s *Service) questions(operation string) func(*api.Call, store.View, any) (
 		if err != nil {
 			return nil, err
 		}
-		var first error
+		first := s.tokens(c, in)
 		var found []*key
 		for i := range qs {
 			q := &qs[i]
@@ -189,6 +189,10 @@ func (s *Service) meant(c *api.Call, v store.View, in any, q *api.Question) (*ke
 			if in.SourceKeyId == nil && q.Action == "kms:ReEncryptFrom" {
 				return s.byBlob(c, v, in.CiphertextBlob)
 			}
+		case *kms.RetireGrantRequest:
+			if in.GrantToken != nil {
+				return s.byToken(c, v, in)
+			}
 		}
 		return nil, given{}, errUnnamed
 	}
@@ -249,6 +253,19 @@ func (s *Service) byBlob(c *api.Call, v store.View, text []byte) (*key, given, e
 	}
 	if err != nil {
 		return nil, given{}, err
+	}
+	return k, given{account: k.Value.Account, id: k.ID}, nil
+}
+
+// byToken finds the key of the grant that a token stands for, whoever owns it.
+func (s *Service) byToken(c *api.Call, v store.View, in *kms.RetireGrantRequest) (*key, given, error) {
+	g, err := s.retirable(c, v, in)
+	if err != nil {
+		return nil, given{account: nobody}, err
+	}
+	k, err := s.byID(v, g.Scope, g.Value.Key)
+	if err != nil {
+		return nil, given{account: nobody}, err
 	}
 	return k, given{account: k.Value.Account, id: k.ID}, nil
 }

@@ -90,13 +90,18 @@ func (p *people) look(arn, id string) (string, bool) {
 	return "", false
 }
 
+// unique is an id as IAM makes them: 20 characters.
+func unique(kind, name string) string {
+	return (kind + strings.ToUpper(name) + strings.Repeat("A", 20))[:20]
+}
+
 func user(account, name, policy string) *person {
-	id := "AIDA" + strings.ToUpper(name)
+	id := unique("AIDA", name)
 	return &person{identity.Principal{Kind: identity.User, Partition: "aws", Account: account, ARN: "arn:aws:iam::" + account + ":user/" + name, ID: id, UniqueID: id, Name: name, AccessKey: name}, policy}
 }
 
 func session(account, role, name, policy string) *person {
-	id := "AROA" + strings.ToUpper(role)
+	id := unique("AROA", role)
 	return &person{identity.Principal{Kind: identity.Session, Partition: "aws", Account: account, ARN: "arn:aws:sts::" + account + ":assumed-role/" + role + "/" + name, ID: id + ":" + name, UniqueID: id,
 		Name: role, RoleARN: "arn:aws:iam::" + account + ":role/" + role, Session: name, AccessKey: role}, policy}
 }
