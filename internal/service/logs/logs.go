@@ -40,7 +40,7 @@ func (s *Service) Operations() []api.Operation {
 		s.createLogGroup(), s.deleteLogGroup(), s.describeLogGroups(), s.listLogGroups(),
 		s.putRetentionPolicy(), s.deleteRetentionPolicy(), s.putLogGroupDeletionProtection(),
 		s.createLogStream(), s.deleteLogStream(), s.describeLogStreams(),
-		s.putLogEvents(), s.getLogEvents(),
+		s.putLogEvents(), s.getLogEvents(), s.filterLogEvents(), s.testMetricFilter(),
 	)
 	return append(built, rest(built)...)
 }
@@ -69,7 +69,7 @@ func findGroup(c *api.Call, v store.View, name *string) (store.Item[logbook.Grou
 		return store.Item[logbook.Group]{}, invalid("1 validation error detected: Value null at 'logGroupName' failed to satisfy constraint: Member must not be null")
 	}
 	g, err := rows.LogGroups.Get(v, c.Scope(), *name)
-	if errors.Is(err, store.ErrNotFound) {
+	if notFound(err) {
 		err = noGroup()
 	}
 	return g, err
@@ -110,11 +110,13 @@ func either(c *api.Call, v store.View, name, identifier *string) (store.Item[log
 
 func findStream(c *api.Call, v store.View, g logbook.Group, name *string) (store.Item[logbook.Stream], error) {
 	it, err := rows.LogStreams.Get(v, c.Scope(), g.ID+"/"+deref(name))
-	if errors.Is(err, store.ErrNotFound) {
+	if notFound(err) {
 		err = noStream()
 	}
 	return it, err
 }
+
+func notFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
 
 func deref[T any](p *T) T {
 	if p == nil {

@@ -221,7 +221,10 @@ func TestFewRows(t *testing.T) {
 		h.put("g", "s", h.at(time.Duration(i)*time.Second, strings.Repeat("x", 100)))
 	}
 	var n []store.Row
-	err := h.ledger.View(t.Context(), func(v store.View) (err error) { n, err = v.List(store.Query{AnyScope: true, Kind: rows.LogBlocks}); return err })
+	err := h.ledger.View(t.Context(), func(v store.View) (err error) {
+		n, err = v.List(store.Query{AnyScope: true, Kind: rows.LogBlocks})
+		return err
+	})
 	if err != nil || len(n) > 4 {
 		t.Errorf("%d rows, %v", len(n), err)
 	}
