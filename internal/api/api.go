@@ -32,6 +32,8 @@ type Operation struct {
 	// Questions says what must be allowed, before the input is validated: members may be nil or wrong. Nil only with Free.
 	// Questions beside an error (a bucket that does not exist) are put to the endpoint's policy alone, before the error is told.
 	Questions func(c *Call, v store.View, in any) ([]Question, error)
+	// Unbuilt is told to who may call a row that is not built, instead of a sentence that fits all.
+	Unbuilt string
 	// Free rows need no permission (sts:GetCallerIdentity).
 	Free bool
 	// View answers from a snapshot.

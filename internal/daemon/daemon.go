@@ -29,6 +29,7 @@ import (
 	"cloister/internal/driver/sqlite"
 	"cloister/internal/engine/collect"
 	"cloister/internal/engine/reconcile"
+	"cloister/internal/engine/retention"
 	"cloister/internal/engine/runner"
 	"cloister/internal/front/gate"
 	"cloister/internal/front/wire"
@@ -283,6 +284,7 @@ func (d *Daemon) Run(ctx context.Context, ready func()) error {
 	run(d.runner.Run)
 	run(d.execs.Run)
 	run(d.sweepBucket)
+	run(retention.New(retention.Config{Store: d.store, World: d.world, Log: d.log}).Run)
 	run(func(ctx context.Context) { d.keepLease(ctx, cancel) })
 	if err := d.serve(cancel); err != nil {
 		cancel(err)

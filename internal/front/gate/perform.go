@@ -19,7 +19,7 @@ import (
 func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 	p.known = p.call.Caller.Kind != identity.Anonymous
 	if p.row == nil {
-		return nil, p.recorded(ctx, unbuilt(p.op), nil)
+		return nil, p.recorded(ctx, unbuilt(p.op, ""), nil)
 	}
 	var out any
 	var refused *fault.Fault
@@ -41,7 +41,7 @@ func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 		}
 		p.known = true
 		if p.row.View == nil && p.row.Act == nil && p.row.Stream == nil {
-			return unbuilt(p.op)
+			return unbuilt(p.op, p.row.Unbuilt)
 		}
 		if f := p.valid(); f != nil {
 			return f
@@ -103,7 +103,10 @@ func (p *passage) used(ctx context.Context) *fault.Fault {
 	return nil
 }
 
-func unbuilt(op *wire.Operation) *fault.Fault {
+func unbuilt(op *wire.Operation, why string) *fault.Fault {
+	if why != "" {
+		return fault.Of(fault.NotImplemented, "%s", why)
+	}
 	return fault.Of(fault.NotImplemented, "The operation %s is known but not built yet.", op.Name)
 }
 

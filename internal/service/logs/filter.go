@@ -43,7 +43,9 @@ func (s *Service) filterLogEvents() api.Rower {
 				end = new(*in.EndTime + 1)
 			}
 			var out *shape.FilterLogEventsResponse
-			err = s.reading(ctx, c, func(v store.View) (store.Item[logbook.Group], error) { return either(c, v, in.LogGroupName, in.LogGroupIdentifier) },
+			err = s.reading(ctx, c, func(v store.View) (store.Item[logbook.Group], error) {
+				return either(c, v, in.LogGroupName, in.LogGroupIdentifier)
+			},
 				func(v store.View, g store.Item[logbook.Group], have keys) error {
 					names, err := searched(v, g, in)
 					if err != nil {

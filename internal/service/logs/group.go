@@ -26,7 +26,7 @@ var days = []int64{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731
 
 func (s *Service) createLogGroup() api.Rower {
 	return api.Op[shape.CreateLogGroupRequest, shape.CreateLogGroupOutput]{
-		Name: "CreateLogGroup", Honours: []string{"logGroupName", "tags", "logGroupClass", "deletionProtectionEnabled"},
+		Name: "CreateLogGroup", Honours: []string{"logGroupName", "kmsKeyId", "tags", "logGroupClass", "deletionProtectionEnabled"},
 		Questions: ask.Ask[shape.CreateLogGroupRequest](sheet, "CreateLogGroup"),
 		// A stream row only since another service may be asked for the key.
 		Stream: func(ctx context.Context, c *api.Call, in *shape.CreateLogGroupRequest) (*shape.CreateLogGroupOutput, error) {
@@ -41,6 +41,11 @@ func (s *Service) createLogGroup() api.Rower {
 			}
 			if err := checkTags(in.Tags); err != nil {
 				return nil, err
+			}
+			if in.KmsKeyId != nil {
+				if err := checkKey(*in.KmsKeyId); err != nil {
+					return nil, err
+				}
 			}
 			g := logbook.Group{ID: c.Dice.Hex(16), Created: c.Time, Protected: deref(in.DeletionProtectionEnabled)}
 			seal, err := s.newSeal(ctx, c, arn, &g, deref(in.KmsKeyId))

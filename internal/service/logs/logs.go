@@ -8,6 +8,7 @@ package logs
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,12 +37,12 @@ func New(c Config) *Service { return &Service{c} }
 
 // Operations is the table.
 func (s *Service) Operations() []api.Operation {
-	built := api.Rows("logs",
+	built := api.Rows("logs", slices.Concat([]api.Rower{
 		s.createLogGroup(), s.deleteLogGroup(), s.describeLogGroups(), s.listLogGroups(),
-		s.putRetentionPolicy(), s.deleteRetentionPolicy(), s.putLogGroupDeletionProtection(),
+		s.putRetentionPolicy(), s.deleteRetentionPolicy(), s.putLogGroupDeletionProtection(), s.associateKmsKey(), s.disassociateKmsKey(),
 		s.createLogStream(), s.deleteLogStream(), s.describeLogStreams(),
 		s.putLogEvents(), s.getLogEvents(), s.filterLogEvents(), s.testMetricFilter(),
-	)
+	}, s.tagRows(), s.policyRows(), s.neverRows())...)
 	return append(built, rest(built)...)
 }
 

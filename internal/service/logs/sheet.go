@@ -13,10 +13,13 @@ import (
 // Principal is the service principal that assumes a subscription's role.
 const Principal = "logs.amazonaws.com"
 
-// rest are the rows of what is not built.
+// rest are the rows of what is not built: who may not ask is refused as ever, who may is told why.
 func rest(built []api.Operation) []api.Operation {
 	out := sheet.Rest(built...)
 	for i, r := range out {
+		if why := refusals[r.Name]; why != "" {
+			out[i].Unbuilt = why
+		}
 		switch r.Name {
 		case "FilterLogEvents", "GetLogEvents", "GetLogRecord":
 			out[i].Questions = unmasked(r.Questions)
@@ -102,6 +105,14 @@ var everywhere = map[string]bool{"logs:DescribeLogGroups": true, "logs:DescribeR
 // find gives a question the ARN that policies are written for, and a stream the tags of its group: it has none itself, and the
 // reference lists aws:ResourceTag for it.
 func find(c *api.Call, v store.View, kind string, q *api.Question) error {
+	owner := q.Owner
+	if owner == "" {
+		owner = c.Account
+	}
+	var err error
+	if q.Policy, err = granted(c, v, owner); err != nil {
+		return err
+	}
 	switch {
 	case everywhere[q.Action]:
 		q.Resource, q.Owner = c.ARN("logs", "log-group:"+within), c.Account
