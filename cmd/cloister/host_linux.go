@@ -29,6 +29,7 @@ func hostCommands() []command {
 		{"reach", "-from ENI -to TARGET", "would a connection be made, and which rule, route or network ACL decides it", reachMain},
 		{"exec", "-subnet SUBNET ... -- COMMAND", "run a command of this host on an interface of a VPC, for as long as it runs", execMain},
 		{"expose", "[-address A:PORT HOST:PORT]", "give a port of this host an address of the internet that VPCs lead to; without arguments, list them", exposeMain},
+		{"root-key", "VERB ...", "the key of all secrets: show, recovery copy, rewrap by another root key, restore", rootKeyMain},
 		{"doctor", "", "say what this host can enforce, and what to do when it can't", doctorMain},
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +18,8 @@ import (
 // Config is a daemon's configuration.
 type Config struct {
 	Data          string // directory of everything that survives but the root key
-	RootKey       string // file of the root key; outside Data
+	RootKey       string // file of the root key; outside Data. Empty if Transit is set
+	Transit       *Transit
 	Credentials   string // systemd's credentials directory; if set, its root.key is the root key
 	Objects       string // s3://...: the store that keeps the bytes of objects; empty: Data
 	Listen        string // plain HTTP, host:port
@@ -29,6 +31,13 @@ type Config struct {
 	Uplink        bool           // the internet of the VPCs leads out of this host
 	UplinkAllow   []netip.Prefix // private ranges that it leads to as well
 	Debug         bool
+}
+
+// Transit is a root key in an OpenBao or Vault server.
+type Transit struct {
+	Address, Mount, Key, Namespace string
+	CA                             string // file of PEM certificates; empty: the system's
+	Token                          string // never a flag's: those show in the list of processes
 }
 
 // Defaults gives the places that suit who starts it: the system's for root, the user's own else.
@@ -63,7 +72,7 @@ func Place(fs *flag.FlagSet, c *Config) {
 // Flags registers everything that serve takes.
 func Flags(fs *flag.FlagSet, c *Config) {
 	Place(fs, c)
-	fs.StringVar(&c.RootKey, "root-key", c.RootKey, "file of the root key; made at the first start, never inside the data directory")
+	rootKey(fs, c)
 	fs.StringVar(&c.Objects, "objects", c.Objects, "keep the bytes of objects in another store: `s3://bucket[/prefix]`[?endpoint=URL&region=NAME&path-style=BOOL&profile=NAME&credentials=FILE]; credentials come from AWS's standard chain or the file")
 	fs.StringVar(&c.Listen, "listen", c.Listen, "address of the HTTP listener (port 0: any)")
 	fs.StringVar(&c.ListenTLS, "listen-tls", "", "address of the TLS listener (default: port 4567, or any when -listen has port 0)")
@@ -83,6 +92,38 @@ func Flags(fs *flag.FlagSet, c *Config) {
 		return nil
 	})
 	fs.BoolVar(&c.Debug, "debug", false, "log more")
+}
+
+// RootKey reads the arguments of the commands about the root key: where the ledger is, the root key that it has and the one
+// that it is to have. to.RootKey and to.Transit are empty without -to.
+func RootKey(verb string, args []string, out io.Writer) (from, to Config, err error) {
+	from = Defaults()
+	fs := flag.NewFlagSet("root-key "+verb, flag.ContinueOnError)
+	fs.SetOutput(out)
+	Place(fs, &from)
+	rootKey(fs, &from)
+	target := fs.String("to", "", "the root key that shall seal the ledger's key: as -root-key")
+	if err := fs.Parse(args); err != nil {
+		return from, to, err
+	}
+	if fs.NArg() > 0 {
+		return from, to, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	if err := from.check(); err != nil {
+		return from, to, err
+	}
+	if *target == "" {
+		return from, to, nil
+	}
+	to = Defaults()
+	to.Data, to.RootKey = from.Data, *target
+	err = to.check()
+	to.Credentials = "" // a credential cannot be written
+	return from, to, err
+}
+
+func rootKey(fs *flag.FlagSet, c *Config) {
+	fs.StringVar(&c.RootKey, "root-key", c.RootKey, "root key: a file, made at the first start and never inside the data directory; or `transit://HOST:PORT/MOUNT/KEY`[?namespace=..&ca=FILE] in an OpenBao or Vault server")
 }
 
 // Parse reads serve's arguments.
@@ -122,7 +163,14 @@ func (c *Config) check() error {
 	if len(c.UplinkAllow) > 0 && !c.Uplink {
 		return errors.New("-uplink-allow: without -uplink there is nothing to allow")
 	}
-	for _, p := range []*string{&c.Data, &c.RootKey} {
+	if c.Transit, err = transit(c.RootKey, c.Credentials); err != nil {
+		return fmt.Errorf("-root-key: %w", err)
+	}
+	places := []*string{&c.Data, &c.RootKey}
+	if c.Transit != nil {
+		c.RootKey, places = "", places[:1]
+	}
+	for _, p := range places {
 		abs, err := filepath.Abs(*p)
 		if err != nil {
 			return err
@@ -135,6 +183,72 @@ func (c *Config) check() error {
 		}
 	}
 	return nil
+}
+
+// transit reads a root key's URL; nil if it is a file's path. transit+http is plain HTTP and leads to this host alone. The
+// token is the content of the file that CLOISTER_TRANSIT_TOKEN_FILE names, or of transit.token in systemd's credentials
+// directory, or the value of CLOISTER_TRANSIT_TOKEN.
+func transit(root, credentials string) (*Transit, error) {
+	scheme, rest, _ := strings.Cut(root, "://")
+	switch scheme {
+	case "transit":
+		scheme = "https"
+	case "transit+http":
+		scheme = "http"
+	default:
+		return nil, nil
+	}
+	u, err := url.Parse(scheme + "://" + rest)
+	if err != nil || u.User != nil || u.Fragment != "" {
+		return nil, errors.New("want transit://HOST:PORT/MOUNT/KEY, without a name or a token") // what it is may hold one
+	}
+	if ip := net.ParseIP(u.Hostname()); scheme == "http" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, fmt.Errorf("transit+http shows the token to the network: only for a server on this host, not %s", u.Hostname())
+	}
+	path := strings.Trim(u.Path, "/")
+	i := strings.LastIndex(path, "/")
+	if u.Host == "" || i < 1 {
+		return nil, fmt.Errorf("%s: want transit://HOST:PORT/MOUNT/KEY", root)
+	}
+	t := &Transit{Address: scheme + "://" + u.Host, Mount: path[:i], Key: path[i+1:]}
+	for k, v := range u.Query() {
+		switch k {
+		case "namespace":
+			t.Namespace = v[0]
+		case "ca":
+			t.CA = v[0]
+		default:
+			return nil, fmt.Errorf("transit: unknown parameter %q; known are namespace and ca", k)
+		}
+	}
+	t.Token, err = token(credentials)
+	return t, err
+}
+
+func token(credentials string) (string, error) {
+	file := os.Getenv("CLOISTER_TRANSIT_TOKEN_FILE")
+	if file == "" && credentials != "" {
+		if f := filepath.Join(credentials, "transit.token"); exists(f) {
+			file = f
+		}
+	}
+	t := os.Getenv("CLOISTER_TRANSIT_TOKEN")
+	if file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return "", fmt.Errorf("cannot read the transit token: %w", err)
+		}
+		t = string(b)
+	}
+	if t = strings.TrimSpace(t); t == "" {
+		return "", errors.New("transit: there is no token in CLOISTER_TRANSIT_TOKEN_FILE, the credential transit.token or CLOISTER_TRANSIT_TOKEN")
+	}
+	return t, nil
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }
 
 // Client is what AWS's own variables tell a client.

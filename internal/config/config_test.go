@@ -2,6 +2,8 @@ package config
 
 import (
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -33,6 +35,79 @@ func TestUplinkFlags(t *testing.T) {
 		}
 		if ok && strings.Contains(args, ",") && len(c.UplinkAllow) != 2 {
 			t.Errorf("%q: %v", args, c.UplinkAllow)
+		}
+	}
+}
+
+func TestTransit(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "token")
+	if err := os.WriteFile(file, []byte("of-the-file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	t.Setenv("CLOISTER_TRANSIT_TOKEN_FILE", "")
+	t.Setenv("CLOISTER_TRANSIT_TOKEN", "of-the-environment")
+	read := func(root string) (Config, error) { return Parse([]string{"-root-key", root}, io.Discard) }
+	for root, want := range map[string]Transit{
+		"transit://bao:8200/transit/cloister":                              {Address: "https://bao:8200", Mount: "transit", Key: "cloister"},
+		"transit://bao/teams/a/transit/k?namespace=ns1&ca=%2Fetc%2Fca.pem": {Address: "https://bao", Mount: "teams/a/transit", Key: "k", Namespace: "ns1", CA: "/etc/ca.pem"},
+		"transit+http://127.0.0.1:8200/transit/k":                          {Address: "http://127.0.0.1:8200", Mount: "transit", Key: "k"},
+		"transit+http://localhost/transit/k":                               {Address: "http://localhost", Mount: "transit", Key: "k"},
+	} {
+		want.Token = "of-the-environment"
+		if c, err := read(root); err != nil || c.Transit == nil || *c.Transit != want || c.RootKey != "" {
+			t.Errorf("%s: %+v, %v", root, c.Transit, err)
+		}
+	}
+	for _, root := range []string{"transit://bao:8200", "transit://bao/k", "transit:///transit/k", "transit+http://bao/transit/k", "transit+http://10.0.0.1/transit/k",
+		"transit://user:secret@bao/transit/k", "transit://bao/transit/k#x", "transit://bao/transit/k?token=secret"} {
+		if _, err := read(root); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", root, err)
+		}
+	}
+	if c, err := read("transit.key"); err != nil || c.Transit != nil || !filepath.IsAbs(c.RootKey) {
+		t.Errorf("a file: %+v, %v", c, err)
+	}
+	const root = "transit://bao/transit/k"
+	t.Setenv("CLOISTER_TRANSIT_TOKEN_FILE", file)
+	if c, err := read(root); err != nil || c.Transit.Token != "of-the-file" {
+		t.Errorf("%+v, %v", c.Transit, err)
+	}
+	t.Setenv("CLOISTER_TRANSIT_TOKEN_FILE", file+".nowhere")
+	if _, err := read(root); err == nil {
+		t.Error("a token file that is not there was passed over")
+	}
+	t.Setenv("CLOISTER_TRANSIT_TOKEN_FILE", "")
+	t.Setenv("CREDENTIALS_DIRECTORY", dir)
+	if c, err := read(root); err != nil || c.Transit.Token != "of-the-environment" {
+		t.Errorf("%+v, %v", c.Transit, err)
+	}
+	if err := os.Rename(file, filepath.Join(dir, "transit.token")); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := read(root); err != nil || c.Transit.Token != "of-the-file" {
+		t.Errorf("%+v, %v", c.Transit, err)
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	t.Setenv("CLOISTER_TRANSIT_TOKEN", " ")
+	if _, err := read(root); err == nil {
+		t.Error("no token was needed")
+	}
+}
+
+func TestRootKeyArguments(t *testing.T) {
+	t.Setenv("CREDENTIALS_DIRECTORY", "/run/credentials/cloister")
+	from, to, err := RootKey("rewrap", []string{"-data", "d", "-root-key", "a", "-to", "b"}, io.Discard)
+	if err != nil || filepath.Base(from.RootKey) != "a" || filepath.Base(to.RootKey) != "b" || to.Data != from.Data || to.Credentials != "" {
+		t.Errorf("%+v, %+v, %v", from, to, err)
+	}
+	if _, to, err := RootKey("show", nil, io.Discard); err != nil || to.Data != "" {
+		t.Errorf("%+v, %v", to, err)
+	}
+	for _, args := range [][]string{{"stray"}, {"-unknown"}, {"-to", "transit://x"}} {
+		if _, _, err := RootKey("show", args, io.Discard); err == nil {
+			t.Errorf("%v is taken", args)
 		}
 	}
 }

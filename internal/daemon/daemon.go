@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -21,10 +20,10 @@ import (
 	"cloister/internal/core/fault"
 	"cloister/internal/core/flow"
 	"cloister/internal/core/job"
+	"cloister/internal/core/keyring"
 	"cloister/internal/driver/authority"
 	"cloister/internal/driver/bucket"
 	"cloister/internal/driver/disk"
-	"cloister/internal/driver/keyfile"
 	"cloister/internal/driver/linux"
 	"cloister/internal/driver/sqlite"
 	"cloister/internal/engine/collect"
@@ -80,7 +79,8 @@ type Daemon struct {
 	http, tls net.Listener
 	admin     net.Listener
 	servers   []*http.Server
-	sealer    *keyfile.Sealer
+	sealer    keyring.Sealer // of everything in the ledger
+	root      *root
 	keys      *kms.Service
 	keyLock   sync.Mutex
 	rootKey   credentials
@@ -96,8 +96,10 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Daemon, 
 		}
 	}()
 	// The root key, credentials and the data directory first: they may need the starter's rights.
-	sealer, err := rootOfTrust(cfg, d.world)
-	if err != nil {
+	if err = linux.NoCore(); err != nil {
+		return nil, err
+	}
+	if d.root, err = openRoot(cfg, d.world.Bytes, !founded(cfg.Data)); err != nil {
 		return nil, err
 	}
 	if err = d.prepareObjects(ctx); err != nil {
@@ -120,7 +122,7 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Daemon, 
 	if err = d.raise(); err != nil {
 		return nil, err
 	}
-	if d.store, err = sqlite.Open(ctx, d.place.path("ledger.db"), d.world.Now); err != nil {
+	if d.store, err = sqlite.Open(ctx, d.place.path(ledgerName), d.world.Now); err != nil {
 		return nil, err
 	}
 	d.later(func() { d.store.Close() })
@@ -128,11 +130,14 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Daemon, 
 		return nil, fmt.Errorf("cannot take over the ledger: %w", err)
 	}
 	d.store.FenceWith(d.lease)
+	// A wrong root key ends the start before anything changes.
+	if err = d.unlock(ctx); err != nil {
+		return nil, err
+	}
 	if err = d.openObjects(ctx); err != nil {
 		return nil, err
 	}
-	d.iam = iam.New(iam.Config{Sealer: sealer, Partition: Partition, Limits: organization.Limits})
-	d.sealer = sealer
+	d.iam = iam.New(iam.Config{Sealer: d.sealer, Partition: Partition, Limits: organization.Limits})
 	if err = d.settle(ctx); err != nil {
 		return nil, err
 	}
@@ -140,17 +145,6 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Daemon, 
 		return nil, err
 	}
 	return d, nil
-}
-
-// rootOfTrust opens the root key: systemd's credential where there is one, else the file, which the first start makes.
-func rootOfTrust(cfg config.Config, w world.World) (*keyfile.Sealer, error) {
-	if cfg.Credentials != "" {
-		return keyfile.OpenCredential(cfg.Credentials, "root.key", cfg.Data, w.Bytes)
-	}
-	if err := private(filepath.Dir(cfg.RootKey)); err != nil {
-		return nil, fmt.Errorf("cannot make the root key's directory: %w", err)
-	}
-	return keyfile.Open(cfg.RootKey, cfg.Data, w.Bytes)
 }
 
 func (d *Daemon) later(f func()) { d.closers = append(d.closers, f) }
@@ -177,6 +171,9 @@ func (d *Daemon) raise() (err error) {
 		return err
 	}
 	d.later(func() { d.fabric.Close() })
+	if err := d.hide(); err != nil {
+		return err
+	}
 	if uid >= 0 {
 		if err := linux.Drop(uid, uid); err != nil {
 			return err

@@ -28,6 +28,9 @@ func (d *Daemon) settle(ctx context.Context) error {
 	d.keyLock.Lock()
 	defer d.keyLock.Unlock()
 	err := d.store.Update(ctx, func(tx store.Tx) error {
+		if err := d.root.keep(tx); err != nil {
+			return err
+		}
 		if err := d.certify(tx, everywhere); err != nil {
 			return err
 		}

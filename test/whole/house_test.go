@@ -23,6 +23,7 @@ import (
 type house struct {
 	dir, data, key string
 	log            string // file of its standard error
+	env            []string
 	cmd            *exec.Cmd
 	op             daemon.Operator
 	ended          chan error
@@ -104,7 +105,7 @@ func (h *house) serve(args ...string) error {
 	if err := os.Chmod(tmp, 0o1777); err != nil {
 		return err
 	}
-	h.cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
+	h.cmd.Env = append(append(os.Environ(), "TMPDIR="+tmp), h.env...)
 	out, err := h.cmd.StdoutPipe()
 	if err != nil {
 		return err

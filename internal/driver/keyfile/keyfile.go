@@ -1,10 +1,8 @@
 // Package keyfile is the root of trust in a file of 32 bytes. Its law: the key lies where neither the data directory nor
 // anybody else can give it away, or the daemon does not start.
 //
-// Whoever has the data directory alone (a backup, a stolen disk) has only sealed boxes. Losing the key loses everything
-// that it sealed: access-key secrets, session secrets, the CA key; users then need new keys. So copy the file once, to a
-// place that is not the data's backup. There is no rotation by replacing the file: a new key opens no old box, and Open
-// says so with both key ids. To rotate, open every box with the old key and seal it with the new one.
+// Whoever has the data directory alone (a backup, a stolen disk) has only sealed boxes. There is no rotation by replacing the
+// file: a new key opens no old box, and Open says so with both key ids.
 package keyfile
 
 import (
@@ -15,67 +13,11 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"cloister/internal/core/keyring"
 )
 
-const keySize = 32
-
-// Open reads the root key at path and makes it (mode 0600, in a directory of mode 0700) if there is none. dataDir is the
-// directory that the key must not lie in. random gives n random bytes.
-//
-// It refuses a key that is not a regular file of exactly 32 bytes with one name, belongs to neither this user nor root, or has any permission
-// for group or others; and a directory that others can write to.
-func Open(path, dataDir string, random func(n int) []byte) (*Sealer, error) {
-	s, err := openOrCreate(path, dataDir, random)
-	if err != nil {
-		return nil, fmt.Errorf("cannot use the root key %s: %w", path, err)
-	}
-	return s, nil
-}
-
-// OpenCredential reads the root key that the service manager put into dir, the value of CREDENTIALS_DIRECTORY (systemd's
-// LoadCredentialEncrypted= keeps it sealed by the TPM or the host's key until then). It never makes one.
-func OpenCredential(dir, name, dataDir string, random func(n int) []byte) (*Sealer, error) {
-	path := filepath.Join(dir, name)
-	if name != filepath.Base(name) || !filepath.IsAbs(dir) {
-		return nil, fmt.Errorf("cannot use the root key %s: a credential is a plain name in an absolute directory", path)
-	}
-	err := outside(path, dataDir)
-	var key []byte
-	if err == nil {
-		key, err = read(path, true)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot use the root key %s: %w", path, err)
-	}
-	return newSealer(key, random), nil
-}
-
-func openOrCreate(path, dataDir string, random func(n int) []byte) (*Sealer, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	if err := outside(path, dataDir); err != nil { // before anything is made
-		return nil, err
-	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	if err := checkDir(dir); err != nil {
-		return nil, err
-	}
-	key, err := read(path, false)
-	if errors.Is(err, os.ErrNotExist) {
-		if err = create(path, random(keySize)); err == nil || errors.Is(err, os.ErrExist) {
-			key, err = read(path, false)
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	return newSealer(key, random), nil
-}
+const keySize = keyring.MasterSize
 
 // create writes a new key durably. A start that is cut off here leaves a short file: the next one refuses it, and nothing
 // was sealed yet.

@@ -1,11 +1,9 @@
 package keyfile
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"cloister/internal/core/keyring"
 )
 
 func random(n int) []byte {
@@ -32,7 +32,7 @@ func home(t *testing.T) (path, data string) {
 	return filepath.Join(dir, "keys", "root.key"), data
 }
 
-func open(t *testing.T, path, data string) *Sealer {
+func open(t *testing.T, path, data string) *keyring.Master {
 	t.Helper()
 	s, err := Open(path, data, random)
 	if err != nil {
@@ -205,119 +205,36 @@ func TestCredential(t *testing.T) {
 	}
 }
 
-func TestBoxes(t *testing.T) {
+// TestLoad: what is missing is not made anew.
+func TestLoad(t *testing.T) {
 	path, data := home(t)
+	if _, err := Load(path, data, random); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no directory: %v", err)
+	}
+	if _, err := os.Stat(filepath.Dir(path)); !errors.Is(err, os.ErrNotExist) {
+		t.Error("a directory was made")
+	}
 	s := open(t, path, data)
-	aad := []byte("access-key/AKIA1")
-	for _, plain := range [][]byte{nil, {}, []byte("x"), bytes.Repeat([]byte("long"), 5000)} {
-		a, err := s.Seal(plain, aad)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, _ := s.Seal(plain, aad)
-		if len(a) != len(plain)+Overhead || bytes.Equal(a, b) || len(plain) > 8 && bytes.Contains(a, plain[:8]) {
-			t.Errorf("%d bytes became a box of %d, twice the same: %v", len(plain), len(a), bytes.Equal(a, b))
-		}
-		if got, err := s.Open(a, aad); err != nil || !bytes.Equal(got, plain) {
-			t.Errorf("got %d bytes, %v, want %d", len(got), err, len(plain))
-		}
+	if got, err := Load(path, data, random); err != nil || got.ID() != s.ID() {
+		t.Errorf("loaded %v, %v", got, err)
 	}
-	noAAD, _ := s.Seal([]byte("x"), nil)
-	if _, err := s.Open(noAAD, []byte{}); err != nil {
-		t.Errorf("no aad and the empty one are one: %v", err)
-	}
-}
-
-func TestTampering(t *testing.T) {
-	path, data := home(t)
-	s := open(t, path, data)
-	aad := []byte("access-key/AKIA1")
-	box, err := s.Seal([]byte("secret"), aad)
-	if err != nil {
+	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	for i := range box {
-		for _, bit := range []byte{1, 0x80, 0xff} {
-			bad := bytes.Clone(box)
-			bad[i] ^= bit
-			got, err := s.Open(bad, aad)
-			var other *OtherKeyError
-			inID := i >= 1 && i < 1+idSize
-			if err == nil || got != nil || errors.As(err, &other) != inID || errors.Is(err, ErrDamaged) == inID {
-				t.Fatalf("byte %d changed by %#x: %q, %v", i, bit, got, err)
-			}
-		}
+	if _, err := Load(path, data, random); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no file: %v", err)
 	}
-	for n := range len(box) {
-		if _, err := s.Open(box[:n], aad); err == nil {
-			t.Errorf("a box cut to %d bytes was opened", n)
-		}
-	}
-	if _, err := s.Open(append(bytes.Clone(box), 0), aad); !errors.Is(err, ErrDamaged) {
-		t.Errorf("a longer box: %v", err)
-	}
-	for _, wrong := range []string{"", "access-key/AKIA2", "access-key/AKIA", "access-key/AKIA1\x00"} {
-		if _, err := s.Open(box, []byte(wrong)); !errors.Is(err, ErrDamaged) {
-			t.Errorf("aad %q: %v", wrong, err)
-		}
-	}
-}
-
-func TestOtherKey(t *testing.T) {
-	path, data := home(t)
-	a, b := open(t, path, data), open(t, path+".2", data)
-	box, err := a.Seal([]byte("secret"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = b.Open(box, nil)
-	var other *OtherKeyError
-	if !errors.As(err, &other) || other.Box != a.ID() || other.Own != b.ID() || !strings.Contains(err.Error(), a.ID()) || !strings.Contains(err.Error(), b.ID()) {
-		t.Errorf("got %v, want the ids %s and %s", err, a.ID(), b.ID())
-	}
-}
-
-// Boxes outlive programs: this one was made once and must open for ever.
-func TestFormatStays(t *testing.T) {
-	count := func(n int) []byte {
-		b := make([]byte, n)
-		for i := range b {
-			b[i] = byte(i)
-		}
-		return b
-	}
-	s := newSealer(count(keySize), count)
-	box, err := s.Seal([]byte("secret"), []byte("place"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	const want = "01151068d4398f9aed000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f" +
-		"202122232425262728292a2ba9479397f5a78218b6119812858fdd1595d60ea05683"
-	if got := fmt.Sprintf("%x", box); got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
+	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 0 {
+		t.Errorf("a refusal left %v", left)
 	}
 }
 
 func TestPoorRandomness(t *testing.T) {
 	path, data := home(t)
-	poor := func(int) []byte { return []byte{1} }
-	if _, err := Open(path, data, poor); err == nil {
+	if _, err := Open(path, data, func(int) []byte { return []byte{1} }); err == nil {
 		t.Error("a key of one byte was made")
 	}
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a file was left: %v", err)
-	}
-	if _, err := newSealer(random(keySize), poor).Seal(nil, nil); err == nil {
-		t.Error("a box was sealed without randomness")
-	}
-}
-
-func TestKeyIsNotPrinted(t *testing.T) {
-	s := newSealer(bytes.Repeat([]byte("K"), keySize), random)
-	for _, f := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
-		out := fmt.Sprintf(f, s) + fmt.Sprintf(f, *s) + fmt.Sprintf(f, struct{ S any }{s})
-		if strings.Contains(out, "KKK") || strings.Contains(out, "4b4b") || strings.Contains(out, "75 75") || strings.Contains(out, "0x4b") {
-			t.Errorf("%s prints %s", f, out)
-		}
 	}
 }

@@ -1,127 +1,80 @@
 package keyfile
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/hkdf"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"cloister/internal/core/keyring"
 )
 
-var _ keyring.Sealer = (*Sealer)(nil)
-
-// A box is
+// Open reads the root key at path and makes it (mode 0600, in a directory of mode 0700) if there is none. dataDir is the
+// directory that the key must not lie in. random gives n random bytes.
 //
-//	version (1) | key id (8) | salt (32) | nonce (12) | ciphertext and tag (n + 16)
-//
-// sealed by AES-256-GCM under a key of its own: HKDF-SHA256 of the root key with the salt. So no number of boxes wears the
-// root key out. The header is authenticated together with the caller's aad; its length is fixed, so the two cannot be
-// shifted into each other.
-const (
-	version   = 1
-	idSize    = 8
-	saltSize  = 32
-	nonceSize = 12
-	tagSize   = 16
-	header    = 1 + idSize + saltSize + nonceSize
-
-	// Overhead is how much longer a box is than its plaintext, in bytes.
-	Overhead = header + tagSize
-
-	purposeID  = "cloister root key id v1"
-	purposeBox = "cloister sealed box v1 aes-256-gcm"
-)
-
-// ErrDamaged is answered for a box that was changed, cut, or is opened with another aad than it was sealed with: these
-// cannot be told apart.
-var ErrDamaged = errors.New("the sealed box is damaged or belongs to another place")
-
-// OtherKeyError is answered for a box that another root key sealed. Ids are hex and no secret.
-type OtherKeyError struct{ Box, Own string }
-
-func (e *OtherKeyError) Error() string {
-	return fmt.Sprintf("the box was sealed by root key %s, but this is root key %s: start with the key that belongs to this data", e.Box, e.Own)
+// It refuses a key that is not a regular file of exactly 32 bytes with one name, belongs to neither this user nor root, or has any permission
+// for group or others; and a directory that others can write to.
+func Open(path, dataDir string, random func(n int) []byte) (*keyring.Master, error) {
+	return use(path, dataDir, random, true)
 }
 
-// Sealer holds the root key. It is safe for concurrent use, and prints as its id.
-type Sealer struct {
-	key    []byte
-	id     [idSize]byte
-	random func(n int) []byte
+// Load is Open for a ledger that is there already: a key that is missing is an error (os.ErrNotExist), since a new one would
+// open nothing.
+func Load(path, dataDir string, random func(n int) []byte) (*keyring.Master, error) {
+	return use(path, dataDir, random, false)
 }
 
-func newSealer(key []byte, random func(n int) []byte) *Sealer {
-	s := &Sealer{key: key, random: random}
-	m := hmac.New(sha256.New, key)
-	m.Write([]byte(purposeID))
-	copy(s.id[:], m.Sum(nil))
-	return s
-}
-
-// ID names the root key without giving it away: 16 hex digits.
-func (s Sealer) ID() string { return hex.EncodeToString(s.id[:]) }
-
-// Format keeps the key out of logs, whatever the verb.
-func (s Sealer) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "root key "+s.ID()) }
-
-// Seal makes a box of len(plaintext)+Overhead bytes that opens with the same aad only.
-func (s *Sealer) Seal(plaintext, aad []byte) ([]byte, error) {
-	chance := s.random(saltSize + nonceSize)
-	if len(chance) != saltSize+nonceSize {
-		return nil, fmt.Errorf("cannot seal: the source of randomness gave %d bytes", len(chance))
-	}
-	box := make([]byte, 0, len(plaintext)+Overhead)
-	box = append(box, version)
-	box = append(box, s.id[:]...)
-	box = append(box, chance...)
-	gcm, err := s.cipher(box)
+func use(path, dataDir string, random func(n int) []byte, create bool) (*keyring.Master, error) {
+	s, err := find(path, dataDir, random, create)
 	if err != nil {
-		return nil, fmt.Errorf("cannot seal: %w", err)
+		return nil, fmt.Errorf("cannot use the root key %s: %w", path, err)
 	}
-	return gcm.Seal(box, box[header-nonceSize:], plaintext, bound(box, aad)), nil
+	return s, nil
 }
 
-// Open gives the plaintext of a box, or an *OtherKeyError, or ErrDamaged.
-func (s *Sealer) Open(box, aad []byte) ([]byte, error) {
-	if len(box) < Overhead {
-		return nil, fmt.Errorf("cannot open a box of %d bytes: %w", len(box), ErrDamaged)
+// OpenCredential reads the root key that the service manager put into dir, the value of CREDENTIALS_DIRECTORY (systemd's
+// LoadCredentialEncrypted= keeps it sealed by the TPM or the host's key until then). It never makes one.
+func OpenCredential(dir, name, dataDir string, random func(n int) []byte) (*keyring.Master, error) {
+	path := filepath.Join(dir, name)
+	if name != filepath.Base(name) || !filepath.IsAbs(dir) {
+		return nil, fmt.Errorf("cannot use the root key %s: a credential is a plain name in an absolute directory", path)
 	}
-	if box[0] != version {
-		return nil, fmt.Errorf("cannot open a box of version %d, this program knows version %d: %w", box[0], version, ErrDamaged)
+	err := outside(path, dataDir)
+	var key []byte
+	if err == nil {
+		key, err = read(path, true)
 	}
-	if id := box[1 : 1+idSize]; !hmac.Equal(id, s.id[:]) {
-		return nil, &OtherKeyError{Box: hex.EncodeToString(id), Own: s.ID()}
-	}
-	gcm, err := s.cipher(box)
 	if err != nil {
-		return nil, fmt.Errorf("cannot open a box: %w", err)
+		return nil, fmt.Errorf("cannot use the root key %s: %w", path, err)
 	}
-	plain, err := gcm.Open(nil, box[header-nonceSize:header], box[header:], bound(box, aad))
-	if err != nil {
-		return nil, fmt.Errorf("cannot open a box: %w", ErrDamaged) // the cipher's own error says no more
-	}
-	return plain, nil
+	return keyring.NewMaster(key, random)
 }
 
-// cipher derives the key of one box from its salt.
-func (s *Sealer) cipher(box []byte) (cipher.AEAD, error) {
-	salt := box[1+idSize : 1+idSize+saltSize]
-	k, err := hkdf.Key(sha256.New, s.key, salt, purposeBox, 32)
+func find(path, dataDir string, random func(n int) []byte, mayCreate bool) (*keyring.Master, error) {
+	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	b, err := aes.NewCipher(k)
+	if err := outside(path, dataDir); err != nil { // before anything is made
+		return nil, err
+	}
+	dir := filepath.Dir(path)
+	if mayCreate {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	if err := checkDir(dir); err != nil {
+		return nil, err
+	}
+	key, err := read(path, false)
+	if mayCreate && errors.Is(err, os.ErrNotExist) {
+		if err = create(path, random(keySize)); err == nil || errors.Is(err, os.ErrExist) {
+			key, err = read(path, false)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	return cipher.NewGCM(b)
-}
-
-func bound(box, aad []byte) []byte {
-	return append(append(make([]byte, 0, header+len(aad)), box[:header]...), aad...)
+	return keyring.NewMaster(key, random)
 }
