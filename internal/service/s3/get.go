@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +37,11 @@ func (s *Service) look(c *api.Call, v store.View, in *shape.GetObjectRequest, bo
 	if err != nil {
 		return nil, err
 	}
+	return s.lookIn(c, v, b, in, body)
+}
+
+// lookIn is look in a bucket that was found already.
+func (s *Service) lookIn(c *api.Call, v store.View, b store.Item[Bucket], in *shape.GetObjectRequest, body bool) (*found, error) {
 	f := &found{key: str(in.Key), bucket: b}
 	sc := home(c.Partition, b.Value)
 	it, err := locate(c, v, b, f.key, in.VersionId)
@@ -264,15 +270,25 @@ func (s *Service) get(ctx context.Context, c *api.Call, in *shape.GetObjectReque
 		return nil, err
 	}
 	c.Touch(objectARN(c, str(in.Bucket), str(in.Key)))
+	f, body, err := s.open(ctx, c, func(v store.View) (*found, error) { return s.look(c, v, in, true) })
+	if err != nil {
+		return nil, err
+	}
+	out := f.answer(in)
+	out.Body = body
+	return out, nil
+}
+
+// open opens the bytes that look finds. The object may be replaced between the row and the bytes; then the newer one is the answer.
+func (s *Service) open(ctx context.Context, c *api.Call, look func(store.View) (*found, error)) (*found, io.ReadCloser, error) {
 	var last error
-	// The object may be replaced between the row and the bytes; then the newer one is the answer.
+	var f *found
 	for range 5 {
-		var f *found
 		read := func() error {
-			return c.Read(ctx, func(v store.View) (err error) { f, err = s.look(c, v, in, true); return err })
+			return c.Read(ctx, func(v store.View) (err error) { f, err = look(v); return err })
 		}
 		if err := read(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		pin := f.o.Upload
 		if pin != "" {
@@ -281,7 +297,7 @@ func (s *Service) get(ctx context.Context, c *api.Call, in *shape.GetObjectReque
 			if err := read(); err != nil || f.o.Upload != pin {
 				s.let(ctx, pin)
 				if err != nil {
-					return nil, err
+					return nil, nil, err
 				}
 				continue
 			}
@@ -291,19 +307,17 @@ func (s *Service) get(ctx context.Context, c *api.Call, in *shape.GetObjectReque
 			if pin != "" {
 				s.let(ctx, pin)
 			}
-			return nil, err
+			return nil, nil, err
 		}
 		body, err := s.read(ctx, pin, f.pieces(), dataKey)
 		if err == nil {
-			out := f.answer(in)
-			out.Body = body
-			return out, nil
+			return f, body, nil
 		}
 		if last = err; !errors.Is(err, store.ErrNotFound) {
 			break
 		}
 	}
-	return nil, fmt.Errorf("cannot read %q in %s: %w", str(in.Key), str(in.Bucket), last)
+	return nil, nil, fmt.Errorf("cannot read %q in %s: %w", f.key, f.bucket.ID, last)
 }
 
 func (s *Service) let(ctx context.Context, pin string) {

@@ -66,7 +66,7 @@ func (s *Service) Operations() []api.Operation {
 		s.putObject(), s.getObject(), s.headObject(), s.deleteObject(), s.deleteObjects(),
 		s.listObjectsV2(), s.listObjects(), s.listObjectVersions(),
 		s.createMultipartUpload(), s.uploadPart(), s.completeMultipartUpload(), s.abortMultipartUpload(),
-		s.listParts(), s.listMultipartUploads(),
+		s.listParts(), s.listMultipartUploads(), s.copyObject(), s.uploadPartCopy(),
 	)
 	return append(built, rest(built)...)
 }
