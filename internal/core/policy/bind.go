@@ -18,18 +18,6 @@ func (d *Document) UniqueIDs() []string {
 	return d.collect(func(r *principalRef) bool { return r.kind == byID })
 }
 
-// Public reports whether some Allow names everybody.
-func (d *Document) Public() bool {
-	for i := range d.statements {
-		for j := range d.statements[i].principals {
-			if d.statements[i].allow && !d.statements[i].notPrincipal && d.statements[i].principals[j].kind == everybody {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 func (d *Document) collect(want func(*principalRef) bool) []string {
 	var out []string
 	seen := map[string]bool{}

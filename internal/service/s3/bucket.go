@@ -60,7 +60,7 @@ func place(endpoint string, constraint *string) (string, error) {
 func (s *Service) createBucket() api.Rower {
 	return api.Op[shape.CreateBucketRequest, shape.CreateBucketOutput]{
 		Name:    "CreateBucket",
-		Honours: []string{"Bucket", "CreateBucketConfiguration.LocationConstraint", "ACL", "ObjectOwnership", "ObjectLockEnabledForBucket"},
+		Honours: []string{"Bucket", "CreateBucketConfiguration.LocationConstraint", "ACL", "GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP", "ObjectOwnership", "ObjectLockEnabledForBucket"},
 		Questions: func(c *api.Call, _ store.View, in *shape.CreateBucketRequest) ([]api.Question, error) {
 			q := api.Question{Action: "s3:CreateBucket", Resource: bucketARN(c, str(in.Bucket))}
 			if l := in.CreateBucketConfiguration; l != nil && l.LocationConstraint != nil {
@@ -79,8 +79,8 @@ func (s *Service) createBucket() api.Rower {
 			if err := enforced(in.ObjectOwnership); err != nil {
 				return nil, err
 			}
-			if in.ACL != nil && *in.ACL != "private" {
-				return nil, noACLs()
+			if err := checkCreateACL(in); err != nil {
+				return nil, err
 			}
 			var constraint *string
 			if in.CreateBucketConfiguration != nil {
@@ -92,7 +92,14 @@ func (s *Service) createBucket() api.Rower {
 			}
 			c.Touch(bucketARN(c, name))
 			out := &shape.CreateBucketOutput{Location: ptr("/" + name), BucketArn: ptr(bucketARN(c, name))}
-			b := Bucket{ID: c.Dice.Hex(16), Owner: c.Account, Region: region, Created: tx.Now()}
+			b := Bucket{ID: c.Dice.Hex(16), Owner: c.Account, Region: region, Created: tx.Now(), Access: Access{Block: shut()}}
+			above, err := s.AccountBlock(tx, c.Partition, c.Account)
+			if err != nil {
+				return nil, err
+			}
+			if above != nil {
+				b.Access.Above = *above
+			}
 			err = buckets.Create(tx, land(c), name, &b)
 			if !errors.Is(err, store.ErrConflict) {
 				return out, err

@@ -83,6 +83,10 @@ func onPolicy[I any](action string, of func(*I) (bucket, expectedOwner *string))
 	}
 }
 
+func noPolicy(bucket string) error {
+	return fault.New("NoSuchBucketPolicy", "The bucket policy does not exist").With(404).Field("BucketName", bucket)
+}
+
 func (s *Service) putBucketPolicy() api.Rower {
 	return api.Op[shape.PutBucketPolicyRequest, shape.PutBucketPolicyOutput]{
 		Name:    "PutBucketPolicy",
@@ -97,6 +101,9 @@ func (s *Service) putBucketPolicy() api.Rower {
 			}
 			c.Touch(bucketARN(c, b.ID))
 			if b.Value.Policy, err = s.compile(c, tx, b.ID, str(in.Policy)); err != nil {
+				return nil, err
+			}
+			if err := permit(c, b, b.Value.Policy); err != nil {
 				return nil, err
 			}
 			return &shape.PutBucketPolicyOutput{}, buckets.Save(tx, &b)
@@ -118,7 +125,7 @@ func (s *Service) getBucketPolicy() api.Rower {
 			}
 			c.Touch(bucketARN(c, b.ID))
 			if b.Value.Policy == "" {
-				return nil, fault.New("NoSuchBucketPolicy", "The bucket policy does not exist").With(404).Field("BucketName", b.ID)
+				return nil, noPolicy(b.ID)
 			}
 			d, err := policy.Read([]byte(b.Value.Policy), policy.Bucket)
 			if err != nil {

@@ -68,6 +68,7 @@ func (s *Service) Operations() []api.Operation {
 		s.createMultipartUpload(), s.uploadPart(), s.completeMultipartUpload(), s.abortMultipartUpload(),
 		s.listParts(), s.listMultipartUploads(), s.copyObject(), s.uploadPartCopy(),
 	)
+	built = append(built, api.Rows("s3", s.access()...)...)
 	return append(built, rest(built)...)
 }
 
@@ -78,6 +79,7 @@ type Bucket struct {
 	Region  string
 	Created time.Time
 	Policy  string `json:",omitempty"` // principals bound to unique ids
+	Access  Access `json:",omitzero"`
 
 	Versioning string `json:",omitempty"` // Enabled | Suspended; empty: never turned on
 
@@ -261,9 +263,7 @@ func objectARN(c *api.Call, bucket, key string) string { return bucketARN(c, buc
 // ask makes the question about a bucket's resource; its policy comes along.
 func ask(b store.Item[Bucket], action, resource string, keys map[string][]string) api.Question {
 	q := api.Question{Action: action, Resource: resource, Owner: b.Value.Owner, Keys: keys}
-	if b.Value.Policy != "" {
-		q.Policy = &api.ResourcePolicy{Kind: "bucket", Name: "bucket policy of " + b.ID, Text: b.Value.Policy}
-	}
+	q.Policy = policyOf(b)
 	return q
 }
 
