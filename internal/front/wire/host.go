@@ -2,6 +2,7 @@ package wire
 
 import (
 	"net"
+	"net/http"
 	"strings"
 )
 
@@ -31,6 +32,15 @@ func VirtualBucket(host string) string {
 		return host[:len(b)]
 	}
 	return ""
+}
+
+// Bucket is the bucket that a request of S3 names, by its host or else as the first part of its path; empty when it names none.
+func Bucket(req *http.Request) string {
+	if b := VirtualBucket(req.Host); b != "" {
+		return b
+	}
+	b, _, _ := strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
+	return b
 }
 
 // beforeEndpoint is the bucket before bucket.vpce-ID.s3.REGION.

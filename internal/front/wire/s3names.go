@@ -3,6 +3,7 @@ package wire
 import (
 	"net/url"
 	"sort"
+	"strings"
 )
 
 // s3Root is the root element of an S3 answer whose members are the body; the models do not say it.
@@ -90,7 +91,8 @@ func subresource(key string) bool {
 func (o *Operation) strayResource(q url.Values) string {
 	var stray []string
 	for k := range q {
-		if subresource(k) && !o.route.query.Has(k) && !o.takesQuery(k) {
+		one := k == "id" && strings.HasSuffix(o.Name, "Configurations") // one configuration is another operation than their list
+		if (one || subresource(k)) && !o.route.query.Has(k) && !o.takesQuery(k) {
 			stray = append(stray, k)
 		}
 	}

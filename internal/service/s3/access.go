@@ -37,41 +37,31 @@ func (a *Access) effective() Block {
 // accounts keeps what an account blocks for all its buckets; the id is "block" in the account's scope.
 var accounts = store.Table[Block]{Kind: "s3-account-block"}
 
-// AccountBlock is an account's Block Public Access; nil when it has none.
-func (s *Service) AccountBlock(v store.View, partition, account string) (*Block, error) {
-	b, err := accounts.Get(v, store.Scope{Partition: partition, Account: account}, "block")
+// AccountBlock is an account's Block Public Access, in the order of Block's fields; not ok when it has none.
+func (s *Service) AccountBlock(v store.View, partition, account string) (flags [4]bool, ok bool, err error) {
+	it, err := accounts.Get(v, store.Scope{Partition: partition, Account: account}, "block")
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
+		return flags, false, nil
 	}
-	return &b.Value, err
+	b := it.Value
+	return [4]bool{b.PublicACLs, b.IgnoreACLs, b.PublicPolicy, b.Restrict}, err == nil, err
 }
 
 // BlockAccount changes an account's Block Public Access, nil takes it away; it binds the account's buckets in the same transaction.
-func (s *Service) BlockAccount(tx store.Tx, partition, account string, to *Block) error {
-	sc := store.Scope{Partition: partition, Account: account}
-	old, err := accounts.Get(tx, sc, "block")
-	switch {
-	case err != nil && !errors.Is(err, store.ErrNotFound):
+func (s *Service) BlockAccount(tx store.Tx, partition, account string, flags *[4]bool) error {
+	sc, to := store.Scope{Partition: partition, Account: account}, Block{}
+	if err := accounts.Delete(tx, sc, "block"); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
-	case to == nil && err == nil:
-		err = accounts.Delete(tx, sc, "block")
-	case to != nil && err == nil:
-		old.Value = *to
-		err = accounts.Save(tx, &old)
-	case to != nil:
-		err = accounts.Create(tx, sc, "block", to)
-	default:
-		err = nil
 	}
-	if err != nil {
-		return err
+	if flags != nil {
+		to = Block{flags[0], flags[1], flags[2], flags[3]}
+		if err := accounts.Create(tx, sc, "block", &to); err != nil {
+			return err
+		}
 	}
 	of, err := buckets.List(tx, store.Query{Scope: store.Scope{Partition: partition}, Term: store.Term{Name: "owner", Value: account}})
 	for i := range of {
-		of[i].Value.Access.Above = Block{}
-		if to != nil {
-			of[i].Value.Access.Above = *to
-		}
+		of[i].Value.Access.Above = to
 		if err == nil {
 			err = buckets.Save(tx, &of[i])
 		}

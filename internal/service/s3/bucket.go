@@ -93,13 +93,11 @@ func (s *Service) createBucket() api.Rower {
 			c.Touch(bucketARN(c, name))
 			out := &shape.CreateBucketOutput{Location: ptr("/" + name), BucketArn: ptr(bucketARN(c, name))}
 			b := Bucket{ID: c.Dice.Hex(16), Owner: c.Account, Region: region, Created: tx.Now(), Access: Access{Block: shut()}}
-			above, err := s.AccountBlock(tx, c.Partition, c.Account)
+			above, _, err := s.AccountBlock(tx, c.Partition, c.Account)
 			if err != nil {
 				return nil, err
 			}
-			if above != nil {
-				b.Access.Above = *above
-			}
+			b.Access.Above = Block{above[0], above[1], above[2], above[3]}
 			err = buckets.Create(tx, land(c), name, &b)
 			if !errors.Is(err, store.ErrConflict) {
 				return out, err

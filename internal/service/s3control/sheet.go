@@ -1,5 +1,5 @@
-// Package s3control is Amazon S3 Control's table of operations: an account's public access block, and tags by ARN. None is built
-// yet; each is authorised. It knows buckets by what the service that keeps them tells.
+// Package s3control is Amazon S3 Control's table of operations: an account's public access block, and tags by ARN. Tags are
+// not built yet, and authorised. It knows buckets by what the service that keeps them tells.
 package s3control
 
 import (
@@ -15,15 +15,21 @@ import (
 // Buckets tells whose a bucket is, and its policy (nil: none). There may be none of that name: NoSuchBucket.
 type Buckets interface {
 	BucketOf(c *api.Call, v store.View, name string) (account string, policy *api.ResourcePolicy, err error)
+	// AccountBlock gives an account's Block Public Access, in the order BlockPublicAcls, IgnorePublicAcls, BlockPublicPolicy,
+	// RestrictPublicBuckets; not ok when it has none.
+	AccountBlock(v store.View, partition, account string) (flags [4]bool, ok bool, err error)
+	// BlockAccount sets it, or takes it away (nil).
+	BlockAccount(tx store.Tx, partition, account string, flags *[4]bool) error
 }
 
 // Rows is the service's table.
 func Rows(b Buckets) []api.Operation {
-	out := sheet.Rest()
+	built := api.Rows("s3control", blocks(b)...)
+	out := sheet.Rest(built...)
 	for i := range out {
 		out[i].Questions = questions(b, out[i].Name)
 	}
-	return out
+	return append(built, out...)
 }
 
 // sheet: the actions are those of the service s3.

@@ -54,6 +54,7 @@ func TestAsked(t *testing.T) {
 	act("CreateBucket", c.Account, &s3shape.CreateBucketRequest{Bucket: new("docs")})
 	act("CreateBucket", "444455556666", &s3shape.CreateBucketRequest{Bucket: new("theirs")})
 	const text = `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:ListTagsForResource","Resource":"arn:aws:s3:::docs"}]}`
+	act("DeletePublicAccessBlock", c.Account, &s3shape.DeletePublicAccessBlockRequest{Bucket: new("docs")})
 	act("PutBucketPolicy", c.Account, &s3shape.PutBucketPolicyRequest{Bucket: new("docs"), Policy: new(text)})
 	rows := map[string]api.Operation{}
 	for _, r := range Rows(objects) {
