@@ -18,6 +18,7 @@ const (
 	ec2Version = "2016-11-15"
 	iamVersion = "2010-05-08"
 	comprehend = "Comprehend_20171127."
+	kms        = "TrentService."
 )
 
 type network struct {
@@ -34,6 +35,10 @@ func (d *demo) ec2(ctx context.Context, action string, out any, params ...string
 	return d.root.Query(ctx, "ec2", ec2Version, action, v, out)
 }
 
+func (d *demo) kms(ctx context.Context, operation string, in, out any) error {
+	return d.root.JSON(ctx, "kms", kms+operation, in, out)
+}
+
 func (d *demo) iam(ctx context.Context, action string, out any, params ...string) error {
 	v := url.Values{}
 	for i := 0; i+1 < len(params); i += 2 {
@@ -44,11 +49,15 @@ func (d *demo) iam(ctx context.Context, action string, out any, params ...string
 
 const trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"comprehend.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 
-// rolePolicy is the Comprehend guide's policy for a role of VPC jobs, with S3 beside it.
+// rolePolicy is the Comprehend guide's policy for a role of VPC jobs, with S3 and the key of its objects beside it.
 const rolePolicy = `{"Version":"2012-10-17","Statement":[
  {"Sid":"Network","Effect":"Allow","Resource":"*","Action":["ec2:CreateNetworkInterface","ec2:CreateNetworkInterfacePermission","ec2:DeleteNetworkInterface",
   "ec2:DeleteNetworkInterfacePermission","ec2:DescribeNetworkInterfaces","ec2:DescribeVpcs","ec2:DescribeDhcpOptions","ec2:DescribeSubnets","ec2:DescribeSecurityGroups"]},
- {"Sid":"Documents","Effect":"Allow","Action":["s3:ListBucket","s3:GetObject","s3:PutObject"],"Resource":["arn:aws:s3:::%[1]s","arn:aws:s3:::%[1]s/*"]}]}`
+ {"Sid":"Documents","Effect":"Allow","Action":["s3:ListBucket","s3:GetObject","s3:PutObject"],"Resource":["arn:aws:s3:::%[1]s","arn:aws:s3:::%[1]s/*"]},
+ {"Sid":"Key","Effect":"Allow","Action":["kms:Decrypt","kms:GenerateDataKey"],"Resource":"%[2]s","Condition":{"StringEquals":{"kms:ViaService":"s3.%[3]s.amazonaws.com"}}}]}`
+
+// sealed is a bucket's rule that every object is encrypted with one key (PutBucketEncryption).
+const sealed = `<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>%s</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>`
 
 // draw makes the role, the network and the documents.
 func (d *demo) draw(ctx context.Context) error {
@@ -78,12 +87,17 @@ func (d *demo) draw(ctx context.Context) error {
 		err := d.ec2(ctx, "CreateSubnet", &s, "VpcId", n.vpc, "CidrBlock", cidr)
 		return s.ID, err
 	}
+	var key struct{ KeyMetadata struct{ Arn string } }
 	for _, step := range []func() error{
 		func() error {
+			return d.kms(ctx, "CreateKey", map[string]string{"Description": "documents"}, &key)
+		},
+		func() error {
+			d.key = key.KeyMetadata.Arn
 			return d.iam(ctx, "CreateRole", &role, "RoleName", "DataAccess", "AssumeRolePolicyDocument", trust)
 		},
 		func() error {
-			return d.iam(ctx, "PutRolePolicy", nil, "RoleName", "DataAccess", "PolicyName", "DataAccess", "PolicyDocument", fmt.Sprintf(rolePolicy, d.bucket))
+			return d.iam(ctx, "PutRolePolicy", nil, "RoleName", "DataAccess", "PolicyName", "DataAccess", "PolicyDocument", fmt.Sprintf(rolePolicy, d.bucket, d.key, d.op.Region))
 		},
 		func() error { return d.ec2(ctx, "CreateVpc", &vpc, "CidrBlock", "10.20.0.0/16") },
 		func() error {
@@ -116,6 +130,9 @@ func (d *demo) draw(ctx context.Context) error {
 	if _, err := d.root.Object(ctx, http.MethodPut, d.bucket, "", nil, nil); err != nil {
 		return err
 	}
+	if _, err := d.root.Object(ctx, http.MethodPut, d.bucket, "", url.Values{"encryption": {""}}, fmt.Appendf(nil, sealed, d.key)); err != nil {
+		return err
+	}
 	for name, lines := range d.docs.files {
 		if _, err := d.root.Object(ctx, http.MethodPut, d.bucket, "in/"+name, nil, []byte(strings.Join(lines, "\n")+"\n")); err != nil {
 			return err
@@ -125,6 +142,7 @@ func (d *demo) draw(ctx context.Context) error {
 	d.say("            %s 10.20.1.0/24 -> route table %s -> %s (S3 gateway endpoint)", n.open, n.openTable, n.endpoint)
 	d.say("            %s 10.20.2.0/24 -> route table %s: no way out", n.closed, n.closedTable)
 	d.say("documents   s3://%s/in/, role %s", d.bucket, d.role)
+	d.say("            every object is encrypted under %s", d.key)
 	return nil
 }
 
@@ -297,6 +315,34 @@ func (d *demo) unreachable(ctx context.Context) error {
 	return d.fails(ctx, d.net.closed, d.net.closedTable, "no route")
 }
 
+// keyless: the key is disabled, and what it encrypts cannot be read by anybody until it is enabled again.
+func (d *demo) keyless(ctx context.Context) error {
+	d.say("\n(d) the job again, after its key was disabled")
+	key := map[string]string{"KeyId": d.key}
+	if err := d.kms(ctx, "DisableKey", key, nil); err != nil {
+		return err
+	}
+	if err := d.fails(ctx, d.net.open, d.key, "disabled"); err != nil {
+		return err
+	}
+	if err := d.kms(ctx, "EnableKey", key, nil); err != nil {
+		return err
+	}
+	j, err := d.startJob(ctx, d.root, d.net.open)
+	if err != nil {
+		return err
+	}
+	status, message, _, err := d.ended(ctx, j.JobId, func() {})
+	if err != nil {
+		return err
+	}
+	d.say("  enabled again: %s %s", status, message)
+	if status != "COMPLETED" {
+		return fmt.Errorf("the job is %s: %s", status, message)
+	}
+	return nil
+}
+
 func (d *demo) fails(ctx context.Context, subnet string, must ...string) error {
 	j, err := d.startJob(ctx, d.root, subnet)
 	if err != nil {
@@ -315,7 +361,7 @@ func (d *demo) fails(ctx context.Context, subnet string, must ...string) error {
 
 // locked: a hostile program in exactly the analyser's place.
 func (d *demo) locked(_ context.Context) error {
-	d.say("\n(d) a hostile program in exactly the analyser's place")
+	d.say("\n(e) a hostile program in exactly the analyser's place")
 	as, err := daemon.Probe(d.data)
 	if err != nil {
 		return err

@@ -44,6 +44,7 @@ type demo struct {
 	docs   *documents
 	net    network
 	role   string
+	key    string // ARN
 	bucket string
 }
 
@@ -63,7 +64,7 @@ func Run(ctx context.Context, o Options) (err error) {
 			err = cerr
 		}
 	}()
-	for _, part := range []func(context.Context) error{d.draw, d.job, d.refused, d.forbidden, d.unreachable, d.locked} {
+	for _, part := range []func(context.Context) error{d.draw, d.job, d.refused, d.forbidden, d.unreachable, d.keyless, d.locked} {
 		if err := part(ctx); err != nil {
 			return err
 		}
