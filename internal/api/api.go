@@ -142,6 +142,9 @@ type Call struct {
 	// authorised with the caller's own policies, recorded as an event of its own. The error is a *fault.Fault of that service.
 	Forward func(ctx context.Context, service, operation string, in any) (any, error)
 
+	// Found is the row's own: what its Questions found, for its handler on the same snapshot or transaction.
+	Found any
+
 	resources []string
 }
 

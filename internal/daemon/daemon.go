@@ -27,6 +27,7 @@ import (
 	"cloister/internal/driver/linux"
 	"cloister/internal/driver/sqlite"
 	"cloister/internal/engine/collect"
+	"cloister/internal/engine/keys"
 	"cloister/internal/engine/reconcile"
 	"cloister/internal/engine/retention"
 	"cloister/internal/engine/runner"
@@ -199,7 +200,7 @@ func holder() string {
 func (d *Daemon) build() error {
 	ec2s := ec2.New(ec2.Config{})
 	objects := s3.New(d.blobs, d.iam, d.sealer)
-	d.keys = kms.New(kms.Config{Sealer: d.sealer, Principals: d.iam})
+	d.keys = kms.New(kms.Config{Sealer: d.sealer, Principals: d.iam, Dice: d.world})
 	lines := logs.New(logs.Config{Sealer: d.sealer, Invoke: func(ctx context.Context, as api.As, service, operation string, in any) (any, string, error) {
 		return d.gate.Invoke(ctx, as, service, operation, in) // which is made of the rows
 	}})
@@ -280,6 +281,7 @@ func (d *Daemon) Run(ctx context.Context, ready func()) error {
 	go func() { defer close(loopDone); d.loop.Run(lctx) }() // outlives the runner, which opens and closes networks
 	run(d.runner.Run)
 	run(d.execs.Run)
+	run((&keys.Engine{Store: d.store, Keeper: d.keys, Log: d.log}).Run)
 	run(d.sweepBucket)
 	run(retention.New(retention.Config{Store: d.store, World: d.world, Log: d.log}).Run)
 	run(func(ctx context.Context) { d.keepLease(ctx, cancel) })

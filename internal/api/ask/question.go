@@ -28,7 +28,7 @@ func (p *plan) ask(c *api.Call, v store.View, in any) ([]api.Question, error) {
 		asked := false
 		for _, t := range p.about(i) {
 			for _, r := range t.resources(c, in) {
-				q, err := p.question(c, v, in, n, t, r, given)
+				q, err := p.question(c, v, in, i, t, r, given)
 				if err != nil {
 					return nil, err
 				}
@@ -37,7 +37,7 @@ func (p *plan) ask(c *api.Call, v store.View, in any) ([]api.Question, error) {
 		}
 		if !asked {
 			t, r := p.unnamed(c, n, i)
-			q, err := p.question(c, v, in, n, t, r, given)
+			q, err := p.question(c, v, in, i, t, r, given)
 			if err != nil {
 				return nil, err
 			}
@@ -83,9 +83,8 @@ func (p *plan) about(need int) []target {
 }
 
 // question is about one resource; its keys are those that the action supports on a resource of the kind.
-func (p *plan) question(c *api.Call, v store.View, in any, n action.Need, t target, resource string, given map[string]string) (api.Question, error) {
-	s := p.sheet
-	a, _ := action.Lookup(n.Action)
+func (p *plan) question(c *api.Call, v store.View, in any, need int, t target, resource string, given map[string]string) (api.Question, error) {
+	s, n, a := p.sheet, p.needs[need], p.actions[need]
 	kind := typeOf(a, t.kind, resource)
 	q := api.Question{Action: n.Action, Resource: resource, Owner: owner(resource), Keys: map[string][]string{}}
 	for k, val := range n.Keys {
@@ -93,10 +92,12 @@ func (p *plan) question(c *api.Call, v store.View, in any, n action.Need, t targ
 	}
 	has := func(key string) bool { return supports(a, kind, key) }
 	_, short, _ := strings.Cut(n.Action, ":")
-	for key, src := range s.Keys {
-		if !has(key) && (!s.Wide || !supports(a, anyKind, key)) {
-			continue
-		}
+	keys, known := p.keys[need][kind]
+	if !known {
+		keys = s.has(a, kind)
+	}
+	for key := range keys {
+		src := s.Keys[key]
 		if prefix, _, open := strings.Cut(key, "${"); open {
 			for k, val := range tags(in, sources(src, short)) {
 				q.Keys[prefix+k] = []string{val}

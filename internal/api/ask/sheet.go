@@ -131,6 +131,8 @@ type plan struct {
 	name    string
 	needs   []action.Need
 	targets []target
+	actions []action.Action              // of the needs
+	keys    []map[string]map[string]bool // of the needs: by the resource's type, the keys of the sheet that a question has
 }
 
 func (s *Sheet) plan(operation, spec string) (*plan, error) {
@@ -152,7 +154,29 @@ func (s *Sheet) plan(operation, spec string) (*plan, error) {
 	if p.targets == nil {
 		p.targets = []target{{template: "*"}}
 	}
+	for _, n := range needs {
+		a, _ := action.Lookup(n.Action)
+		kinds := map[string]map[string]bool{"": s.has(a, "")}
+		for _, r := range a.Resources {
+			kinds[r.Name] = s.has(a, r.Name)
+		}
+		for _, t := range p.targets {
+			kinds[t.kind] = s.has(a, t.kind)
+		}
+		p.actions, p.keys = append(p.actions, a), append(p.keys, kinds)
+	}
 	return p, nil
+}
+
+// has tells which keys of the sheet a question about an action has on a resource of a type.
+func (s *Sheet) has(a action.Action, kind string) map[string]bool {
+	out := map[string]bool{}
+	for key := range s.Keys {
+		if supports(a, kind, key) || s.Wide && supports(a, anyKind, key) {
+			out[key] = true
+		}
+	}
+	return out
 }
 
 func (s *Sheet) target(name, word string) (target, error) {

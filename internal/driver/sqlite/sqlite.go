@@ -106,6 +106,7 @@ func dsn(path string) string {
 		"trusted_schema(0)",
 		"temp_store(memory)", // sorting leaves no file outside the data directory
 		"cache_size(-4000)",
+		"secure_delete(1)", // what is deleted (the material of a key) is overwritten
 		"journal_size_limit(67108864)",
 	}}
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()

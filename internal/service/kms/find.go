@@ -26,6 +26,7 @@ func (s *Service) questions(operation string) func(*api.Call, store.View, any) (
 		}
 		first := s.tokens(c, in)
 		var found []*key
+		c.Found = &memo{view: v}
 		for i := range qs {
 			q := &qs[i]
 			switch {
@@ -97,8 +98,11 @@ func (s *Service) complete(c *api.Call, v store.View, in any, q *api.Question) (
 		// Numeric operators compare it in the guide, and date operators read it too.
 		q.Keys["kms:ValidTo"] = []string{strconv.FormatInt(t.Unix(), 10)}
 	}
-	asked := q.Resource
-	k, g, err := s.meant(c, v, in, q)
+	asked, name := q.Resource, q.Resource
+	if rest, own := strings.CutPrefix(name, c.ARN("kms", "key/")); own {
+		name = rest
+	}
+	k, g, err := s.meant(c, v, in, q, name)
 	if g.alias != "" {
 		if supports(q.Action, "kms:RequestAlias") {
 			q.Keys["kms:RequestAlias"] = []string{g.alias}
@@ -121,6 +125,9 @@ func (s *Service) complete(c *api.Call, v store.View, in any, q *api.Question) (
 		return nil, nil
 	}
 	q.Resource = k.arn
+	if m, ok := c.Found.(*memo); ok {
+		m.names, m.keys = append(m.names, name), append(m.keys, k)
+	}
 	if !slices.Contains(c.Touched(), k.arn) {
 		c.Touch(k.arn)
 	}
@@ -176,11 +183,7 @@ var errUnnamed = errors.New("kms: the call names no key")
 const nobody = "000000000000"
 
 // meant finds the key that a question is about: the one that the call names, or the one that its ciphertext or grant token names.
-func (s *Service) meant(c *api.Call, v store.View, in any, q *api.Question) (*key, given, error) {
-	name := q.Resource
-	if rest, own := strings.CutPrefix(name, c.ARN("kms", "key/")); own {
-		name = rest
-	}
+func (s *Service) meant(c *api.Call, v store.View, in any, q *api.Question, name string) (*key, given, error) {
 	if name == "*" {
 		switch in := in.(type) {
 		case *kms.DecryptRequest:
@@ -270,8 +273,37 @@ func (s *Service) byToken(c *api.Call, v store.View, in *kms.RetireGrantRequest)
 	return k, given{account: k.Value.Account, id: k.ID}, nil
 }
 
+// memo is what a call's Questions found, by what the call calls it; "*" is what a ciphertext or token names. It holds for the snapshot or
+// transaction that it was found in, and keeps it from being taken for another.
+type memo struct {
+	view  store.View
+	names []string
+	keys  []*key
+}
+
+// noted is what the questions of the call found under a name in v; nil: nothing.
+func noted(c *api.Call, v store.View, name string) *key {
+	m, ok := c.Found.(*memo)
+	if !ok || m.view != v {
+		return nil
+	}
+	i := slices.Index(m.names, name)
+	if i < 0 {
+		if own, ok := strings.CutPrefix(name, c.ARN("kms", "key/")); ok { // an ARN of the call's own account and region
+			i = slices.Index(m.names, own)
+		}
+	}
+	if i < 0 {
+		return nil
+	}
+	return m.keys[i]
+}
+
 // named is find for a handler, whose question about the key has been allowed.
 func (s *Service) named(c *api.Call, v store.View, name *string) (*key, error) {
+	if k := noted(c, v, str(name)); k != nil {
+		return k, nil
+	}
 	k, _, err := s.find(c, v, str(name))
 	if errors.Is(err, errUnseen) {
 		return nil, fault.Of(fault.AccessDenied, "Access to the key is denied.")

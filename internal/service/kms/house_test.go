@@ -119,6 +119,7 @@ type house struct {
 	who   *people
 	clock *clock
 	place string // region
+	file  string // the ledger's
 }
 
 type clock struct {
@@ -151,11 +152,12 @@ func build(t testing.TB) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h.store, err = sqlite.Open(context.Background(), filepath.Join(dir, "ledger.db"), h.clock.Now); err != nil {
+	h.file = filepath.Join(dir, "ledger.db")
+	if h.store, err = sqlite.Open(context.Background(), h.file, h.clock.Now); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.store.Close() })
-	h.kms = New(Config{Sealer: seal, Principals: h.who})
+	h.kms = New(Config{Sealer: seal, Principals: h.who, Dice: world.Real{}})
 	w := timed{clock: h.clock}
 	rows := append(h.kms.Rows(), api.Op[s3.HeadObjectRequest, s3.HeadObjectOutput]{Name: "HeadObject", Free: true, Honours: []string{"Bucket", "Key"}, // S3 that asks for its caller
 		Stream: func(ctx context.Context, c *api.Call, in *s3.HeadObjectRequest) (*s3.HeadObjectOutput, error) {

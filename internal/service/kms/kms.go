@@ -26,12 +26,14 @@ type Principals interface {
 type Config struct {
 	Sealer     keyring.Sealer
 	Principals Principals
+	Dice       api.Dice // for what happens without a call
 }
 
 // Service answers the KMS operations.
 type Service struct {
 	sealer     keyring.Sealer
 	principals Principals
+	dice       api.Dice
 	asks       *ask.Sheet
 	known      cache[known]  // decoded keys, by region, id and version
 	open       cache[opened] // opened material, by region, key and material
@@ -39,12 +41,12 @@ type Service struct {
 
 // New makes the service.
 func New(c Config) *Service {
-	return &Service{sealer: c.Sealer, principals: c.Principals, asks: sheet(), known: newCache[known](4096), open: newCache[opened](1024)}
+	return &Service{sealer: c.Sealer, principals: c.Principals, dice: c.Dice, asks: sheet(), known: newCache[known](4096), open: newCache[opened](1024)}
 }
 
 // Rows is the service's table.
 func (s *Service) Rows() []api.Operation {
-	built := api.Rows("kms", slices.Concat(s.keyRows(), s.stateRows(), s.aliasRows(), s.tagRows(), s.cryptRows(), s.dataRows(), s.signRows(), s.grantRows())...)
+	built := api.Rows("kms", slices.Concat(s.keyRows(), s.stateRows(), s.aliasRows(), s.tagRows(), s.cryptRows(), s.dataRows(), s.signRows(), s.grantRows(), s.rotateRows())...)
 	rows := append(built, s.asks.Rest(built...)...)
 	for i, r := range rows {
 		rows[i].ReadOnly = r.ReadOnly || slices.Contains(cryptographic, r.Name)
