@@ -49,7 +49,7 @@ func (c *Client) JSON(ctx context.Context, service, target string, in, out any) 
 	if err != nil {
 		return err
 	}
-	if out == nil {
+	if out == nil || len(body) == 0 { // operations without an output answer nothing
 		return nil
 	}
 	return json.Unmarshal(body, out)

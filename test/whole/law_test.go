@@ -177,7 +177,6 @@ var anyway = regexp.MustCompile(`^s3\.(\w+ (ACL|Grant\w+)|CreateBucket ObjectLoc
 // sealing are the members by which S3 seals, and refuses keys that customers bring.
 var sealing = regexp.MustCompile(`^(ServerSideEncryption|SSE\w+|BucketKeyEnabled|ServerSideEncryptionConfiguration\..*)$`)
 
-
 // TestHonours: every member that a row says to obey is one of its input, and none of them is of a kind that nothing obeys.
 func TestHonours(t *testing.T) {
 	models := map[string]*model.Model{}

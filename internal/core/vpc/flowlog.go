@@ -8,7 +8,8 @@ type FlowLog struct {
 	Resource            string // vpc-..., subnet-... or eni-...
 	VPC                 string // of the resource
 	Traffic             string // ACCEPT | REJECT | ALL
-	Destination         string // s3
+	Destination         string // s3 | cloud-watch-logs
+	Group, Role         string // cloud-watch-logs: the log group's name, and the ARN of the role that puts records there
 	Bucket, Prefix      string // Prefix is empty or ends in a slash
 	Given               string // the destination's ARN as it was given
 	Format              string // fields as ${field}, with a space between
@@ -45,4 +46,7 @@ type FlowState struct {
 type FlowFile struct {
 	Log, Account, Region, Bucket, Key string
 	Body                              []byte // gzip
+	// To a log group: its name, the role's ARN, and how many pages of the body are there already.
+	Group, Role string `json:",omitempty"`
+	Done        int    `json:",omitempty"`
 }

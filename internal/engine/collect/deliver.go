@@ -70,8 +70,11 @@ func (c *Collector) deliver(ctx context.Context) bool {
 	for _, l := range logs {
 		there[l.ID] = true
 		if _, known := of[l.ID]; known && !of[l.ID].Granted { // once
-			c.grant(ctx, l)
-			err := c.probe(ctx, l)
+			var err error
+			if l.Value.Group == "" { // a role's policies are its own affair
+				c.grant(ctx, l)
+				err = c.probe(ctx, l)
+			}
 			if f := fault.From(err); err != nil && f.Code != "NoSuchBucket" && f.Status != 404 {
 				err = nil // the first file will tell: it needs less
 			}
@@ -88,13 +91,13 @@ func (c *Collector) deliver(ctx context.Context) bool {
 		if refused[f.Log] {
 			continue
 		}
-		err := c.put(ctx, r.Scope, &f)
+		err := c.bring(ctx, r, &f)
 		if ctx.Err() != nil {
 			return false
 		}
 		if err != nil {
 			all, refused[f.Log] = false, true
-			c.Log.Warn("cannot deliver a file of a flow log", "flow_log", f.Log, "bucket", f.Bucket, "key", f.Key, "error", err)
+			c.Log.Warn("cannot deliver a file of a flow log", "flow_log", f.Log, "bucket", f.Bucket, "key", f.Key, "group", f.Group, "error", err)
 			if there[f.Log] {
 				c.tell(ctx, r.Scope, f.Log, err, nil)
 				continue
@@ -112,6 +115,28 @@ func (c *Collector) deliver(ctx context.Context) bool {
 		}
 	}
 	return all
+}
+
+// bring brings one file to where it goes. Pages that are in a log group are not put again.
+func (c *Collector) bring(ctx context.Context, r store.Row, f *vpc.FlowFile) error {
+	if f.Group == "" {
+		return c.put(ctx, r.Scope, f)
+	}
+	done, err := c.post(ctx, r.Scope, f)
+	if err == nil || done == f.Done {
+		return err
+	}
+	return errors.Join(err, c.Store.Update(context.WithoutCancel(ctx), func(tx store.Tx) error {
+		it, err := rows.FlowFiles.Get(tx, r.Scope, r.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err == nil {
+			it.Value.Done = done
+			err = rows.FlowFiles.Save(tx, &it)
+		}
+		return err
+	}))
 }
 
 // as is the log delivery, for a log's account.

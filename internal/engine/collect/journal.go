@@ -199,8 +199,11 @@ func (c *Collector) keep(ctx context.Context, js []*journal, now time.Time, clea
 // file is a window as an object; nil: it has no records.
 func (c *Collector) file(j *journal, now time.Time) (*vpc.FlowFile, error) {
 	records := j.window.Close(now)
-	if len(records) == 0 {
+	switch {
+	case len(records) == 0:
 		return nil, nil
+	case j.Group != "":
+		return c.sheaf(j, records)
 	}
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)

@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -56,31 +57,18 @@ func wantedLog(c *api.Call, in *shape.CreateFlowLogsRequest) (vpc.FlowLog, error
 			return l, badParameter("Invalid Flow Log Max Aggregation Interval")
 		}
 	}
+	var err error
 	switch l.Destination {
 	case "s3":
+		err = toBucket(c, in, &l)
 	case "", "cloud-watch-logs":
-		return l, notBuilt("Flow logs are delivered to S3 alone: CloudWatch Logs is not built. Give LogDestinationType s3 and the ARN of a bucket.")
+		l.Destination = "cloud-watch-logs"
+		err = toGroup(c, in, &l)
 	default:
-		return l, notBuilt("Flow logs are delivered to S3 alone: LogDestinationType %s is not available.", l.Destination)
+		err = notBuilt("Flow logs are delivered to S3 and CloudWatch Logs: LogDestinationType %s is not available.", l.Destination)
 	}
-	switch {
-	case in.LogGroupName != nil:
-		return l, badParameter("LogDestination type must be cloud-watch-logs if LogGroupName is provided.")
-	case in.DeliverLogsPermissionArn != nil:
-		return l, badParameter("DeliverLogsPermissionArn is not applicable for s3 delivery")
-	case l.Given == "":
-		return l, badParameter("LogDestination can't be empty if LogGroupName is not provided.")
-	}
-	a, err := arn.Parse(l.Given)
-	if err != nil || a.Service != "s3" || a.Partition != c.Partition || a.Region != "" || a.Account != "" {
-		return l, badParameter("LogDestination: %s is not the ARN of a bucket.", l.Given)
-	}
-	l.Bucket, l.Prefix, _ = strings.Cut(a.Resource, "/")
-	if l.Prefix != "" && !strings.HasSuffix(l.Prefix, "/") {
-		l.Prefix += "/"
-	}
-	if l.Bucket == "" || slices.Contains(strings.Split(l.Prefix, "/"), "AWSLogs") {
-		return l, badParameter("LogDestination: %s needs a bucket, and no folder that is called AWSLogs.", l.Given)
+	if err != nil {
+		return l, err
 	}
 	if l.Format == "" {
 		l.Format = flow.DefaultFormat
@@ -94,11 +82,67 @@ func wantedLog(c *api.Call, in *shape.CreateFlowLogsRequest) (vpc.FlowLog, error
 		}
 		l.Options = &vpc.FlowFiles{Format: "plain-text", Hive: deref(o.HiveCompatiblePartitions), PerHour: deref(o.PerHourPartition)}
 	}
-	// Who made it with a key of long life is asked for in its name to look after the bucket's policy.
-	if p := c.Caller; p != nil && (p.Kind == identity.User || p.Kind == identity.Root) && !p.Unverified && strings.HasPrefix(p.AccessKey, "AKIA") {
+	// Who made it for S3 with a key of long life is asked for in its name to look after the bucket's policy.
+	if p := c.Caller; l.Bucket != "" && p != nil && (p.Kind == identity.User || p.Kind == identity.Root) && !p.Unverified && strings.HasPrefix(p.AccessKey, "AKIA") {
 		l.Creator = p.AccessKey
 	}
 	return l, nil
+}
+
+// toBucket reads where in S3 a log goes.
+func toBucket(c *api.Call, in *shape.CreateFlowLogsRequest, l *vpc.FlowLog) error {
+	switch {
+	case in.LogGroupName != nil:
+		return badParameter("LogDestination type must be cloud-watch-logs if LogGroupName is provided.")
+	case in.DeliverLogsPermissionArn != nil:
+		return badParameter("DeliverLogsPermissionArn is not applicable for s3 delivery")
+	case l.Given == "":
+		return badParameter("LogDestination can't be empty if LogGroupName is not provided.")
+	}
+	a, err := arn.Parse(l.Given)
+	if err != nil || a.Service != "s3" || a.Partition != c.Partition || a.Region != "" || a.Account != "" {
+		return badParameter("LogDestination: %s is not the ARN of a bucket.", l.Given)
+	}
+	l.Bucket, l.Prefix, _ = strings.Cut(a.Resource, "/")
+	if l.Prefix != "" && !strings.HasSuffix(l.Prefix, "/") {
+		l.Prefix += "/"
+	}
+	if l.Bucket == "" || slices.Contains(strings.Split(l.Prefix, "/"), "AWSLogs") {
+		return badParameter("LogDestination: %s needs a bucket, and no folder that is called AWSLogs.", l.Given)
+	}
+	return nil
+}
+
+// groupName is what a log group may be called. Source: CloudWatch Logs API reference, CreateLogGroup.
+var groupName = regexp.MustCompile(`^[\.\-_/#A-Za-z0-9]{1,512}$`)
+
+// toGroup reads which log group of the account and region a log goes to, and by which role of the account.
+func toGroup(c *api.Call, in *shape.CreateFlowLogsRequest, l *vpc.FlowLog) error {
+	l.Group, l.Role = deref(in.LogGroupName), deref(in.DeliverLogsPermissionArn)
+	switch {
+	case l.Group != "" && l.Given != "":
+		return badParameter("Please only provide LogGroupName or only provide LogDestination.")
+	case l.Group == "" && l.Given == "":
+		return badParameter("LogDestination can't be empty if LogGroupName is not provided.")
+	case l.Role == "":
+		return badParameter("DeliverLogsPermissionArn can't be empty if LogDestinationType is cloud-watch-logs.")
+	case in.DestinationOptions != nil:
+		return badParameter("DestinationOptions are of files, and not applicable for cloud-watch-logs delivery.")
+	}
+	if l.Given != "" {
+		a, err := arn.Parse(l.Given)
+		if err != nil || a.Service != "logs" || a.Partition != c.Partition || a.Region != c.Region || a.Account != c.Account || !strings.HasPrefix(a.Resource, "log-group:") {
+			return badParameter("LogDestination: %s is not the ARN of a log group of this account and region.", l.Given)
+		}
+		l.Group = strings.TrimSuffix(strings.TrimPrefix(a.Resource, "log-group:"), ":*")
+	}
+	if !groupName.MatchString(l.Group) {
+		return badParameter("LogGroupName: %s is no name of a log group.", l.Group)
+	}
+	if a, err := arn.Parse(l.Role); err != nil || a.Service != "iam" || a.Account != c.Account || !strings.HasPrefix(a.Resource, "role/") {
+		return badParameter("DeliverLogsPermissionArn: %s is not the ARN of a role of this account.", l.Role)
+	}
+	return nil
 }
 
 func createFlowLogs(c *api.Call, tx store.Tx, in *shape.CreateFlowLogsRequest) (*shape.CreateFlowLogsResult, error) {
@@ -110,7 +154,7 @@ func createFlowLogs(c *api.Call, tx store.Tx, in *shape.CreateFlowLogsRequest) (
 		return nil, missing("ResourceId")
 	}
 	out := &shape.CreateFlowLogsResult{ClientToken: in.ClientToken, FlowLogIds: []string{}, Unsuccessful: []shape.UnsuccessfulItem{}}
-	params := fmt.Sprint(in.ResourceIds, want.Traffic, want.Given, want.Format, want.Interval, want.Options != nil && want.Options.Hive, want.Options != nil && want.Options.PerHour)
+	params := fmt.Sprint(in.ResourceIds, want.Traffic, want.Given, want.Group, want.Role, want.Format, want.Interval, want.Options != nil && want.Options.Hive, want.Options != nil && want.Options.PerHour)
 	for _, id := range in.ResourceIds {
 		tok := in.ClientToken // one token makes one log for each resource
 		if tok != nil && *tok != "" {
@@ -172,7 +216,7 @@ func another(c *api.Call, v store.View, l *vpc.FlowLog) (*fault.Fault, error) {
 		return nil, err
 	}
 	for _, o := range all {
-		if o.Value.Bucket == l.Bucket && o.Value.Prefix == l.Prefix && o.Value.Traffic == l.Traffic {
+		if o.Value.Bucket == l.Bucket && o.Value.Prefix == l.Prefix && o.Value.Group == l.Group && o.Value.Traffic == l.Traffic {
 			return fault.New("FlowLogAlreadyExists", "Error. There is an existing Flow Log with the same configuration and log destination."), nil
 		}
 	}
@@ -230,9 +274,14 @@ func describeFlowLogs(c *api.Call, v store.View, in *shape.DescribeFlowLogsReque
 		"deliver-log-status":   one(func(l *vpc.FlowLog) string { return state(l).Status }),
 		"log-destination-type": one(func(l *vpc.FlowLog) string { return l.Destination }),
 		"flow-log-id":          one(func(l *vpc.FlowLog) string { return l.ID }),
-		"log-group-name":       func(*vpc.FlowLog) []string { return nil },
-		"resource-id":          one(func(l *vpc.FlowLog) string { return l.Resource }),
-		"traffic-type":         one(func(l *vpc.FlowLog) string { return l.Traffic }),
+		"log-group-name": func(l *vpc.FlowLog) []string {
+			if l.Group == "" {
+				return nil
+			}
+			return []string{l.Group}
+		},
+		"resource-id":  one(func(l *vpc.FlowLog) string { return l.Resource }),
+		"traffic-type": one(func(l *vpc.FlowLog) string { return l.Traffic }),
 	})
 	if e != nil {
 		return nil, e
@@ -241,7 +290,13 @@ func describeFlowLogs(c *api.Call, v store.View, in *shape.DescribeFlowLogsReque
 	for i := range all {
 		l, st := &all[i].Value, state(&all[i].Value)
 		x := shape.FlowLog{FlowLogId: &l.ID, CreationTime: &l.Created, FlowLogStatus: new("ACTIVE"), ResourceId: &l.Resource, TrafficType: &l.Traffic, LogDestinationType: &l.Destination,
-			LogDestination: &l.Given, LogFormat: &l.Format, MaxAggregationInterval: new(int64(l.Interval)), Tags: tagList(all[i].Tags)}
+			LogFormat: &l.Format, MaxAggregationInterval: new(int64(l.Interval)), Tags: tagList(all[i].Tags)}
+		if l.Given != "" {
+			x.LogDestination = &l.Given
+		}
+		if l.Group != "" {
+			x.LogGroupName, x.DeliverLogsPermissionArn = &l.Group, &l.Role
+		}
 		if st.Status != "" {
 			x.DeliverLogsStatus = &st.Status
 		}

@@ -146,8 +146,8 @@ func TestFlowLogRefusals(t *testing.T) {
 		{"InvalidVpcID.NotFound", func(r *shape.CreateFlowLogsRequest) { r.ResourceIds = []string{v, "vpc-0123"} }},
 		{"InvalidSubnetID.Malformed", func(r *shape.CreateFlowLogsRequest) { r.ResourceType = ref("Subnet") }},
 		{"NotImplemented", func(r *shape.CreateFlowLogsRequest) { r.ResourceType = ref("TransitGateway") }},
-		{"NotImplemented", func(r *shape.CreateFlowLogsRequest) { r.LogDestinationType = nil }},
-		{"NotImplemented", func(r *shape.CreateFlowLogsRequest) { r.LogDestinationType = ref("cloud-watch-logs") }},
+		{"InvalidParameter", func(r *shape.CreateFlowLogsRequest) { r.LogDestinationType = nil }},
+		{"InvalidParameter", func(r *shape.CreateFlowLogsRequest) { r.LogDestinationType = ref("cloud-watch-logs") }},
 		{"NotImplemented", func(r *shape.CreateFlowLogsRequest) { r.LogDestinationType = ref("kinesis-data-firehose") }},
 		{"NotImplemented", func(r *shape.CreateFlowLogsRequest) {
 			r.DestinationOptions = &shape.DestinationOptionsRequest{FileFormat: ref("parquet")}
@@ -189,5 +189,55 @@ func TestFlowLogRefusals(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// toLogs asks for a log of a VPC to a log group.
+func toLogs(v string, with func(*shape.CreateFlowLogsRequest)) *shape.CreateFlowLogsRequest {
+	r := &shape.CreateFlowLogsRequest{ResourceType: ref("VPC"), ResourceIds: []string{v}, TrafficType: ref("ALL"), LogGroupName: ref("/vpc/flows"),
+		DeliverLogsPermissionArn: ref("arn:aws:iam::" + account + ":role/service/flows")}
+	with(r)
+	return r
+}
+
+func TestFlowLogsToLogGroups(t *testing.T) {
+	h := open(t)
+	v, _ := h.net("10.0.0.0/16", "10.0.1.0/24")
+	for name, with := range map[string]func(*shape.CreateFlowLogsRequest){
+		"no role": func(r *shape.CreateFlowLogsRequest) { r.DeliverLogsPermissionArn = nil },
+		"a role of another": func(r *shape.CreateFlowLogsRequest) {
+			r.DeliverLogsPermissionArn = ref("arn:aws:iam::999988887777:role/r")
+		},
+		"no role at all": func(r *shape.CreateFlowLogsRequest) {
+			r.DeliverLogsPermissionArn = ref("arn:aws:iam::" + account + ":user/r")
+		},
+		"no group": func(r *shape.CreateFlowLogsRequest) { r.LogGroupName = nil },
+		"two groups": func(r *shape.CreateFlowLogsRequest) {
+			r.LogDestination = ref("arn:aws:logs:us-east-1:" + account + ":log-group:g")
+		},
+		"a name that is none": func(r *shape.CreateFlowLogsRequest) { r.LogGroupName = ref("a b") },
+		"options of files": func(r *shape.CreateFlowLogsRequest) {
+			r.DestinationOptions = &shape.DestinationOptionsRequest{FileFormat: ref("plain-text")}
+		},
+		"another region": func(r *shape.CreateFlowLogsRequest) {
+			r.LogGroupName, r.LogDestination = nil, ref("arn:aws:logs:eu-west-1:"+account+":log-group:g")
+		},
+	} {
+		t.Run(name, func(t *testing.T) { h.refuse("InvalidParameter", toLogs(v, with)) })
+	}
+	one := do[shape.CreateFlowLogsResult](h, toLogs(v, func(*shape.CreateFlowLogsRequest) {})).FlowLogIds[0]
+	if again := do[shape.CreateFlowLogsResult](h, toLogs(v, func(*shape.CreateFlowLogsRequest) {})); len(again.Unsuccessful) != 1 || *again.Unsuccessful[0].Error.Code != "FlowLogAlreadyExists" {
+		t.Errorf("%+v", again)
+	}
+	do[shape.CreateFlowLogsResult](h, toLogs(v, func(r *shape.CreateFlowLogsRequest) {
+		r.LogGroupName, r.LogDestination, r.LogDestinationType = nil, ref("arn:aws:logs:us-east-1:"+account+":log-group:other:*"), ref("cloud-watch-logs")
+	}))
+	got := do[shape.DescribeFlowLogsResult](h, &shape.DescribeFlowLogsRequest{Filter: filter("log-group-name", "/vpc/flows")}).FlowLogs
+	if len(got) != 1 || *got[0].FlowLogId != one || *got[0].LogDestinationType != "cloud-watch-logs" || *got[0].LogGroupName != "/vpc/flows" || got[0].LogDestination != nil ||
+		*got[0].DeliverLogsPermissionArn != "arn:aws:iam::"+account+":role/service/flows" {
+		t.Errorf("%+v", got)
+	}
+	if got := do[shape.DescribeFlowLogsResult](h, &shape.DescribeFlowLogsRequest{Filter: filter("log-group-name", "other")}).FlowLogs; len(got) != 1 {
+		t.Errorf("%+v", got)
 	}
 }
