@@ -168,11 +168,11 @@ func fillValue(v reflect.Value, open map[reflect.Type]int) {
 	}
 }
 
-// unmet are members that promise what nothing keeps yet: encryption by a key, access lists, locks, other models.
-var unmet = regexp.MustCompile(`(?i)(^|\.)(\w*KmsKeyId|ServerSideEncryption|SSE\w+|BucketKeyEnabled|ACL|Grant(FullControl|Read|ReadACP|Write|WriteACP)|ObjectLock\w+|MFA|FlywheelArn|DocumentReaderConfig|WebsiteRedirectLocation)(\.\*)?$`)
+// unmet are members that promise what nothing keeps yet: encryption by a key, access lists, other models.
+var unmet = regexp.MustCompile(`(?i)(^|\.)(\w*KmsKeyId|ServerSideEncryption|SSE\w+|BucketKeyEnabled|ACL|Grant(FullControl|Read|ReadACP|Write|WriteACP)|MFA|FlywheelArn|DocumentReaderConfig|WebsiteRedirectLocation)(\.\*)?$`)
 
 // anyway are members of those kinds whose row takes the values alone that say what holds anyway.
-var anyway = regexp.MustCompile(`^s3\.(\w+ (ACL|Grant\w+)|CreateBucket ObjectLockEnabledForBucket)$`)
+var anyway = regexp.MustCompile(`^s3\.(\w+ (ACL|Grant\w+))$`)
 
 // sealing are the members by which S3 seals, and refuses keys that customers bring.
 var sealing = regexp.MustCompile(`^(ServerSideEncryption|SSE\w+|BucketKeyEnabled|ServerSideEncryptionConfiguration\..*)$`)

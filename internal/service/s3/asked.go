@@ -42,10 +42,11 @@ func questions(operation string) func(*api.Call, store.View, any) ([]api.Questio
 				qs[i] = ask(b, q.Action, q.Resource, q.Keys)
 			}
 		}
-		if from < 0 {
-			return qs, nil
+		if err := ownTags(c, v, b, str(member(in, "Key")), member(in, "VersionId"), qs); err != nil || from < 0 {
+			return qs, err
 		}
-		return qs, sourced(c, v, in, &qs[from])
+		more, err := sourced(c, v, in, qs, from)
+		return append(qs, more...), err
 	}
 }
 
@@ -118,8 +119,7 @@ func asked(c *api.Call, in any, qs []api.Question) (_ []api.Question, from int) 
 		}
 		requestTags(qs[0].Keys, tags)
 		remaining(c, in.ObjectLockRetainUntilDate, qs[0].Keys)
-		// What a copy brings along with the bytes has an action of its own. Tags of the source, which come along by themselves,
-		// would need s3:GetObjectTagging and s3:PutObjectTagging: objects have none here.
+		// What a copy brings along with the bytes has an action of its own.
 		for _, x := range []struct {
 			given  bool
 			action string
@@ -162,6 +162,50 @@ func requestTags(keys map[string][]string, tags map[string]string) {
 	}
 }
 
+// bringing adds what a write asks beside s3:PutObject when it brings tags or locks along.
+func bringing[I any](f func(*api.Call, store.View, *I) ([]api.Question, error)) func(*api.Call, store.View, *I) ([]api.Question, error) {
+	return func(c *api.Call, v store.View, in *I) ([]api.Question, error) {
+		qs, err := f(c, v, in)
+		if err != nil {
+			return qs, err
+		}
+		put := &qs[0]
+		if put.Keys == nil {
+			put.Keys = map[string][]string{}
+		}
+		tags := map[string]string{}
+		if q, err := url.ParseQuery(str(member(in, "Tagging"))); err == nil { // the handler refuses others
+			for k := range q {
+				tags[k] = q.Get(k)
+			}
+		}
+		requestTags(put.Keys, tags)
+		mode, hold := member(in, "ObjectLockMode"), member(in, "ObjectLockLegalHoldStatus")
+		until, _ := reflect.ValueOf(in).Elem().FieldByName("ObjectLockRetainUntilDate").Interface().(*time.Time)
+		if mode != nil {
+			put.Keys["s3:object-lock-mode"] = []string{*mode}
+		}
+		if until != nil {
+			put.Keys["s3:object-lock-retain-until-date"] = []string{until.UTC().Format(time.RFC3339)}
+		}
+		if hold != nil {
+			put.Keys["s3:object-lock-legal-hold"] = []string{*hold}
+		}
+		remaining(c, until, put.Keys)
+		for _, x := range []struct {
+			given  bool
+			action string
+		}{{len(tags) > 0, "s3:PutObjectTagging"}, {mode != nil || until != nil, "s3:PutObjectRetention"}, {hold != nil, "s3:PutObjectLegalHold"}} {
+			if x.given {
+				q := also(*put, x.action)
+				q.Owner, q.Policy = put.Owner, put.Policy
+				qs = append(qs, q)
+			}
+		}
+		return qs, nil
+	}
+}
+
 // remaining is how many days a retention would last from now on, the last one begun (S3 User Guide, "Object Lock", limits by
 // bucket policy; that it is rounded up is our reading).
 func remaining(c *api.Call, until *time.Time, keys map[string][]string) {
@@ -194,20 +238,37 @@ func copySource(keys map[string][]string, header *string) {
 	}
 }
 
-// sourced makes a question about any object one about the source of a copy, which may be another account's.
-func sourced(c *api.Call, v store.View, in any, q *api.Question) error {
+// sourced makes a question about any object one about the source of a copy, which may be another account's. Tags that come along with
+// the copy are read of the source and written to what is made of it (S3 API Reference, CopyObject).
+func sourced(c *api.Call, v store.View, in any, qs []api.Question, from int) ([]api.Question, error) {
+	q := &qs[from]
 	bucket, key, version, ok := source(member(in, "CopySource"))
 	if !ok {
-		return fault.New("InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey").With(400)
+		return nil, fault.New("InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey").With(400)
 	}
 	q.Resource = objectARN(c, bucket, key)
 	b, err := findAnywhere(c, v, &bucket, member(in, "ExpectedSourceBucketOwner"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	*q = ask(b, "s3:GetObject", q.Resource, map[string][]string{})
-	if version != "" {
-		q.Action, q.Keys["s3:versionid"] = "s3:GetObjectVersion", []string{version}
+	own := []api.Question{*q}
+	if copy, ok := in.(*shape.CopyObjectRequest); ok && str(copy.TaggingDirective) != "REPLACE" && b.Value.Tagged {
+		o, err := tagged(c, v, b, key, opt(version))
+		if err != nil {
+			return nil, err
+		}
+		if o != nil && len(o.Tags) > 0 {
+			write := also(qs[0], "s3:PutObjectTagging")
+			write.Owner, write.Policy = qs[0].Owner, qs[0].Policy
+			requestTags(write.Keys, o.Tags)
+			own = append(own, ask(b, "s3:GetObjectTagging", q.Resource, map[string][]string{}), write)
+		}
 	}
-	return nil
+	if version != "" {
+		ofVersion(own[:min(2, len(own))], version)
+	}
+	err = ownTags(c, v, b, key, opt(version), own)
+	*q = own[0]
+	return own[1:], err
 }

@@ -24,7 +24,8 @@ func TestSheet(t *testing.T) {
 	for _, err := range sheet.Verify(built,
 		"s3:ResourceAccount", "s3:TlsVersion", "s3:authType", "s3:signatureAge", "s3:signatureversion", "s3:x-amz-content-sha256", // of the request as it came, for the gate
 		"s3:prefix", "s3:delimiter", "s3:max-keys", "s3:RequestObjectTag*", "s3:x-amz-copy-source", "s3:object-lock-remaining-retention-days", // asked
-		"s3:ExistingObjectTag/*", "s3:BucketTag/*", // objects have no tags, and no bucket says that its tags are keys
+		"s3:ExistingObjectTag/*", // ownTags
+		"s3:BucketTag/*",         // no bucket says that its tags are keys
 		// Cloister has no access points, access grants, annotations, event holds and fault injection.
 		"s3:AccessPoint*", "s3:DataAccessPoint*", "s3:AccessGrantsInstanceArn", "s3:x-amz-object-annotation-directive", "s3:object-lock-event-hold*", "s3:isReplicationPauseRequest",
 		"s3:ObjectCreationOperation", // docs/divergences.md

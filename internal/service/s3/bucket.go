@@ -66,15 +66,18 @@ func (s *Service) createBucket() api.Rower {
 			if l := in.CreateBucketConfiguration; l != nil && l.LocationConstraint != nil {
 				q.Keys = map[string][]string{"s3:LocationConstraint": {*l.LocationConstraint}}
 			}
-			return []api.Question{q}, nil
+			qs := []api.Question{q}
+			if yes(in.ObjectLockEnabledForBucket) { // S3 API Reference, CreateBucket, "Permissions"
+				for _, a := range []string{"s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning"} {
+					qs = append(qs, api.Question{Action: a, Resource: q.Resource})
+				}
+			}
+			return qs, nil
 		},
 		Act: func(c *api.Call, tx store.Tx, in *shape.CreateBucketRequest) (*shape.CreateBucketOutput, error) {
 			name := str(in.Bucket)
 			if err := checkBucket(name); err != nil {
 				return nil, err
-			}
-			if in.ObjectLockEnabledForBucket != nil && *in.ObjectLockEnabledForBucket {
-				return nil, fault.Of(fault.NotImplemented, "Object Lock is not built yet.")
 			}
 			if err := enforced(in.ObjectOwnership); err != nil {
 				return nil, err
@@ -98,6 +101,9 @@ func (s *Service) createBucket() api.Rower {
 				return nil, err
 			}
 			b.Access.Above = Block{above[0], above[1], above[2], above[3]}
+			if yes(in.ObjectLockEnabledForBucket) {
+				b.Versioning, b.Lock = enabled, &BucketLock{}
+			}
 			err = buckets.Create(tx, land(c), name, &b)
 			if !errors.Is(err, store.ErrConflict) {
 				return out, err

@@ -21,7 +21,7 @@ func (s *Service) deleteObject() api.Rower {
 			}, func(_ *api.Call, in *shape.DeleteObjectRequest) map[string][]string {
 				return condition{ifMatch: in.IfMatch}.keys()
 			})(c, v, in)
-			if in.BypassGovernanceRetention != nil && *in.BypassGovernanceRetention {
+			if yes(in.BypassGovernanceRetention) && len(qs) > 0 {
 				bypass := qs[0]
 				bypass.Action, bypass.Keys = "s3:BypassGovernanceRetention", nil
 				qs = append(qs, bypass)
@@ -41,7 +41,7 @@ func (s *Service) deleteObject() api.Rower {
 					return nil, err
 				}
 				c.Touch(objectARN(c, b.ID, *in.Key))
-				d, err := erase(c, tx, b, *in.Key, in.VersionId, condition{ifMatch: in.IfMatch}, &t)
+				d, err := erase(c, tx, b, *in.Key, in.VersionId, yes(in.BypassGovernanceRetention), condition{ifMatch: in.IfMatch}, &t)
 				*out = shape.DeleteObjectOutput{VersionId: opt(d.version), DeleteMarker: opt(d.marker)}
 				return out, err
 			})
@@ -55,17 +55,17 @@ func (s *Service) deleteObject() api.Rower {
 }
 
 // erase deletes what is visible, or the version that was named.
-func erase(c *api.Call, tx store.Tx, b store.Item[Bucket], key string, id *string, w condition, t *trash) (deleted, error) {
+func erase(c *api.Call, tx store.Tx, b store.Item[Bucket], key string, id *string, bypass bool, w condition, t *trash) (deleted, error) {
 	if id == nil {
 		return remove(c, tx, b, home(c.Partition, b.Value), key, w, t)
 	}
-	return expunge(tx, b, home(c.Partition, b.Value), key, *id, w, t)
+	return expunge(tx, b, home(c.Partition, b.Value), key, *id, bypass, w, t)
 }
 
 func (s *Service) deleteObjects() api.Rower {
 	return api.Op[shape.DeleteObjectsRequest, shape.DeleteObjectsOutput]{
 		Name:    "DeleteObjects",
-		Honours: []string{"Bucket", "ExpectedBucketOwner", "ChecksumAlgorithm", "Delete.Quiet", "Delete.Objects.Key", "Delete.Objects.ETag", "Delete.Objects.VersionId"},
+		Honours: []string{"Bucket", "ExpectedBucketOwner", "ChecksumAlgorithm", "Delete.Quiet", "Delete.Objects.Key", "Delete.Objects.ETag", "Delete.Objects.VersionId", "BypassGovernanceRetention"},
 		// Each key is asked about on its own in the row: one refusal is an entry of the answer, not the answer.
 		Questions: func(c *api.Call, v store.View, in *shape.DeleteObjectsRequest) ([]api.Question, error) {
 			_, err := find(c, v, in.Bucket, in.ExpectedBucketOwner)
@@ -87,7 +87,12 @@ func (s *Service) deleteMany(ctx context.Context, c *api.Call, in *shape.DeleteO
 				if o.VersionId != nil {
 					ofVersion(qs, *o.VersionId)
 				}
-				refused[i] = c.May(v, qs[0])
+				if err := ownTags(c, v, b, *o.Key, o.VersionId, qs); err != nil {
+					return err
+				}
+				if refused[i] = c.May(v, qs[0]); refused[i] == nil && yes(in.BypassGovernanceRetention) {
+					refused[i] = c.May(v, ask(b, "s3:BypassGovernanceRetention", objectARN(c, b.ID, *o.Key), nil))
+				}
 			}
 		}
 		return nil
@@ -109,7 +114,7 @@ func (s *Service) deleteMany(ctx context.Context, c *api.Call, in *shape.DeleteO
 			err := refused[i]
 			var d deleted
 			if err == nil {
-				d, err = erase(c, tx, b, *o.Key, o.VersionId, condition{ifMatch: o.ETag}, &t)
+				d, err = erase(c, tx, b, *o.Key, o.VersionId, yes(in.BypassGovernanceRetention), condition{ifMatch: o.ETag}, &t)
 			}
 			var f *fault.Fault
 			switch {

@@ -28,6 +28,9 @@ type found struct {
 	partial bool
 	part    *Part // when one part was asked for
 	count   int64 // parts, when one was asked for
+	// What only who may read it is told of.
+	tags            int64
+	retention, hold bool
 }
 
 // look reads the object's row, checks the conditions and decides which bytes are meant. A missing object is NoSuchKey for who may
@@ -60,7 +63,20 @@ func (s *Service) lookIn(c *api.Call, v store.View, b store.Item[Bucket], in *sh
 		f.parts = m.Value.Parts
 	}
 	f.n = f.o.Size
+	f.tell(c, v)
 	return f, f.cut(in)
+}
+
+// tell decides which headers about tags and locks the caller may see (S3 API Reference, GetObject).
+func (f *found) tell(c *api.Call, v store.View) {
+	may := func(action string) bool {
+		return c.May(v, ask(f.bucket, action, objectARN(c, f.bucket.ID, f.key), nil)) == nil
+	}
+	if len(f.o.Tags) > 0 && may("s3:GetObjectTagging") {
+		f.tags = int64(len(f.o.Tags))
+	}
+	f.retention = f.o.Lock.Mode != "" && may("s3:GetObjectRetention")
+	f.hold = f.o.Lock.Hold != "" && may("s3:GetObjectLegalHold")
 }
 
 // locate finds what is visible, or the version that was named. What is not there is told to who may list.
@@ -78,7 +94,7 @@ func locate(c *api.Call, v store.View, b store.Item[Bucket], key string, id *str
 			return nil, noVersion(key, *id)
 		}
 		if it.Value.Marker {
-			return nil, isMarker(it.Value, c.Name)
+			return nil, isMarker(it.Value)
 		}
 		return it, nil
 	}
@@ -217,7 +233,13 @@ func (f *found) answer(in *shape.GetObjectRequest) *shape.GetObjectOutput {
 		ContentType: either(in.ResponseContentType, h.ContentType), CacheControl: either(in.ResponseCacheControl, h.CacheControl),
 		ContentDisposition: either(in.ResponseContentDisposition, h.ContentDisposition), ContentEncoding: either(in.ResponseContentEncoding, h.ContentEncoding),
 		ContentLanguage: either(in.ResponseContentLanguage, h.ContentLanguage), Expires: opt(h.Expires), PartsCount: opt(f.count),
-		VersionId: shown(f.bucket, f.o),
+		VersionId: shown(f.bucket, f.o), TagCount: opt(f.tags),
+	}
+	if f.retention {
+		out.ObjectLockMode, out.ObjectLockRetainUntilDate = ptr(f.o.Lock.Mode), ptr(f.o.Lock.Until)
+	}
+	if f.hold {
+		out.ObjectLockLegalHoldStatus = ptr(f.o.Lock.Hold)
 	}
 	f.o.Seal.show(&out.ServerSideEncryption, &out.SSEKMSKeyId, nil, &out.BucketKeyEnabled)
 	if in.ResponseExpires != nil {
@@ -362,7 +384,9 @@ func (s *Service) headObject() api.Rower {
 			return &shape.HeadObjectOutput{AcceptRanges: o.AcceptRanges, LastModified: o.LastModified, ContentLength: o.ContentLength, ETag: o.ETag,
 				Metadata: o.Metadata, ContentType: o.ContentType, CacheControl: o.CacheControl, ContentDisposition: o.ContentDisposition,
 				ContentEncoding: o.ContentEncoding, ContentLanguage: o.ContentLanguage, Expires: o.Expires, ContentRange: o.ContentRange,
-				PartsCount: o.PartsCount, ChecksumType: o.ChecksumType, VersionId: o.VersionId, ChecksumCRC32: o.ChecksumCRC32, ChecksumCRC32C: o.ChecksumCRC32C,
+				PartsCount: o.PartsCount, ChecksumType: o.ChecksumType, VersionId: o.VersionId, TagCount: o.TagCount,
+				ObjectLockMode: o.ObjectLockMode, ObjectLockRetainUntilDate: o.ObjectLockRetainUntilDate, ObjectLockLegalHoldStatus: o.ObjectLockLegalHoldStatus,
+				ChecksumCRC32: o.ChecksumCRC32, ChecksumCRC32C: o.ChecksumCRC32C,
 				ChecksumCRC64NVME: o.ChecksumCRC64NVME, ChecksumSHA1: o.ChecksumSHA1, ChecksumSHA256: o.ChecksumSHA256,
 				ServerSideEncryption: o.ServerSideEncryption, SSEKMSKeyId: o.SSEKMSKeyId, BucketKeyEnabled: o.BucketKeyEnabled}, nil
 		},

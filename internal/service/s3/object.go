@@ -148,9 +148,10 @@ func (s *Service) putObject() api.Rower {
 		Honours: []string{"Bucket", "Key", "Body", "ExpectedBucketOwner", "ContentLength", "ContentMD5", "ContentType", "CacheControl", "ContentDisposition",
 			"ContentEncoding", "ContentLanguage", "Expires", "Metadata.*", "Metadata", "ChecksumAlgorithm", "ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME",
 			"ChecksumSHA1", "ChecksumSHA256", "IfMatch", "IfNoneMatch", "StorageClass", "ACL", "ServerSideEncryption", "SSEKMSKeyId", "SSEKMSEncryptionContext",
-			"BucketKeyEnabled", "SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5"},
+			"BucketKeyEnabled", "SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5",
+			"Tagging", "ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus"},
 		Anonymous: true,
-		Questions: onObject("s3:PutObject", func(in *shape.PutObjectRequest) (_, _, _ *string) { return in.Bucket, in.Key, in.ExpectedBucketOwner },
+		Questions: bringing(onObject("s3:PutObject", func(in *shape.PutObjectRequest) (_, _, _ *string) { return in.Bucket, in.Key, in.ExpectedBucketOwner },
 			func(c *api.Call, in *shape.PutObjectRequest) map[string][]string {
 				k := condition{in.IfMatch, in.IfNoneMatch}.keys()
 				if in.StorageClass != nil {
@@ -160,7 +161,7 @@ func (s *Service) putObject() api.Rower {
 					k["s3:x-amz-acl"] = []string{*in.ACL}
 				}
 				return putWish(in).keys(c, k)
-			}),
+			})),
 		Stream: s.put,
 	}
 }
@@ -179,11 +180,23 @@ func (s *Service) put(ctx context.Context, c *api.Call, in *shape.PutObjectReque
 	if err != nil {
 		return nil, err
 	}
+	x, err := readExtras(c.Time, in.Tagging, in.ObjectLockMode, in.ObjectLockRetainUntilDate, in.ObjectLockLegalHoldStatus)
+	if err != nil {
+		return nil, err
+	}
+	cl := claim{length: in.ContentLength, md5: in.ContentMD5, algorithm: in.ChecksumAlgorithm,
+		sums: [5]*string{in.ChecksumCRC32, in.ChecksumCRC32C, in.ChecksumCRC64NVME, in.ChecksumSHA1, in.ChecksumSHA256}}
+	if x.lock != (Lock{}) && cl.md5 == nil && cl.sent() == "" {
+		return nil, fault.New("InvalidRequest", "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters").With(400)
+	}
 	w := condition{in.IfMatch, in.IfNoneMatch}
 	if err := w.check(); err != nil {
 		return nil, err
 	}
 	b, sc, err := enter(ctx, c, in.Bucket, in.ExpectedBucketOwner, func(v store.View, b store.Item[Bucket], sc store.Scope) error {
+		if err := x.fit(b); err != nil {
+			return err
+		}
 		old, err := current(v, sc, objectID(b.ID, key))
 		if err != nil || old == nil {
 			return errors.Join(err, w.hold(key, nil))
@@ -205,8 +218,8 @@ func (s *Service) put(ctx context.Context, c *api.Call, in *shape.PutObjectReque
 	}
 	l := newLock(c, blob, dataKey)
 	seal.Salt = l.salt
-	d, err := s.receive(ctx, in.Body, claim{length: in.ContentLength, md5: in.ContentMD5, algorithm: in.ChecksumAlgorithm, opaque: seal.opaque(c),
-		sums: [5]*string{in.ChecksumCRC32, in.ChecksumCRC32C, in.ChecksumCRC64NVME, in.ChecksumSHA1, in.ChecksumSHA256}}, l)
+	cl.opaque = seal.opaque(c)
+	d, err := s.receive(ctx, in.Body, cl, l)
 	if err != nil {
 		return nil, err
 	}
@@ -220,6 +233,9 @@ func (s *Service) put(ctx context.Context, c *api.Call, in *shape.PutObjectReque
 			return nil, err
 		}
 		o := Object{Size: d.size, ETag: d.etag(), Modified: seconds(tx), Blob: blob, Sum: d.sum, Head: head, Seal: seal}
+		if err := x.onto(tx, &b, &o); err != nil {
+			return nil, err
+		}
 		if err := replace(c, tx, b, sc, key, w, &o, &t); err != nil {
 			return nil, err
 		}

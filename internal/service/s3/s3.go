@@ -64,6 +64,9 @@ func (s *Service) Operations() []api.Operation {
 		s.putBucketTagging(), s.getBucketTagging(), s.deleteBucketTagging(),
 		s.putBucketVersioning(), s.getBucketVersioning(),
 		s.putObject(), s.getObject(), s.headObject(), s.deleteObject(), s.deleteObjects(),
+		s.getObjectAttributes(), s.putObjectTagging(), s.getObjectTagging(), s.deleteObjectTagging(),
+		s.putObjectLockConfiguration(), s.getObjectLockConfiguration(),
+		s.putObjectRetention(), s.getObjectRetention(), s.putObjectLegalHold(), s.getObjectLegalHold(),
 		s.listObjectsV2(), s.listObjects(), s.listObjectVersions(),
 		s.createMultipartUpload(), s.uploadPart(), s.completeMultipartUpload(), s.abortMultipartUpload(),
 		s.listParts(), s.listMultipartUploads(), s.copyObject(), s.uploadPartCopy(),
@@ -81,7 +84,9 @@ type Bucket struct {
 	Policy  string `json:",omitempty"` // principals bound to unique ids
 	Access  Access `json:",omitzero"`
 
-	Versioning string `json:",omitempty"` // Enabled | Suspended; empty: never turned on
+	Versioning string      `json:",omitempty"` // Enabled | Suspended; empty: never turned on
+	Lock       *BucketLock `json:",omitempty"` // nil: no Object Lock
+	Tagged     bool        `json:",omitempty"` // an object of it had tags once
 
 	Encryption *Encryption `json:",omitempty"` // nil: as every bucket
 }
@@ -115,6 +120,7 @@ type Object struct {
 	Marker  bool              `json:",omitempty"` // a delete marker: without bytes, among the versions alone
 	Null    string            `json:",omitempty"` // of the null version among the versions: its objectID
 	Tags    map[string]string `json:",omitempty"`
+	Lock    Lock              `json:",omitzero"`
 }
 
 // Seal says under which key the bytes lie. The zero value is bytes in clear, of before there were keys.
@@ -137,6 +143,7 @@ type Upload struct {
 	Seal      Seal   `json:",omitzero"`
 
 	Tags map[string]string `json:",omitempty"`
+	Lock Lock              `json:",omitzero"`
 }
 
 // Part is a part of an upload; the id is upload id, slash, number in five digits. In a manifest it is a part of the object.
@@ -294,7 +301,7 @@ func onObject[I any](action string, of func(*I) (bucket, key, expectedOwner *str
 		if id := member(in, "VersionId"); id != nil {
 			ofVersion(qs, *id)
 		}
-		return qs, nil
+		return qs, ownTags(c, v, b, str(key), member(in, "VersionId"), qs)
 	}
 }
 

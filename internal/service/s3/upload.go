@@ -66,8 +66,9 @@ func (s *Service) createMultipartUpload() api.Rower {
 		Name: "CreateMultipartUpload",
 		Honours: []string{"Bucket", "Key", "ExpectedBucketOwner", "ContentType", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage",
 			"Expires", "Metadata", "Metadata.*", "StorageClass", "ChecksumAlgorithm", "ChecksumType", "ServerSideEncryption", "SSEKMSKeyId", "SSEKMSEncryptionContext",
-			"BucketKeyEnabled", "SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5"},
-		Questions: onObject("s3:PutObject", func(in *shape.CreateMultipartUploadRequest) (_, _, _ *string) {
+			"BucketKeyEnabled", "SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5",
+			"Tagging", "ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus"},
+		Questions: bringing(onObject("s3:PutObject", func(in *shape.CreateMultipartUploadRequest) (_, _, _ *string) {
 			return in.Bucket, in.Key, in.ExpectedBucketOwner
 		}, func(c *api.Call, in *shape.CreateMultipartUploadRequest) map[string][]string {
 			k := map[string][]string{}
@@ -75,7 +76,7 @@ func (s *Service) createMultipartUpload() api.Rower {
 				k["s3:x-amz-storage-class"] = []string{*in.StorageClass}
 			}
 			return createWish(in).keys(c, k)
-		}),
+		})),
 		Stream: s.create,
 	}
 }
@@ -89,12 +90,16 @@ func (s *Service) create(ctx context.Context, c *api.Call, in *shape.CreateMulti
 	if err := errors.Join(checkKey(str(in.Key)), checkClass(in.StorageClass)); err != nil {
 		return nil, err
 	}
-	b, sc, err := enter(ctx, c, in.Bucket, in.ExpectedBucketOwner, nil)
+	x, err := readExtras(c.Time, in.Tagging, in.ObjectLockMode, in.ObjectLockRetainUntilDate, in.ObjectLockLegalHoldStatus)
+	if err != nil {
+		return nil, err
+	}
+	b, sc, err := enter(ctx, c, in.Bucket, in.ExpectedBucketOwner, func(_ store.View, b store.Item[Bucket], _ store.Scope) error { return x.fit(b) })
 	if err != nil {
 		return nil, err
 	}
 	c.Touch(objectARN(c, b.ID, *in.Key))
-	u := Upload{Algorithm: str(in.ChecksumAlgorithm)}
+	u := Upload{Algorithm: str(in.ChecksumAlgorithm), Tags: x.tags, Lock: x.lock}
 	if c.Caller != nil {
 		u.Initiator = c.Caller.ARN
 	}
@@ -388,6 +393,9 @@ func (s *Service) complete(ctx context.Context, c *api.Call, in *shape.CompleteM
 			return nil, err
 		}
 		if err := manifests.Create(tx, sc, id, &Manifest{ps}); err != nil {
+			return nil, err
+		}
+		if err := (extras{u.Value.Tags, u.Value.Lock}).onto(tx, &b, &o); err != nil {
 			return nil, err
 		}
 		if err := replace(c, tx, b, sc, key, w, &o, &t); err != nil {

@@ -150,9 +150,9 @@ func noVersion(key, id string) error {
 }
 
 // isMarker refuses to read a delete marker that was named (S3 User Guide, "Working with delete markers").
-func isMarker(o Object, method string) error {
+func isMarker(o Object) error {
 	return fault.New("MethodNotAllowed", "The specified method is not allowed against this resource.").With(405).
-		Field("Method", method).Field("ResourceType", "DeleteMarker").Field("x-amz-delete-marker", "true").Field("x-amz-version-id", idOf(o))
+		Field("ResourceType", "DeleteMarker").Field("x-amz-delete-marker", "true").Field("x-amz-version-id", idOf(o))
 }
 
 // replace makes o the newest version of its key, if the condition holds for what is visible. What it cannot take the place of becomes a
@@ -218,7 +218,7 @@ func yield(tx store.Tx, b store.Item[Bucket], sc store.Scope, key string, old *s
 			if err := versions.Create(tx, sc, versionRow(b.ID, key, past.made()), &past); err != nil {
 				return err
 			}
-		} else if err := t.object(tx, sc, old.Value); err != nil {
+		} else if err := errors.Join(old.Value.Lock.frees(tx.Now(), false), t.object(tx, sc, old.Value)); err != nil {
 			return err
 		}
 	}
@@ -232,11 +232,14 @@ func yield(tx store.Tx, b store.Item[Bucket], sc store.Scope, key string, old *s
 	if err != nil {
 		return err
 	}
-	return shed(tx, version{it, true}, t)
+	return shed(tx, version{it, true}, false, t)
 }
 
-// shed deletes a version's row and lets go of its bytes.
-func shed(tx store.Tx, v version, t *trash) error {
+// shed deletes a version's row and lets go of its bytes, unless it is locked. Every deletion comes by here or by yield.
+func shed(tx store.Tx, v version, bypass bool, t *trash) error {
+	if err := v.Value.Lock.frees(tx.Now(), bypass); err != nil {
+		return err
+	}
 	if !v.Value.Marker {
 		if err := t.object(tx, v.Scope, v.Value); err != nil {
 			return err
@@ -286,7 +289,7 @@ func remove(c *api.Call, tx store.Tx, b store.Item[Bucket], sc store.Scope, key 
 		if old == nil {
 			return deleted{}, nil
 		}
-		return deleted{}, shed(tx, version{*old, false}, t)
+		return deleted{}, shed(tx, version{*old, false}, false, t)
 	}
 	m := Object{Marker: true, Modified: seconds(tx)}
 	if err := stamp(c, tx, b, sc, key, old, &m); err != nil {
@@ -307,7 +310,7 @@ func remove(c *api.Call, tx store.Tx, b store.Item[Bucket], sc store.Scope, key 
 }
 
 // expunge deletes one version for good; the next one may become visible by it.
-func expunge(tx store.Tx, b store.Item[Bucket], sc store.Scope, key, id string, w condition, t *trash) (deleted, error) {
+func expunge(tx store.Tx, b store.Item[Bucket], sc store.Scope, key, id string, bypass bool, w condition, t *trash) (deleted, error) {
 	it, err := pick(tx, b, sc, key, id)
 	if err != nil {
 		return deleted{}, err
@@ -320,7 +323,7 @@ func expunge(tx store.Tx, b store.Item[Bucket], sc store.Scope, key, id string, 
 		return d, err
 	}
 	d.marker = it.Value.Marker
-	if err := shed(tx, *it, t); err != nil {
+	if err := shed(tx, *it, bypass, t); err != nil {
 		return d, err
 	}
 	return d, settle(tx, b, sc, key)

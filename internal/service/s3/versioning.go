@@ -35,6 +35,9 @@ func (s *Service) putBucketVersioning() api.Rower {
 			}
 			switch status := str(in.VersioningConfiguration.Status); status {
 			case enabled, suspended:
+				if b.Value.Lock != nil && status != enabled {
+					return nil, fault.New("InvalidBucketState", "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.").With(409)
+				}
 				b.Value.Versioning = status
 			case "":
 				return nil, fault.New("IllegalVersioningConfigurationException", "The Versioning element must be specified").With(400)
