@@ -39,10 +39,12 @@ conformance:
 
 crash:
 	CLOISTER_REQUIRE=kernel CLOISTER_CRASH_ROUNDS=50 $(GO) test -count=1 -timeout 60m -run 'Crash|Kill' ./internal/driver/sqlite ./internal/driver/disk ./test/kernel ./test/whole
+	CLOISTER_REQUIRE=kernel CLOISTER_LONG=1 $(GO) test -count=1 -timeout 30m -run 'TestGreatObject$$' ./test/whole
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem $$(grep -rl --include='*_test.go' '^func Benchmark' internal test | xargs -n1 dirname | sort -u | sed 's|^|./|')
 	cd bench/policy && $(GO) run . # beside cedar-go, in one run
+	cd bench/objects && $(GO) run . && $(GO) run . -sdk -rounds 3 # beside versitygw and plain file serving, in one run
 
 quality:
 	$(GO) test -count=1 -run Quality -v ./internal/work/language
