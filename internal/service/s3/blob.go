@@ -219,10 +219,34 @@ func (s *Service) read(ctx context.Context, pin string, ps []piece, key []byte) 
 		_ = r.Close()
 		return nil, err
 	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{b, r}, nil
+	return checked{b, r}, nil
+}
+
+// checked is a body whose first bytes were read ahead. It is copied by stream.WriteTo.
+type checked struct {
+	*bufio.Reader
+	io.Closer
+}
+
+// WriteTo writes what is left, a segment at a time.
+func (r *stream) WriteTo(w io.Writer) (total int64, err error) {
+	buf := r.s.buffer()
+	defer func() { clear(*buf); r.s.buffers.Put(buf) }()
+	for {
+		n, err := r.Read(*buf)
+		if n > 0 {
+			m, err := w.Write((*buf)[:n])
+			if total += int64(m); err != nil {
+				return total, err
+			}
+		}
+		if err == io.EOF { //nolint:errorlint // only io.EOF itself is the end
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+	}
 }
 
 // Read gives checked bytes; an error in the midst must break the connection.

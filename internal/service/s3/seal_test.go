@@ -453,6 +453,11 @@ func TestBrokenBodies(t *testing.T) {
 	}
 }
 
+// sink takes bytes as a connection does.
+type sink struct{}
+
+func (sink) Write(p []byte) (int, error) { return len(p), nil }
+
 type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
@@ -488,7 +493,7 @@ func benchmark(b *testing.B, put bool) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				if n, err := io.Copy(struct{ io.Writer }{io.Discard}, out.Body); n != int64(len(body)) || err != nil {
+				if n, err := io.Copy(sink{}, out.Body); n != int64(len(body)) || err != nil {
 					b.Fatal(n, err)
 				}
 				_ = out.Body.Close()
