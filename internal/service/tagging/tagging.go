@@ -1,5 +1,5 @@
-// Package tagging is the Resource Groups Tagging API's table of operations; its IAM prefix is tag. None is built yet; each is
-// authorised.
+// Package tagging is the Resource Groups Tagging API; its IAM prefix is tag. It reads the tags of the ledger, and changes none itself: each
+// service is asked for its own resources as the caller, so that its permissions and limits hold.
 package tagging
 
 import (
@@ -8,7 +8,10 @@ import (
 )
 
 // Rows is the service's table.
-func Rows() []api.Operation { return sheet.Rest() }
+func Rows() []api.Operation {
+	built := api.Rows("tagging", getResources(), getTagKeys(), getTagValues(), tagResources(), untagResources())
+	return append(built, sheet.Rest(built...)...)
+}
 
 // sheet: no action has resources or keys. The tagging of each resource is its own service's to allow, and is asked about when it
 // happens. Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon Resource Group Tagging
