@@ -20,6 +20,7 @@ type Auth struct {
 	Token         string // session token, as sent
 	Time          time.Time
 	Presigned     bool
+	V2            bool          // a URL signed by Signature Version 2 (S3 alone): no region, no headers but those of its string
 	Expires       time.Duration // presigned
 	Payload       string        // x-amz-content-sha256 as sent; empty when it is not
 	Unproved      bool          // set by who does without Verify: the signatures of frames are not checked either
@@ -42,7 +43,7 @@ func Parse(r *Request) (*Auth, *fault.Fault) {
 	case len(heads) == 1:
 		return parseHeader(r, strings.TrimSpace(heads[0]))
 	case q.Has("AWSAccessKeyId") && q.Has("Signature"):
-		return nil, otherVersion()
+		return parseV2(r, q)
 	}
 	return nil, nil
 }
@@ -67,12 +68,17 @@ func parseHeader(r *Request, head string) (*Auth, *fault.Fault) {
 	for _, p := range strings.Split(rest, ",") {
 		k, v, ok := strings.Cut(strings.TrimSpace(p), "=")
 		if _, dup := parts[k]; dup || !ok {
-			return bad("it is not a list of single fields")
+			return bad("the authorization component " + strconv.Quote(clip(k)) + " is malformed")
 		}
 		parts[k] = v
 	}
 	if len(parts) != 3 {
-		return bad("it requires Credential, SignedHeaders and Signature, and nothing else")
+		return bad("the authorization header requires three components: Credential, SignedHeaders, and Signature")
+	}
+	for _, k := range []string{"Credential", "SignedHeaders", "Signature"} {
+		if _, ok := parts[k]; !ok {
+			return bad("missing " + k)
+		}
 	}
 	if why := a.credential(parts["Credential"]); why != "" {
 		return bad(why)
@@ -93,6 +99,9 @@ func parseHeader(r *Request, head string) (*Auth, *fault.Fault) {
 	} else {
 		a.Time, err = time.Parse("Mon, 02 Jan 2006 15:04:05 GMT", get(r.Header, "Date"))
 	}
+	if err != nil && a.Service == "s3" {
+		return nil, fault.Of(fault.AccessDenied, "AWS authentication requires a valid Date or x-amz-date header")
+	}
 	if err != nil {
 		return bad("the request has no valid X-Amz-Date or Date header")
 	}
@@ -106,8 +115,17 @@ func parseQuery(r *Request, q url.Values) (*Auth, *fault.Fault) {
 		f.Param = name
 		return nil, f
 	}
+	plain := func(name, what string) (*Auth, *fault.Fault) {
+		f := fault.Of(fault.MalformedAuth, "%s", what)
+		f.Param = name
+		return nil, f
+	}
 	for _, k := range []string{"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature"} {
-		if len(q[k]) != 1 {
+		switch len(q[k]) {
+		case 0:
+			return plain(k, "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.")
+		case 1:
+		default:
 			return bad(k, "it must stand exactly once")
 		}
 	}
@@ -115,7 +133,7 @@ func parseQuery(r *Request, q url.Values) (*Auth, *fault.Fault) {
 		return bad("X-Amz-Security-Token", "it must stand at most once")
 	}
 	if q.Get("X-Amz-Algorithm") != algorithm {
-		return nil, otherVersion()
+		return plain("X-Amz-Algorithm", `X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"`)
 	}
 	a := &Auth{Presigned: true, Signature: q.Get("X-Amz-Signature"), Token: q.Get("X-Amz-Security-Token")}
 	if why := a.credential(q.Get("X-Amz-Credential")); why != "" {
@@ -129,11 +147,16 @@ func parseQuery(r *Request, q url.Values) (*Auth, *fault.Fault) {
 	}
 	t, err := time.Parse(basicDate, q.Get("X-Amz-Date"))
 	if err != nil {
-		return bad("X-Amz-Date", `it must be in the ISO8601 Long Format "yyyyMMdd'T'HHmmss'Z'"`)
+		return plain("X-Amz-Date", `X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd'T'HHmmss'Z'"`)
 	}
 	n, err := strconv.ParseInt(q.Get("X-Amz-Expires"), 10, 64)
-	if err != nil || n < 1 || n > int64(MaxExpires/time.Second) {
-		return bad("X-Amz-Expires", "it must be a number of seconds from 1 to 604800, which is a week")
+	switch {
+	case err != nil:
+		return plain("X-Amz-Expires", "X-Amz-Expires should be a number")
+	case n < 1:
+		return plain("X-Amz-Expires", "X-Amz-Expires must be non-negative")
+	case n > int64(MaxExpires/time.Second):
+		return plain("X-Amz-Expires", "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds")
 	}
 	a.Time, a.Expires = t, time.Duration(n)*time.Second
 	if a.Payload = get(r.Header, "X-Amz-Content-Sha256"); a.Payload == "" {
@@ -149,10 +172,10 @@ func (a *Auth) credential(s string) string {
 		return `the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request"`
 	}
 	if p[4] != terminator {
-		return `the Credential must end with "aws4_request"`
+		return "incorrect terminal " + strconv.Quote(clip(p[4])) + `. This endpoint uses "aws4_request"`
 	}
 	if _, err := time.Parse("20060102", p[1]); err != nil {
-		return "the Credential has no valid date"
+		return "incorrect date format " + strconv.Quote(clip(p[1])) + `. This date in the credential must be in the format "yyyyMMdd"`
 	}
 	a.AccessKey, a.Date, a.Region, a.Service = p[0], p[1], p[2], p[3]
 	return ""

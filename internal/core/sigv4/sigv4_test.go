@@ -173,7 +173,7 @@ func TestParseRefuses(t *testing.T) {
 		"short":          head(ok[:len(ok)-1]),
 		"fourth field":   head(ok + ", X=1"),
 		"field twice":    head(ok + ", Signature=" + emptyHash),
-		"no time":        {Header: map[string][]string{"Authorization": {ok}}},
+		"no time":        {Header: map[string][]string{"Authorization": {strings.Replace(ok, "/s3/", "/iam/", 1)}}},
 		"two headers":    {Header: map[string][]string{"Authorization": {ok, ok}, "X-Amz-Date": {"20130524T000000Z"}}},
 		"both":           {RawQuery: pre, Header: head(ok).Header},
 		"expires 0":      query(strings.Replace(pre, "=60", "=0", 1)),
@@ -188,10 +188,13 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, f)
 		}
 	}
-	for _, r := range []Request{head("AWS AKIA:sig"), head("AWS4-ECDSA-P256-SHA256 x"), query("AWSAccessKeyId=a&Signature=b&Expires=1")} {
+	for _, r := range []Request{head("AWS AKIA:sig"), head("AWS4-ECDSA-P256-SHA256 x")} {
 		if _, f := Parse(&r); f == nil || f.Code != "InvalidRequest" {
 			t.Errorf("another version gives %v", f)
 		}
+	}
+	if _, f := Parse(&Request{Header: map[string][]string{"Authorization": {ok}}}); f == nil || f.Kind != fault.AccessDenied { // S3's own
+		t.Errorf("no time, to S3: %v", f)
 	}
 }
 

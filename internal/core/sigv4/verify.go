@@ -18,6 +18,7 @@ type Check struct {
 	Service string    // signing name of the service that the request was routed to
 	Region  string    // that the scope must have; empty accepts any
 	Now     time.Time // ours
+	Bucket  string    // that the host names: Version 2 signs it before the path
 	// Body is the hex SHA-256 of the body, which then is part of the signature whatever the request says. Empty: the body is a
 	// stream (S3), the request's own x-amz-content-sha256 counts, and Stream holds the body to it.
 	Body string
@@ -27,10 +28,18 @@ type Check struct {
 // its end, Param "X-Amz-Expires"), BadSignature, AccessDenied (headers that are not signed), and S3's InvalidRequest or
 // InvalidArgument for a missing or wrong x-amz-content-sha256.
 func (a *Auth) Verify(r *Request, c Check) *fault.Fault {
+	if a.V2 {
+		return a.verifyV2(r, c)
+	}
 	if f := a.inTime(c.Now); f != nil {
 		return f
 	}
 	if d := a.Time.Format("20060102"); d != a.Date {
+		if a.Service == "s3" && a.Presigned {
+			f := fault.Of(fault.MalformedAuth, "Invalid credential date %q. This date is not the same as X-Amz-Date: %q.", a.Date, d)
+			f.Param = "X-Amz-Credential"
+			return f
+		}
 		return fault.Of(fault.BadSignature, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'.", a.Date, d, a.Time.Format(basicDate))
 	}
 	if a.Service != c.Service {
@@ -105,6 +114,9 @@ func (a *Auth) allSigned(r *Request) *fault.Fault {
 		return nil
 	}
 	sort.Strings(open)
+	if a.Service == "s3" {
+		return fault.Of(fault.AccessDenied, "There were headers present in the request which were not signed").Field("HeadersNotSigned", strings.Join(open, ", "))
+	}
 	return fault.Of(fault.AccessDenied, "There were headers present in the request which were not signed: %s", strings.Join(open, ", "))
 }
 

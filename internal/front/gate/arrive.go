@@ -74,6 +74,9 @@ func (p *passage) authenticate(ctx context.Context) (*body, *fault.Fault) {
 	if auth == nil {
 		return p.anonymous(signed)
 	}
+	if auth.V2 { // it has no region: the endpoint's
+		auth.Region = p.call.Region
+	}
 	if !regions.MatchString(auth.Region) {
 		return nil, fault.Of(fault.MalformedAuth, "Credential should be scoped to a valid region.")
 	}
@@ -88,7 +91,7 @@ func (p *passage) authenticate(ctx context.Context) (*body, *fault.Fault) {
 		return nil, faultOf(err)
 	}
 	auth.Unproved = cred.Principal.Unverified
-	check := sigv4.Check{Secret: cred.Secret, Service: p.service.SigningName, Now: p.call.Time}
+	check := sigv4.Check{Secret: cred.Secret, Service: p.service.SigningName, Now: p.call.Time, Bucket: wire.VirtualBucket(req.Host)}
 	if o.Door == api.InVPC {
 		check.Region = o.Region
 	}
@@ -162,7 +165,7 @@ func read(w http.ResponseWriter, req *http.Request) ([]byte, *fault.Fault) {
 
 // claimed is the signing name and the key of a request, without believing either.
 func claimed(req *http.Request) (service, key string) {
-	a, f := sigv4.Parse(&sigv4.Request{RawQuery: req.URL.RawQuery, Header: req.Header})
+	a, f := sigv4.Parse(&sigv4.Request{RawQuery: req.URL.RawQuery, Header: req.Header.Clone()})
 	if a == nil || f != nil {
 		return "", ""
 	}

@@ -141,6 +141,11 @@ func (p *passage) walk(ctx context.Context) *fault.Fault {
 			return p.preflight(ctx)
 		}
 	}
+	if bucket := wire.Bucket(p.req); isUpload(p.req, bucket) {
+		if p.service, _ = p.gate.Registry.Identify(p.req, ""); p.service != nil && p.service.Name == "s3" {
+			return p.upload(ctx, bucket)
+		}
+	}
 	body, f := p.arrive(ctx)
 	if f != nil {
 		return f

@@ -25,7 +25,9 @@ func signatureKeys(auth *sigv4.Auth, conn *tls.ConnectionState, now time.Time) m
 	}
 	k["s3:signatureversion"], k["s3:authType"] = "AWS4-HMAC-SHA256", "REST-HEADER"
 	payload := auth.Payload
-	if auth.Presigned {
+	if auth.V2 {
+		k["s3:signatureversion"], k["s3:authType"] = "AWS", "REST-QUERY-STRING"
+	} else if auth.Presigned {
 		k["s3:authType"] = "REST-QUERY-STRING"
 		k["s3:signatureAge"] = strconv.FormatInt(max(now.Sub(auth.Time), 0).Milliseconds(), 10)
 		if payload == "" { // what a presigned URL signs when it says nothing

@@ -37,6 +37,9 @@ func explain(s *Service, op *Operation, f *fault.Fault) (Answer, *model.Shape) {
 		if a.Message == "" || f.Kind == fault.Internal {
 			a.Message = def.message
 		}
+		if s.family() == s3Family && (f.Kind == fault.UnknownKey || f.Kind == fault.BadToken) {
+			a.Message = def.message // S3 says it in a sentence of its own
+		}
 		if f.Kind == fault.AccessDenied && s.family() == ec2Family {
 			a.Message = strings.TrimSpace("You are not authorized to perform this operation. " + f.Message)
 		}
