@@ -129,6 +129,35 @@ def pages(kms, key):
     equal("keys by pages, each once", (len(keys) == len(set(keys)), key in keys), (True, True))
 
 
+def rotation(kms):
+    """New material for what is encrypted from now on; what was encrypted before opens as ever."""
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    seen, texts = [], []
+    for i in range(3):
+        if i:
+            kms.rotate_key_on_demand(KeyId=key)
+        out = kms.generate_data_key(KeyId=key, KeySpec="AES_256", EncryptionContext=CONTEXT)
+        seen.append(out["KeyMaterialId"])
+        texts.append(out)
+        equal("the current material", kms.describe_key(KeyId=key)["KeyMetadata"]["CurrentKeyMaterialId"], seen[-1])
+    equal("each rotation brings another material", len(set(seen)), 3)
+    back = [kms.decrypt(CiphertextBlob=t["CiphertextBlob"], EncryptionContext=CONTEXT) for t in texts]
+    equal("old ciphertexts open, each with its own", [(b["Plaintext"], b["KeyMaterialId"]) for b in back], [(t["Plaintext"], m) for t, m in zip(texts, seen)])
+    again = kms.re_encrypt(CiphertextBlob=texts[0]["CiphertextBlob"], SourceEncryptionContext=CONTEXT, DestinationKeyId=key, DestinationEncryptionContext=CONTEXT)
+    equal("ReEncrypt brings a ciphertext to the newest", (again["SourceKeyMaterialId"], again["DestinationKeyMaterialId"]), (seen[0], seen[-1]))
+    equal("its rotations", [(r["KeyId"].endswith(key), r["RotationType"]) for r in kms.list_key_rotations(KeyId=key)["Rotations"]], 2 * [(True, "ON_DEMAND")])
+    equal("rotation by itself is off", kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"], False)
+    kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=90)
+    status = kms.get_key_rotation_status(KeyId=key)
+    equal("rotation every 90 days", (status["KeyRotationEnabled"], status["RotationPeriodInDays"], "NextRotationDate" in status), (True, 90, True))
+    kms.disable_key_rotation(KeyId=key)
+    equal("rotation is off again", kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"], False)
+    pair = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+    refused("rotation of a key pair", "UnsupportedOperationException", 400, kms.enable_key_rotation, KeyId=pair)
+    kms.disable_key(KeyId=key)
+    refused("rotation of a disabled key", "DisabledException", 400, kms.rotate_key_on_demand, KeyId=key)
+
+
 def policies(kms, key, account):
     document = json.loads(kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"])
     equal("a new key's policy leaves it to the account", [(s["Effect"], s["Principal"], s["Action"], s["Resource"]) for s in document["Statement"]],
@@ -215,6 +244,7 @@ def main():
     other = data_keys(kms, key, arn)
     aliases(kms, key, arn, other, account, region)
     pages(kms, key)
+    rotation(kms)
     policies(kms, key, account)
     grants(session, kms, key, arn)
     accounts(session, kms, account)
