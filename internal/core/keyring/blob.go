@@ -56,27 +56,55 @@ func ReadBlob(ciphertext []byte) (Blob, error) {
 
 // header writes what ReadBlob reads. It takes ids in their one spelling only, so that what is read is what was written.
 func (b Blob) header(h []byte) ([]byte, error) {
-	digits, regions := strings.CutPrefix(b.KeyID, "mrk-")
-	kind := byte(kindRegions)
-	if !regions {
-		kind = kindUUID
-		digits = strings.ReplaceAll(b.KeyID, "-", "")
-	}
-	h = append(h, blobVersion, kind)
-	for _, s := range []string{digits, b.MaterialID} {
-		raw, err := hex.DecodeString(s)
-		if err != nil {
-			return nil, errors.New("the ids are not hexadecimal")
+	id, regions := strings.CutPrefix(b.KeyID, "mrk-")
+	h = append(h, blobVersion, kindRegions)
+	var ok bool
+	if regions {
+		h, ok = digits(h, id, 16)
+	} else {
+		h[1] = kindUUID
+		if ok = len(id) == 36 && id[8] == '-' && id[13] == '-' && id[18] == '-' && id[23] == '-'; ok {
+			from := 0
+			for _, to := range [5]int{8, 13, 18, 23, 36} {
+				part := false
+				h, part = digits(h, id[from:to], (to-from)/2)
+				ok = ok && part
+				from = to + 1
+			}
 		}
-		h = append(h, raw...)
 	}
-	if len(h) != headerSize {
-		return nil, errors.New("the ids are not of their lengths")
+	if !ok {
+		return nil, errors.New("the key's id is neither a UUID in lower case nor mrk- and 32 digits")
 	}
-	if again, err := ReadBlob(append(slices.Clone(h), make([]byte, Overhead-headerSize)...)); err != nil || again != b {
-		return nil, errors.New("the ids are not in their usual spelling")
+	if h, ok = digits(h, b.MaterialID, 32); !ok {
+		return nil, errors.New("the material's id is not 64 digits in lower case")
 	}
 	return h, nil
+}
+
+// digits appends the n bytes that s is in lower-case hexadecimal.
+func digits(h []byte, s string, n int) ([]byte, bool) {
+	if len(s) != 2*n {
+		return h, false
+	}
+	for i := 0; i < len(s); i += 2 {
+		hi, lo := digit(s[i]), digit(s[i+1])
+		if hi > 15 || lo > 15 {
+			return h, false
+		}
+		h = append(h, hi<<4|lo)
+	}
+	return h, true
+}
+
+func digit(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10
+	}
+	return 0xff
 }
 
 // Encrypt makes a ciphertext of len(plaintext)+Overhead bytes that names its key and opens with the same context only. The
