@@ -35,8 +35,7 @@ func (s *Service) questions(operation string) func(*api.Call, store.View, any) (
 			case operation == "CreateKey" || operation == "ReplicateKey" && i > 0: // tags of a key that is to be made
 				caller(c, q)
 			case q.Resource == "*":
-			case strings.HasSuffix(q.Resource, ":alias/*"): // it names none: validation will say so
-			case strings.Contains(q.Resource, ":alias/alias/"): // no key: "You can't use condition keys in a policy statement where the resource is an alias"
+			case i == 0 && strings.HasSuffix(operation, "Alias"): // no key: "You can't use condition keys in a policy statement where the resource is an alias"
 				q.Resource = strings.Replace(q.Resource, ":alias/alias/", ":alias/", 1)
 			default:
 				k, err := s.complete(c, v, in, q)

@@ -48,7 +48,8 @@ type Rotation struct {
 // Import says of imported material when it ends.
 type Import struct {
 	Model   string    `json:",omitempty"` // KEY_MATERIAL_EXPIRES | KEY_MATERIAL_DOES_NOT_EXPIRE
-	ValidTo time.Time `json:",omitzero"`
+	ValidTo time.Time `json:",omitzero"`  // of the first that ends: then the key waits for an import
+	Ends    time.Time `json:",omitzero"`  // as ValidTo, of material that waits for a rotation too
 }
 
 // The states of a key. Source: KMS Developer Guide, "Key states of AWS KMS keys".
@@ -62,7 +63,7 @@ const (
 
 var keys = store.Table[Key]{Kind: "kms-key", Terms: func(k *Key) []store.Term {
 	t := []store.Term{{Name: "account", Value: k.Account}}
-	if !k.Deletion.IsZero() || !k.Rotation.Next.IsZero() || !k.Import.ValidTo.IsZero() {
+	if !k.Deletion.IsZero() || !k.Rotation.Next.IsZero() || !k.Import.Ends.IsZero() {
 		t = append(t, store.Term{Name: "timed", Value: "yes"})
 	}
 	return t

@@ -46,7 +46,7 @@ func New(c Config) *Service {
 
 // Rows is the service's table.
 func (s *Service) Rows() []api.Operation {
-	built := api.Rows("kms", slices.Concat(s.keyRows(), s.stateRows(), s.aliasRows(), s.tagRows(), s.cryptRows(), s.dataRows(), s.signRows(), s.grantRows(), s.rotateRows())...)
+	built := api.Rows("kms", slices.Concat(s.keyRows(), s.stateRows(), s.aliasRows(), s.tagRows(), s.cryptRows(), s.dataRows(), s.signRows(), s.grantRows(), s.rotateRows(), s.importRows(), s.regionRows())...)
 	rows := append(built, s.asks.Rest(built...)...)
 	for i, r := range rows {
 		rows[i].ReadOnly = r.ReadOnly || slices.Contains(cryptographic, r.Name)

@@ -104,6 +104,9 @@ func (s *Service) rotateNow(c *api.Call, tx store.Tx, in *kms.RotateKeyOnDemandR
 	if k.Value.Rotation.OnDemand >= maxOnDemand {
 		return nil, fault.New("LimitExceededException", "%s was rotated on demand %d times, and may be no more.", k.arn, maxOnDemand)
 	}
+	if k.Value.Origin == "EXTERNAL" && k.multi() {
+		return nil, fault.New("UnsupportedOperationException", "%s is a multi-region key with imported key material: its rotation is not supported.", k.arn)
+	}
 	k.Value.Rotation.OnDemand++
 	if k.Value.Origin == "EXTERNAL" {
 		err = s.adopt(tx, k)

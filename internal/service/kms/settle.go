@@ -1,7 +1,6 @@
 package kms
 
 import (
-	"strings"
 	"time"
 
 	"cloister/internal/core/trail"
@@ -34,7 +33,7 @@ func (k *key) due(now time.Time) string {
 		if past(k.Value.Deletion) {
 			return "DeleteKey"
 		}
-	case past(k.Value.Import.ValidTo):
+	case past(k.Value.Import.Ends):
 		return "DeleteImportedKeyMaterial"
 	case k.Value.State == enabled && k.Value.Rotation.Enabled && past(k.Value.Rotation.Next): // AWS rotates no disabled key
 		return "RotateKey"
@@ -60,7 +59,7 @@ func (s *Service) Settle(tx store.Tx, at store.Key) (more bool, err error) {
 			return more, err
 		}
 	case "DeleteImportedKeyMaterial":
-		err = s.expire(tx, k)
+		err = s.reckon(tx, k)
 	case "RotateKey":
 		r := &k.Value.Rotation
 		for !tx.Now().Before(r.Next) { // a daemon that slept rotates once
@@ -137,30 +136,4 @@ func (s *Service) leave(tx store.Tx, k *key) error {
 		}
 	}
 	return nil
-}
-
-// expire takes away imported material that has ended.
-func (s *Service) expire(tx store.Tx, k *key) error {
-	all, err := materials.List(tx, store.Query{Scope: k.Scope, Prefix: k.ID + "/"})
-	if err != nil {
-		return err
-	}
-	next := time.Time{}
-	for _, m := range all {
-		switch {
-		case len(m.Value.Sealed) == 0:
-		case m.Value.gone(tx.Now()):
-			m.Value.Sealed = nil
-			if err := materials.Save(tx, &m); err != nil {
-				return err
-			}
-			if strings.HasSuffix(m.ID, "/"+k.Value.Material) {
-				k.Value.State = pendingImport
-			}
-		case !m.Value.ValidTo.IsZero() && (next.IsZero() || m.Value.ValidTo.Before(next)):
-			next = m.Value.ValidTo
-		}
-	}
-	k.Value.Import.ValidTo = next
-	return keys.Save(tx, &k.Item)
 }

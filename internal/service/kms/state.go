@@ -95,8 +95,8 @@ func (s *Service) cancelDeletion(c *api.Call, tx store.Tx, in *kms.CancelKeyDele
 		return nil, fault.New("KMSInvalidStateException", "The waiting period of %s has ended: it is being deleted.", k.arn)
 	}
 	k.Value.State, k.Value.Deletion, k.Value.Window = disabled, time.Time{}, 0
-	if k.Value.Material == "" {
-		k.Value.State = pendingImport
+	if k.Value.Origin == "EXTERNAL" {
+		return &kms.CancelKeyDeletionResponse{KeyId: &k.arn}, s.reckon(tx, k)
 	}
 	return &kms.CancelKeyDeletionResponse{KeyId: &k.arn}, keys.Save(tx, &k.Item)
 }
