@@ -34,7 +34,7 @@ func (c *cache[T]) put(k string, v T) {
 	c.held[k] = v
 }
 
-// drop forgets what drop says, calling it for each.
+// drop forgets all that gone says.
 func (c *cache[T]) drop(gone func(k string, v T) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -173,7 +173,7 @@ func (s *Service) source(c *api.Call, v store.View, name *string, text []byte, a
 	case algorithm != nil && *algorithm != symmetric:
 		return nil, "", fault.New("ValidationException", "KeyId is required with the encryption algorithm %s.", *algorithm)
 	default:
-		if k = noted(c, v, "*"); k == nil {
+		if k = noted(c, v, ""); k == nil {
 			k, _, err = s.byBlob(c, v, text)
 		}
 	}

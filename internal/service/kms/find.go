@@ -125,7 +125,7 @@ func (s *Service) complete(c *api.Call, v store.View, in any, q *api.Question) (
 	}
 	q.Resource = k.arn
 	if m, ok := c.Found.(*memo); ok {
-		m.names, m.keys = append(m.names, name), append(m.keys, k)
+		m.names, m.keys = append(m.names, strings.TrimPrefix(name, "*")), append(m.keys, k)
 	}
 	if !slices.Contains(c.Touched(), k.arn) {
 		c.Touch(k.arn)
@@ -272,7 +272,7 @@ func (s *Service) byToken(c *api.Call, v store.View, in *kms.RetireGrantRequest)
 	return k, given{account: k.Value.Account, id: k.ID}, nil
 }
 
-// memo is what a call's Questions found, by what the call calls it; "*" is what a ciphertext or token names. It holds for the snapshot or
+// memo is what a call's Questions found, by what the call calls it; "" is what a ciphertext or token names. It holds for the snapshot or
 // transaction that it was found in, and keeps it from being taken for another.
 type memo struct {
 	view  store.View

@@ -54,7 +54,7 @@ func (s *Service) material(v store.View, k *key, id string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e := m.Value.ValidTo; len(m.Value.Sealed) == 0 || !e.IsZero() && !v.Now().Before(e) {
+	if m.Value.gone(v.Now()) {
 		return nil, fault.New("KMSInvalidStateException", "%s is pending import.", k.arn)
 	}
 	b, err := s.sealer.Open(m.Value.Sealed, place(k, id))
@@ -79,10 +79,5 @@ func (s *Service) current(v store.View, k *key) ([]byte, error) {
 // forget drops what is open of a key.
 func (s *Service) forget(at store.Scope, id string) {
 	name := at.Region + "/" + id
-	s.open.drop(func(_ string, m opened) bool {
-		if m.key != name {
-			return false
-		}
-		return true
-	})
+	s.open.drop(func(_ string, m opened) bool { return m.key == name })
 }

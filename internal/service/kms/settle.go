@@ -10,8 +10,10 @@ import (
 // What happens to keys without being asked: a waiting period ends, material is due to rotate, imported material ends. internal/engine/keys turns
 // this; what is due is due for every reader before, see key.state.
 
-// Due lists the keys for which something is due at v's time.
+// Due lists the keys for which something is due at v's time. Opened material is let go of: whoever read it while its key was being disabled may have
+// kept it.
 func (s *Service) Due(v store.View) ([]store.Key, error) {
+	s.open.drop(func(string, opened) bool { return true })
 	all, err := keys.List(v, store.Query{AnyScope: true, Term: store.Term{Name: "timed", Value: "yes"}})
 	if err != nil {
 		return nil, err

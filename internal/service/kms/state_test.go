@@ -12,6 +12,7 @@ import (
 func TestStates(t *testing.T) {
 	const ok, off, going, importing, unlike = "", "DisabledException is disabled.", "KMSInvalidStateException is pending deletion (or pending replica deletion).", "KMSInvalidStateException is pending import.",
 		"KMSInvalidStateException is not pending deletion (or pending replica deletion)."
+	const foreign = "UnsupportedOperationException origin is EXTERNAL which is not valid for this operation."
 	h := build(t)
 	text := do[kms.EncryptResponse](h, "ann", "Encrypt", &kms.EncryptRequest{KeyId: h.create(kms.CreateKeyRequest{}).KeyId, Plaintext: []byte("x")}).CiphertextBlob
 	type made struct{ id, arn string }
@@ -75,6 +76,9 @@ func TestStates(t *testing.T) {
 		{"UntagResource", kms.CreateKeyRequest{}, func(id *string) any { return &kms.UntagResourceRequest{KeyId: id, TagKeys: []string{"a"}} }, ok, going, ok},
 		{"UpdateKeyDescription", kms.CreateKeyRequest{}, func(id *string) any { return &kms.UpdateKeyDescriptionRequest{KeyId: id, Description: ptr("d")} }, ok, going, ok},
 		{"ScheduleKeyDeletion", kms.CreateKeyRequest{}, func(id *string) any { return &kms.ScheduleKeyDeletionRequest{KeyId: id} }, ok, going, ok},
+		{"EnableKeyRotation", kms.CreateKeyRequest{}, func(id *string) any { return &kms.EnableKeyRotationRequest{KeyId: id} }, off, going, foreign},
+		{"DisableKeyRotation", kms.CreateKeyRequest{}, func(id *string) any { return &kms.DisableKeyRotationRequest{KeyId: id} }, off, going, foreign},
+		{"GetKeyRotationStatus", kms.CreateKeyRequest{}, func(id *string) any { return &kms.GetKeyRotationStatusRequest{KeyId: id} }, ok, ok, importing},
 		{"CancelKeyDeletion", kms.CreateKeyRequest{}, func(id *string) any { return &kms.CancelKeyDeletionRequest{KeyId: id} }, unlike, ok, unlike},
 		{"DescribeKey", kms.CreateKeyRequest{}, func(id *string) any { return &kms.DescribeKeyRequest{KeyId: id} }, ok, ok, ok},
 		{"GetKeyPolicy", kms.CreateKeyRequest{}, func(id *string) any { return &kms.GetKeyPolicyRequest{KeyId: id} }, ok, ok, ok},
