@@ -59,3 +59,10 @@ func TestBoto3EC2(t *testing.T) {
 		})
 	}
 }
+
+// TestBoto3Logs: log events and what finds them, and the tags of many services.
+func TestBoto3Logs(t *testing.T) {
+	python(t)
+	serve(t).env(t)
+	boto(t, "logs.py")
+}

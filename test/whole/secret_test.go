@@ -60,6 +60,18 @@ func TestSecrets(t *testing.T) {
 	// Text that a client sends for analysis at once.
 	_, _ = s.call("DetectDominantLanguage", dict{"Text": text})
 	_, _ = s.call("BatchDetectDominantLanguage", dict{"TextList": []string{text}})
+	// Log events: kept, refused, and tried against a pattern.
+	hidden["a log event"] = "Frobozzwidget"
+	s.mustJSON("logs", logsTarget+"CreateLogGroup", dict{"logGroupName": "/secret"})
+	s.mustJSON("logs", logsTarget+"CreateLogStream", dict{"logGroupName": "/secret", "logStreamName": "s"})
+	entry := dict{"timestamp": time.Now().UnixMilli(), "message": "Frobozzwidget is what the application wrote"}
+	s.mustJSON("logs", logsTarget+"PutLogEvents", dict{"logGroupName": "/secret", "logStreamName": "s", "logEvents": []dict{entry}})
+	_, disorder := s.json("logs", logsTarget+"PutLogEvents", dict{"logGroupName": "/secret", "logStreamName": "s", "logEvents": []dict{entry, {"timestamp": 1, "message": "Frobozzwidget"}}})
+	s.refused(disorder, 400, "InvalidParameterException")
+	s.mustJSON("logs", logsTarget+"TestMetricFilter", dict{"filterPattern": "is", "logEventMessages": []string{"Frobozzwidget is"}})
+	if got, err := s.messages("/secret", "s"); err != nil || len(got) != 1 {
+		t.Error(got, err)
+	}
 
 	id := s.start(nil)
 	scratch := 0
