@@ -228,7 +228,19 @@ func source(header *string) (bucket, key, version string, ok bool) {
 			return "", "", "", false
 		}
 	}
-	return bucket, key, version, ok && bucket != "" && key != ""
+	return bucket, key, version, ok && key != "" && checkBucket(bucket) == nil
+}
+
+// badSource says what is wrong with a source. The sentences are S3's, as versitygw's functional tests have them.
+func badSource(header string) error {
+	text, _, _ := strings.Cut(header, "?")
+	what, value := "Invalid copy source object key", ""
+	if path, err := url.PathUnescape(text); err != nil {
+		what, value = "Invalid copy source encoding", header
+	} else if bucket, key, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/"); key != "" || checkBucket(bucket) != nil {
+		what, value = "Invalid copy source bucket name", header
+	}
+	return fault.New("InvalidArgument", "%s", what).With(400).Field("ArgumentName", "x-amz-copy-source").Field("ArgumentValue", value)
 }
 
 // copySource is the key of a copy's source, in one form however it was written: no rule is evaded by a slash or an escape.
@@ -244,7 +256,7 @@ func sourced(c *api.Call, v store.View, in any, qs []api.Question, from int) ([]
 	q := &qs[from]
 	bucket, key, version, ok := source(member(in, "CopySource"))
 	if !ok {
-		return nil, fault.New("InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey").With(400)
+		return nil, badSource(str(member(in, "CopySource")))
 	}
 	q.Resource = objectARN(c, bucket, key)
 	b, err := findAnywhere(c, v, &bucket, member(in, "ExpectedSourceBucketOwner"))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"strconv"
 	"time"
@@ -128,6 +129,7 @@ func (s *Service) copyObject() api.Rower {
 		Honours: []string{"Bucket", "Key", "ExpectedBucketOwner", "CopySource", "ExpectedSourceBucketOwner", "CopySourceIfMatch", "CopySourceIfNoneMatch",
 			"CopySourceIfModifiedSince", "CopySourceIfUnmodifiedSince", "IfMatch", "IfNoneMatch", "ContentType", "CacheControl", "ContentDisposition", "ContentEncoding",
 			"ContentLanguage", "Expires", "Metadata", "Metadata.*", "MetadataDirective", "ChecksumAlgorithm", "StorageClass", "ACL",
+			"Tagging", "TaggingDirective", "ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus",
 			"ServerSideEncryption", "SSEKMSKeyId", "SSEKMSEncryptionContext", "BucketKeyEnabled", "SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5"},
 		Questions: asks[shape.CopyObjectRequest]("CopyObject"),
 		Stream:    s.copy,
@@ -139,7 +141,9 @@ func (s *Service) copy(ctx context.Context, c *api.Call, in *shape.CopyObjectReq
 	w := condition{in.IfMatch, in.IfNoneMatch}
 	cl := claim{algorithm: in.ChecksumAlgorithm}
 	anew, errM := directive(in.MetadataDirective, "x-amz-metadata-directive", "Unknown metadata directive.")
-	if err := errors.Join(checkKey(key), checkClass(in.StorageClass), checkACL(in.ACL), w.check(), cl.check(), errM); err != nil {
+	retag, errT := directive(in.TaggingDirective, "x-amz-tagging-directive", "Unknown tagging directive.")
+	x, errX := readExtras(c.Time, in.Tagging, in.ObjectLockMode, in.ObjectLockRetainUntilDate, in.ObjectLockLegalHoldStatus)
+	if err := errors.Join(checkKey(key), checkClass(in.StorageClass), checkACL(in.ACL), w.check(), cl.check(), errM, errT, errX); err != nil {
 		return nil, err
 	}
 	head, err := makeHead(in.ContentType, in.CacheControl, in.ContentDisposition, in.ContentEncoding, in.ContentLanguage, in.Expires, in.Metadata)
@@ -150,7 +154,7 @@ func (s *Service) copy(ctx context.Context, c *api.Call, in *shape.CopyObjectReq
 		[]*string{in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5}}
 	b, sc, err := enter(ctx, c, in.Bucket, in.ExpectedBucketOwner, func(v store.View, b store.Item[Bucket], sc store.Scope) error {
 		old, err := current(v, sc, objectID(b.ID, key))
-		return errors.Join(err, w.hold(key, valueOf(old)))
+		return errors.Join(err, x.fit(b), w.hold(key, valueOf(old)))
 	})
 	if err != nil {
 		return nil, err
@@ -186,6 +190,9 @@ func (s *Service) copy(ctx context.Context, c *api.Call, in *shape.CopyObjectReq
 	if !anew {
 		head = f.o.Head
 	}
+	if !retag { // the row asked for them: what is asked of a source is in asked.go
+		x.tags = maps.Clone(f.o.Tags)
+	}
 	out := &shape.CopyObjectOutput{CopySourceVersionId: shown(f.bucket, f.o)}
 	seal.show(&out.ServerSideEncryption, &out.SSEKMSKeyId, &out.SSEKMSEncryptionContext, &out.BucketKeyEnabled)
 	var t trash
@@ -195,6 +202,9 @@ func (s *Service) copy(ctx context.Context, c *api.Call, in *shape.CopyObjectReq
 			return nil, err
 		}
 		o := Object{Size: d.size, ETag: d.etag(), Modified: seconds(tx), Blob: blob, Sum: d.sum, Head: head, Seal: seal}
+		if err := x.onto(tx, &b, &o); err != nil {
+			return nil, err
+		}
 		if err := replace(c, tx, b, sc, key, w, &o, &t); err != nil {
 			return nil, err
 		}

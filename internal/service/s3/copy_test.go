@@ -3,6 +3,8 @@ package s3
 import (
 	"bytes"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -211,5 +213,39 @@ func TestCopyAsks(t *testing.T) {
 	if err != nil || len(qs) != 2 || qs[0].Action != "s3:PutObject" || qs[1].Action != "s3:GetObject" || qs[1].Resource != "arn:aws:s3:::docs/a" ||
 		qs[0].Keys["s3:x-amz-server-side-encryption"][0] != sseKMS || qs[0].Keys["s3:x-amz-server-side-encryption-aws-kms-key-id"][0] != testKey {
 		t.Errorf("%+v, %v", qs, err)
+	}
+}
+
+// Tags come along, or are replaced; what reads and writes them is asked for.
+func TestCopyTags(t *testing.T) {
+	h := start(t)
+	h.bucket("docs")
+	must[shape.PutObjectOutput](h, "PutObject", &shape.PutObjectRequest{Bucket: ptr("docs"), Key: ptr("a"), Body: bytes.NewReader(nil), Tagging: ptr("team=red")})
+	for _, c := range []struct {
+		directive, tagging *string
+		want, asked        string
+	}{
+		{nil, nil, "red", "s3:PutObject s3:GetObject s3:GetObjectTagging s3:PutObjectTagging"},
+		{ptr("COPY"), nil, "red", "s3:PutObject s3:GetObject s3:GetObjectTagging s3:PutObjectTagging"},
+		{ptr("REPLACE"), ptr("team=blue"), "blue", "s3:PutObject s3:GetObject s3:PutObjectTagging"},
+		{ptr("REPLACE"), nil, "", "s3:PutObject s3:GetObject"},
+	} {
+		_, qs, err := h.run(t.Context(), h.call("CopyObject"), &shape.CopyObjectRequest{Bucket: ptr("docs"), Key: ptr("b"), CopySource: ptr("docs/a"), TaggingDirective: c.directive, Tagging: c.tagging})
+		var asked []string
+		for _, q := range qs {
+			asked = append(asked, q.Action)
+		}
+		slices.Sort(asked)
+		want := strings.Fields(c.asked)
+		slices.Sort(want)
+		if got := h.row("docs", "b").Tags["team"]; err != nil || got != c.want || !slices.Equal(asked, want) {
+			t.Errorf("%v %v: %q, %v; asked %v", str(c.directive), str(c.tagging), got, err, asked)
+		}
+	}
+	_, err := h.copy(&shape.CopyObjectRequest{Bucket: ptr("docs"), Key: ptr("b"), CopySource: ptr("docs/a"), TaggingDirective: ptr("KEEP")})
+	refuses(t, "directive", err, "InvalidArgument", 400)
+	for _, source := range []string{"docs", "docs/", "docs/%ZZ", "192.168.1.1/a", "/", "docs/a?version=1"} {
+		_, err := h.copy(&shape.CopyObjectRequest{Bucket: ptr("docs"), Key: ptr("b"), CopySource: &source})
+		refuses(t, source, err, "InvalidArgument", 400)
 	}
 }
