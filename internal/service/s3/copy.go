@@ -147,7 +147,7 @@ func (s *Service) copy(ctx context.Context, c *api.Call, in *shape.CopyObjectReq
 		return nil, err
 	}
 	head, err := makeHead(in.ContentType, in.CacheControl, in.ContentDisposition, in.ContentEncoding, in.ContentLanguage, in.Expires, in.Metadata)
-	if err != nil && anew {
+	if err != nil {
 		return nil, err
 	}
 	wanted := wish{in.ServerSideEncryption, in.SSEKMSKeyId, in.SSEKMSEncryptionContext, in.BucketKeyEnabled,
@@ -265,7 +265,9 @@ func (s *Service) copyPart(ctx context.Context, c *api.Call, in *shape.UploadPar
 	from := &reader{ReadCloser: body}
 	err = s.addPart(ctx, c, to, from, cl, func(p Part) any {
 		r := &shape.CopyPartResult{ETag: quoted(p.ETag), LastModified: &p.Modified}
-		p.Sum.place([5]**string{&r.ChecksumCRC32, &r.ChecksumCRC32C, &r.ChecksumCRC64NVME, &r.ChecksumSHA1, &r.ChecksumSHA256})
+		if cl.want != "" {
+			p.Sum.place([5]**string{&r.ChecksumCRC32, &r.ChecksumCRC32C, &r.ChecksumCRC64NVME, &r.ChecksumSHA1, &r.ChecksumSHA256})
+		}
 		out.CopyPartResult = r
 		return out
 	})
