@@ -1,10 +1,11 @@
 // Package disk keeps blobs, bytes under an id, in a directory of the local file system. A blob is written once, whole and
-// synced before its name exists, and no byte leaves that has not been checked against the checksum of its block.
+// synced before anybody hears of its id, and no byte leaves that has not been checked against the checksum of its block.
 //
-// Blobs are not encrypted at rest: the modes (0700, 0600) are their only lock. Encryption is the layer above, when keys exist.
+// Blobs lie as they come, under modes 0700 and 0600; what seals them is the layer above.
 //
-// Layout: DIR/lock is held while the directory is open; DIR/tmp holds what is being written and is emptied at Open;
-// DIR/data/xx/ID holds a blob, where xx are the first two digits of its id.
+// Layout: DIR/lock is held while the directory is open; DIR/data/xx/ID holds a blob, where xx are the first two digits of its id. A blob is
+// written under its own name: the sync of a new file brings its name to the disk along with its bytes, where a rename would cost a second
+// journal commit. What a crash leaves half written has an id that nobody was told; Sweep removes it.
 package disk
 
 import (
@@ -32,8 +33,7 @@ type Disk struct {
 	bufs sync.Pool // *blob.Buffer
 }
 
-// Open takes the directory, makes it if it is absent (its parent must exist), and empties its tmp: nothing there was ever
-// committed. ErrBusy if another process has it.
+// Open takes the directory, and makes it if it is absent (its parent must exist). ErrBusy if another process has it.
 func Open(dir string) (*Disk, error) {
 	d := &Disk{dir: dir, bufs: sync.Pool{New: func() any { return new(blob.Buffer) }}}
 	if err := d.open(); err != nil {
@@ -44,7 +44,7 @@ func Open(dir string) (*Disk, error) {
 }
 
 func (d *Disk) open() error {
-	for _, p := range []string{d.dir, d.path("tmp"), d.path("data")} {
+	for _, p := range []string{d.dir, d.path("data")} {
 		if err := os.Mkdir(p, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
@@ -61,17 +61,8 @@ func (d *Disk) open() error {
 	} else if err != nil {
 		return err
 	}
-	left, err := os.ReadDir(d.path("tmp"))
-	if err != nil {
-		return err
-	}
-	for _, e := range left {
-		if err := os.Remove(d.path("tmp", e.Name())); err != nil {
-			return err
-		}
-	}
 	for i := range 256 {
-		if err := os.Mkdir(d.path("data", fmt.Sprintf("%02x", i)), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err = os.Mkdir(d.path("data", fmt.Sprintf("%02x", i)), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
@@ -104,19 +95,15 @@ func (d *Disk) Write(ctx context.Context, id string, fill func(io.Writer) error)
 			err = fmt.Errorf("cannot write blob %s: %w", id, full(err))
 		}
 	}()
-	final := d.file(id)
-	if _, err := os.Lstat(final); err == nil {
-		return fs.ErrExist
-	}
-	tmp := d.path("tmp", id)
-	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	name := d.file(id)
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		_ = f.Close()
 		if err != nil {
-			_ = os.Remove(tmp)
+			_ = os.Remove(name)
 		}
 	}()
 	buf := d.bufs.Get().(*blob.Buffer)
@@ -134,13 +121,7 @@ func (d *Disk) Write(ctx context.Context, id string, fill func(io.Writer) error)
 	if err = ctx.Err(); err != nil {
 		return err
 	}
-	if err = os.Rename(tmp, final); err != nil {
-		return err
-	}
-	if err = syncDir(filepath.Dir(final)); err != nil {
-		_ = os.Remove(final) // not durable, so it is not there
-	}
-	return err
+	return syncDir(filepath.Dir(name))
 }
 
 // Open reads the blob id; store.ErrNotFound if there is none, *blob.Corrupt if its head is not what was written. Each block is
