@@ -24,6 +24,7 @@ import (
 	"cloister/internal/core/identity"
 	"cloister/internal/core/policy"
 	"cloister/internal/driver/disk"
+	"cloister/internal/driver/keyfile"
 	"cloister/internal/driver/sqlite"
 	"cloister/internal/front/gate"
 	"cloister/internal/front/wire"
@@ -79,7 +80,11 @@ func start(t testing.TB) *host {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = blobs.Close() })
-	g, err := gate.New(gate.Config{Registry: wire.Open(), Rows: s3.New(blobs, directory{}).Operations(), Store: ledger, World: world.Real{}, Directory: directory{},
+	root, err := keyfile.Open(filepath.Join(t.TempDir(), "root.key"), dir, world.Real{}.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := gate.New(gate.Config{Registry: wire.Open(), Rows: s3.New(blobs, directory{}, root).Operations(), Store: ledger, World: world.Real{}, Directory: directory{},
 		Log: slog.New(slog.DiscardHandler), Partition: "aws", Region: "us-east-1", Account: "111122223333"})
 	if err != nil {
 		t.Fatal(err)
