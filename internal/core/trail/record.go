@@ -82,7 +82,7 @@ type resource struct {
 // is not in it. The same event always gives the same bytes.
 func Record(e *Event) []byte {
 	class := e.Class()
-	r := record{Version: Version, Identity: identityOf(e), Time: e.Time.UTC().Format(time.RFC3339), Source: e.Source(), Name: name(e), Region: e.Region,
+	r := record{Version: Version, Identity: identityOf(e), Time: e.Time.UTC().Format(time.RFC3339), Source: e.Source(), Name: e.Title(), Region: e.Region,
 		SourceIP: e.SourceIP, UserAgent: e.UserAgent, ErrorCode: e.ErrorCode, ErrorMessage: e.Error, Request: params(e), Response: orNull(e.Response),
 		Additional: e.Additional, RequestID: e.RequestID, ID: e.ID, ReadOnly: e.ReadOnly, Resources: resources(e), Type: e.Type, Management: class != Data,
 		Recipient: e.Recipient, SharedID: e.SharedID, Endpoint: e.Endpoint, EndpointOf: e.EndpointOf, Category: class.Category(), TLS: e.TLS}
@@ -178,11 +178,22 @@ var names = map[string]string{
 	"GetBucketNotificationConfiguration": "GetBucketNotification",
 }
 
-func name(e *Event) string {
+// Title is eventName.
+func (e *Event) Title() string {
 	if n := names[e.Name]; n != "" && e.Service == "s3" {
 		return n
 	}
 	return e.Name
+}
+
+// Operation is the name that an eventName has in the ledger.
+func Operation(title string) string {
+	for op, t := range names {
+		if t == title && op != "ListObjectsV2" {
+			return op
+		}
+	}
+	return title
 }
 
 // ofS3 are S3's request parameters, which it records by the names of the headers and of the query.

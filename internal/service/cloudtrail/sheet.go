@@ -1,4 +1,3 @@
-// Package cloudtrail is AWS CloudTrail's table of operations. None is built yet; each is authorised.
 package cloudtrail
 
 import (
@@ -6,16 +5,14 @@ import (
 
 	"cloister/internal/api"
 	"cloister/internal/api/ask"
+	"cloister/internal/core/trail"
 	"cloister/internal/shape/cloudtrail"
 	"cloister/internal/store"
 )
 
-// Principal is the service principal that assumes a trail's role for CloudWatch Logs.
-const Principal = "cloudtrail.amazonaws.com"
-
-// Rows is the service's table.
-func Rows() []api.Operation {
-	rows := sheet.Rest()
+// rest are the operations that are not built: event data stores and their queries, and policies of them.
+func rest(built []api.Operation) []api.Operation {
+	rows := sheet.Rest(built...)
 	for i, r := range rows {
 		switch r.Name {
 		case "CancelQuery", "DescribeQuery", "GetQueryResults", "StartQuery":
@@ -54,7 +51,7 @@ func lent(f func(*api.Call, store.View, any) ([]api.Question, error)) func(*api.
 // sheet: trails and event data stores go by name or ARN. A query's store stands in its statement, where StartQuery does not look
 // for it: it is asked about any store. So are the operations on a query that leave its store out, as they may.
 var sheet = &ask.Sheet{
-	Service: "cloudtrail", Principal: Principal, Roles: "CloudWatchLogsRoleArn", Tags: "TagsList",
+	Service: "cloudtrail", Principal: trail.Principal, Roles: "CloudWatchLogsRoleArn", Tags: "TagsList",
 	Operations: map[string]string{
 		"AddTags":                      "=ResourceId",
 		"CancelQuery":                  "eventdatastore=EventDataStore",

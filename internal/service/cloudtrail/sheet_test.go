@@ -68,7 +68,7 @@ func TestQuestions(t *testing.T) {
 	} {
 		cases = append(cases, question.Case{Name: x.name, Op: x.op, Input: x.in, Tagged: tagged, Want: strings.Join(x.want, "\n")})
 	}
-	question.Check(t, "cloudtrail", Rows(), cases)
+	question.Check(t, "cloudtrail", New(Config{}).Rows(), cases)
 }
 
 func p[T any](v T) *T { return &v }
