@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Config is a daemon's configuration.
@@ -30,7 +31,9 @@ type Config struct {
 	RequireLimits bool
 	Uplink        bool           // the internet of the VPCs leads out of this host
 	UplinkAllow   []netip.Prefix // private ranges that it leads to as well
-	Debug         bool
+	// Trails: how often their files are delivered, how much time a digest covers, and how long events stay in the ledger (0: for ever).
+	TrailInterval, TrailDigest, TrailRetention time.Duration
+	Debug                                      bool
 }
 
 // Transit is a root key in an OpenBao or Vault server.
@@ -42,7 +45,8 @@ type Transit struct {
 
 // Defaults gives the places that suit who starts it: the system's for root, the user's own else.
 func Defaults() Config {
-	c := Config{Listen: "127.0.0.1:4566", ListenTLS: "127.0.0.1:4567", Account: "123456789012", Region: "us-east-1"}
+	c := Config{Listen: "127.0.0.1:4566", ListenTLS: "127.0.0.1:4567", Account: "123456789012", Region: "us-east-1",
+		TrailInterval: time.Minute, TrailDigest: time.Hour, TrailRetention: 90 * 24 * time.Hour}
 	if os.Geteuid() == 0 {
 		c.Data, c.RootKey = "/var/lib/cloister", "/etc/cloister/root.key"
 	} else {
@@ -91,6 +95,9 @@ func Flags(fs *flag.FlagSet, c *Config) {
 		}
 		return nil
 	})
+	fs.DurationVar(&c.TrailInterval, "trail-interval", c.TrailInterval, "how often the files of trails are delivered")
+	fs.DurationVar(&c.TrailDigest, "trail-digest", c.TrailDigest, "how much time a digest of a trail covers")
+	fs.DurationVar(&c.TrailRetention, "trail-retention", c.TrailRetention, "how long events stay in the ledger; 0: for ever. What a trail still has to deliver stays longer")
 	fs.BoolVar(&c.Debug, "debug", false, "log more")
 }
 
@@ -159,6 +166,9 @@ func (c *Config) check() error {
 	}
 	if len(c.Account) != 12 || strings.Trim(c.Account, "0123456789") != "" || c.Account == "000000000000" {
 		return fmt.Errorf("-account: %q is not an account id (12 digits; 000000000000 is reserved)", c.Account)
+	}
+	if c.TrailInterval < time.Second || c.TrailDigest < time.Second || c.TrailRetention < 0 {
+		return errors.New("-trail-interval and -trail-digest are at least a second, -trail-retention is not negative")
 	}
 	if len(c.UplinkAllow) > 0 && !c.Uplink {
 		return errors.New("-uplink-allow: without -uplink there is nothing to allow")

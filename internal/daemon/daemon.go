@@ -21,12 +21,14 @@ import (
 	"cloister/internal/core/flow"
 	"cloister/internal/core/job"
 	"cloister/internal/core/keyring"
+	"cloister/internal/core/trail"
 	"cloister/internal/driver/authority"
 	"cloister/internal/driver/bucket"
 	"cloister/internal/driver/disk"
 	"cloister/internal/driver/linux"
 	"cloister/internal/driver/sqlite"
 	"cloister/internal/engine/collect"
+	"cloister/internal/engine/deliver"
 	"cloister/internal/engine/keys"
 	"cloister/internal/engine/reconcile"
 	"cloister/internal/engine/retention"
@@ -34,6 +36,7 @@ import (
 	"cloister/internal/front/gate"
 	"cloister/internal/front/wire"
 	"cloister/internal/service/cloister"
+	"cloister/internal/service/cloudtrail"
 	"cloister/internal/service/ec2"
 	"cloister/internal/service/iam"
 	"cloister/internal/service/kms"
@@ -65,6 +68,7 @@ type Daemon struct {
 	stored    authority.Stored
 	gate      *gate.Gate
 	collector *collect.Collector
+	deliverer *deliver.Deliverer
 	loop      *reconcile.Loop
 	runner    *runner.Runner
 	doors     *doors
@@ -204,9 +208,12 @@ func (d *Daemon) build() error {
 	lines := logs.New(logs.Config{Sealer: d.sealer, Invoke: func(ctx context.Context, as api.As, service, operation string, in any) (any, string, error) {
 		return d.gate.Invoke(ctx, as, service, operation, in) // which is made of the rows
 	}})
+	trails := cloudtrail.New(cloudtrail.Config{Check: func(ctx context.Context, partition string, t *trail.Trail) error {
+		return d.deliverer.Check(ctx, partition, t) // which asks the gate
+	}})
 	g, err := gate.New(gate.Config{
 		Registry: wire.Open(), Store: d.store, World: d.world, Directory: d.iam, Path: ec2s.Path, Organization: organization.Membership, Sharing: objects.Shared,
-		Rows: rows(ec2s, d.iam, objects, d.keys, lines, cloister.New(cloister.Config{Uplink: d.cfg.Uplink, Probe: d.probe})), Log: d.log, Partition: Partition, Region: d.cfg.Region, Account: d.cfg.Account, Dev: d.cfg.Dev,
+		Rows: rows(ec2s, d.iam, objects, d.keys, lines, trails, cloister.New(cloister.Config{Uplink: d.cfg.Uplink, Probe: d.probe})), Log: d.log, Partition: Partition, Region: d.cfg.Region, Account: d.cfg.Account, Dev: d.cfg.Dev,
 	})
 	if err != nil {
 		return err
@@ -214,6 +221,8 @@ func (d *Daemon) build() error {
 	d.gate = g
 	d.networks, d.execs = ec2s, newExecs(d)
 	d.doors = newDoors(d)
+	d.deliverer = deliver.New(deliver.Config{Store: d.store, World: d.world, Calls: g, Sealer: d.sealer, Log: d.log,
+		Interval: d.cfg.TrailInterval, Digest: d.cfg.TrailDigest, Retention: d.cfg.TrailRetention})
 	d.collector = collect.New(collect.Config{Store: d.store, World: d.world, Calls: g, Fabric: d.fabric, Open: d.tap, Log: d.log})
 	d.uplink = newUplink(way{open: d.cfg.Uplink, allow: d.cfg.UplinkAllow, host: hostAddresses}, d.log, d.exposedAt)
 	d.loop = reconcile.New(reconcile.Config{Store: d.store, Fabric: d.collector, Doors: d.doors, World: d.world, Log: d.log, Uplink: d.cfg.Uplink,
@@ -280,6 +289,7 @@ func (d *Daemon) Run(ctx context.Context, ready func()) error {
 	loopDone := make(chan struct{})
 	go func() { defer close(loopDone); d.loop.Run(lctx) }() // outlives the runner, which opens and closes networks
 	run(d.runner.Run)
+	run(d.deliverer.Run)
 	run(d.execs.Run)
 	run((&keys.Engine{Store: d.store, Keeper: d.keys, Log: d.log}).Run)
 	run(d.sweepBucket)

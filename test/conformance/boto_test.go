@@ -66,3 +66,10 @@ func TestBoto3Logs(t *testing.T) {
 	serve(t).env(t)
 	boto(t, "logs.py")
 }
+
+// TestBoto3Trail: lookups, and trails whose files the AWS CLI validates by itself.
+func TestBoto3Trail(t *testing.T) {
+	python(t)
+	serve(t, "-trail-interval", "1s", "-trail-digest", "2s").env(t)
+	boto(t, "trail.py")
+}

@@ -46,7 +46,7 @@ type daemon struct {
 }
 
 // serve starts a daemon with its own data on ports of its own.
-func serve(t *testing.T) *daemon {
+func serve(t *testing.T, args ...string) *daemon {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "conformance")
 	if err != nil {
@@ -58,7 +58,7 @@ func serve(t *testing.T) *daemon {
 		t.Fatal(err)
 	}
 	d := &daemon{data: filepath.Join(dir, "data"), log: &bytes.Buffer{}}
-	cmd := exec.Command(binary, "serve", "-data", d.data, "-root-key", filepath.Join(dir, "key", "root.key"), "-listen", "127.0.0.1:0")
+	cmd := exec.Command(binary, append([]string{"serve", "-data", d.data, "-root-key", filepath.Join(dir, "key", "root.key"), "-listen", "127.0.0.1:0"}, args...)...)
 	cmd.Stderr = d.log
 	out, err := cmd.StdoutPipe()
 	if err != nil {

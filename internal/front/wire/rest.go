@@ -251,7 +251,8 @@ func (o *Operation) encodeParts(h http.Header, t *model.Shape, out tree) int {
 		case "headers":
 			d, _ := v.(tree)
 			for k, x := range d {
-				h.Set(m.LocationName+k, toText(m.Shape.Value, x, ""))
+				// In lower case, as S3 sends them: clients take the name of a metadata entry from the wire.
+				h[strings.ToLower(m.LocationName+k)] = []string{toText(m.Shape.Value, x, "")}
 			}
 		}
 	}
