@@ -37,18 +37,23 @@ func (d *Deliverer) digests(ctx context.Context, t store.Item[trail.Trail]) erro
 		made := false
 		for _, region := range slices.Sorted(maps.Keys(st.Value.Digests)) {
 			p := st.Value.Digests[region]
-			end := p.Since.Truncate(time.Second).Add(max(d.Digest.Truncate(time.Second), time.Second))
-			if d.World.Now().Before(end) || st.Value.Batch != nil { // what is on its way may belong to it
-				continue
-			}
-			if len(p.Files) == 0 { // a quiet time that is long past is told once
-				for next := end.Add(d.Digest); !d.World.Now().Before(next); next = next.Add(d.Digest) {
-					end = next.Truncate(time.Second)
+			if p.End.IsZero() {
+				if st.Value.Batch != nil { // what is on its way may belong to it
+					continue
 				}
-			} else if late := d.World.Now().Truncate(time.Second); end.Before(late) {
-				end = late // files that came late are covered by the digest that names them
+				if p.End = d.due(p); p.End.IsZero() {
+					continue
+				}
+				p.Count = len(p.Files)
+				if _, err := d.note(ctx, t, func(s *rows.TrailState) {
+					if q := s.Digests[region]; q != nil && q.Since.Equal(p.Since) {
+						q.End, q.Count = p.End, p.Count
+					}
+				}); err != nil {
+					return err
+				}
 			}
-			if err := d.digest(ctx, t, region, p, end); err != nil {
+			if err := d.digest(ctx, t, region, p); err != nil {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
@@ -65,14 +70,29 @@ func (d *Deliverer) digests(ctx context.Context, t store.Item[trail.Trail]) erro
 	return ctx.Err()
 }
 
-// digest makes one. A crash between its arrival and the note makes it again, with the same end or a later one; the chain knows the one that
-// was noted.
-func (d *Deliverer) digest(ctx context.Context, t store.Item[trail.Trail], region string, p *rows.TrailPart, end time.Time) error {
+// due is where the next digest ends, zero when it is too early for one.
+func (d *Deliverer) due(p *rows.TrailPart) time.Time {
+	now := d.World.Now().Truncate(time.Second)
+	end := p.Since.Truncate(time.Second).Add(max(d.Digest.Truncate(time.Second), time.Second))
+	if now.Before(end) {
+		return time.Time{}
+	}
+	if len(p.Files) > 0 { // files that came late are covered by the digest that names them
+		return now
+	}
+	for next := end.Add(d.Digest); !now.Before(next); next = next.Add(d.Digest) { // a quiet time that is long past is told once
+		end = next.Truncate(time.Second)
+	}
+	return end
+}
+
+// digest delivers the one that was planned. The same plan gives the same bytes.
+func (d *Deliverer) digest(ctx context.Context, t store.Item[trail.Trail], region string, p *rows.TrailPart) error {
 	private, fingerprint, err := d.key(ctx, t)
 	if err != nil {
 		return err
 	}
-	g := trail.NewDigest(&t.Value, region, fingerprint, p.Since, end, p.Files, p.Prev)
+	g := trail.NewDigest(&t.Value, region, fingerprint, p.Since, p.End, p.Files[:p.Count], p.Prev)
 	content, signature, err := g.Sign(private)
 	if err != nil {
 		return err
@@ -91,8 +111,8 @@ func (d *Deliverer) digest(ctx context.Context, t store.Item[trail.Trail], regio
 		if q == nil || !q.Since.Equal(p.Since) { // the chain was begun anew meanwhile
 			return
 		}
-		q.Files = q.Files[len(p.Files):]
-		q.Since = end
+		q.Files = q.Files[p.Count:]
+		q.Since, q.End, q.Count = p.End, time.Time{}, 0
 		q.Prev = &trail.Chained{Bucket: g.Bucket, Object: g.Object, Hash: trail.Hash(content), Signature: signature}
 		s.Digested, s.DigestError = d.World.Now(), ""
 	})

@@ -44,6 +44,9 @@ type TrailPart struct {
 	Since time.Time // where the next digest begins
 	Files []trail.LogFile
 	Prev  *trail.Chained `json:",omitempty"`
+	// The digest that is being delivered: its end, and how many of the files it names. As a batch, it is written down first.
+	End   time.Time `json:",omitzero"`
+	Count int       `json:",omitempty"`
 }
 
 // TrailStates has a state for each trail, under its name.
