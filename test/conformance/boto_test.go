@@ -47,6 +47,15 @@ func TestBoto3IAM(t *testing.T) {
 	}
 }
 
+// TestBoto3Bounds: endpoint and bucket policies of S3, from inside a VPC and from outside.
+func TestBoto3Bounds(t *testing.T) {
+	python(t)
+	d := serve(t)
+	d.env(t)
+	t.Setenv("CLOISTER_DATA_DIR", d.data) // commands step into the VPC by the program
+	boto(t, "bounds.py")
+}
+
 // TestBoto3EC2: a VPC's things through their lives, and every list of them.
 func TestBoto3EC2(t *testing.T) {
 	python(t)

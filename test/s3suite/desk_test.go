@@ -40,6 +40,7 @@ type desk struct {
 	iam          *iam.Client
 	s3           *s3.Client
 	mu           sync.Mutex
+	owner, key   string            // the canonical id of the suite's account, and its key
 	people       map[string]person // by the key that the suite chose
 	sentences    []sentence
 }
@@ -70,11 +71,10 @@ func sentences(t *testing.T) []sentence {
 func (e *desk) reword(r *http.Response) error {
 	name, q := strings.Trim(r.Request.URL.Path, "/"), r.Request.URL.RawQuery
 	if r.StatusCode == http.StatusOK && r.Request.Method == http.MethodPut && !strings.Contains(name, "/") && (q == "" || q == "x-id=CreateBucket") {
-		if _, err := e.s3.DeletePublicAccessBlock(r.Request.Context(), &s3.DeletePublicAccessBlockInput{Bucket: &name}); err != nil {
-			return err
-		}
+		// A bucket of another region is told so when it is asked for; that is the test's to see.
+		_, _ = e.s3.DeletePublicAccessBlock(r.Request.Context(), &s3.DeletePublicAccessBlockInput{Bucket: &name})
 	}
-	if r.StatusCode < 400 || r.Request.Method == http.MethodHead || !strings.Contains(r.Header.Get("Content-Type"), "xml") {
+	if r.Request.Method == http.MethodHead || !strings.Contains(r.Header.Get("Content-Type"), "xml") {
 		return nil
 	}
 	b, err := io.ReadAll(r.Body)
@@ -82,8 +82,11 @@ func (e *desk) reword(r *http.Response) error {
 		return err
 	}
 	r.Body.Close()
+	if r.StatusCode < 400 && bytes.HasPrefix(b, []byte("<?xml")) { // versitygw's owners are called by their keys
+		b = bytes.ReplaceAll(b, []byte("<ID>"+e.owner+"</ID>"), []byte("<ID>"+e.key+"</ID>"))
+	}
 	for _, s := range e.sentences {
-		if s.ours.Match(b) {
+		if r.StatusCode >= 400 && s.ours.Match(b) {
 			b = s.ours.ReplaceAll(b, s.theirs)
 			break
 		}
@@ -98,6 +101,12 @@ func newDesk(t *testing.T, d *daemon) *desk {
 		root: credentials.NewStaticCredentialsProvider(d.env["AWS_ACCESS_KEY_ID"], d.env["AWS_SECRET_ACCESS_KEY"], "")}
 	e.iam = iam.New(iam.Options{Region: "us-east-1", BaseEndpoint: &e.backend, Credentials: e.root})
 	e.s3 = s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: &e.backend, Credentials: e.root, UsePathStyle: true})
+	e.key = d.env["AWS_ACCESS_KEY_ID"]
+	mine, err := e.s3.ListBuckets(t.Context(), &s3.ListBucketsInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.owner = *mine.Owner.ID
 	to, err := url.Parse(e.backend)
 	if err != nil {
 		t.Fatal(err)
@@ -155,6 +164,7 @@ func (e *desk) translate(r *http.Request, host string) error {
 			b = bytes.ReplaceAll(b, []byte(`"`+name+`"`), []byte(`"`+p.arn+`"`))
 		}
 		e.mu.Unlock()
+		b = principals(b)
 		for k := range r.Header { // they speak of the body as it was
 			if strings.HasPrefix(k, "X-Amz-Checksum-") || k == "X-Amz-Sdk-Checksum-Algorithm" || k == "Content-Md5" {
 				delete(r.Header, k)
@@ -175,6 +185,38 @@ func (e *desk) translate(r *http.Request, host string) error {
 	}
 	r.Host = host
 	return v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }).SignHTTP(r.Context(), c, r, hash, "s3", m[2], time.Now())
+}
+
+// principals writes a policy's principals as AWS has them: versitygw takes a bare list of names.
+func principals(text []byte) []byte {
+	var d map[string]any
+	if json.Unmarshal(text, &d) != nil {
+		return text
+	}
+	statements, ok := d["Statement"].([]any)
+	if !ok {
+		return text
+	}
+	changed := false
+	for _, s := range statements {
+		m, ok := s.(map[string]any)
+		if !ok {
+			return text
+		}
+		switch p := m["Principal"].(type) {
+		case []any:
+			m["Principal"], changed = map[string]any{"AWS": p}, true
+		case string:
+			if strings.HasPrefix(p, "arn:") {
+				m["Principal"], changed = map[string]any{"AWS": p}, true
+			}
+		}
+	}
+	out, err := json.Marshal(d)
+	if err != nil || !changed {
+		return text
+	}
+	return out
 }
 
 // rights are what versitygw's roles may do beyond bucket policies.
