@@ -30,6 +30,7 @@ import (
 	"cloister/internal/engine/collect"
 	"cloister/internal/engine/deliver"
 	"cloister/internal/engine/keys"
+	"cloister/internal/engine/lifecycle"
 	"cloister/internal/engine/reconcile"
 	"cloister/internal/engine/retention"
 	"cloister/internal/engine/runner"
@@ -69,6 +70,7 @@ type Daemon struct {
 	gate      *gate.Gate
 	collector *collect.Collector
 	deliverer *deliver.Deliverer
+	objects   *s3.Service
 	loop      *reconcile.Loop
 	runner    *runner.Runner
 	doors     *doors
@@ -204,6 +206,7 @@ func holder() string {
 func (d *Daemon) build() error {
 	ec2s := ec2.New(ec2.Config{})
 	objects := s3.New(d.blobs, d.iam, d.sealer)
+	d.objects = objects
 	d.keys = kms.New(kms.Config{Sealer: d.sealer, Principals: d.iam, Dice: d.world})
 	lines := logs.New(logs.Config{Sealer: d.sealer, Invoke: func(ctx context.Context, as api.As, service, operation string, in any) (any, string, error) {
 		return d.gate.Invoke(ctx, as, service, operation, in) // which is made of the rows
@@ -237,6 +240,16 @@ func (d *Daemon) build() error {
 	}
 	d.runner = runner.New(rc)
 	return nil
+}
+
+// tending gives S3 the ledger when its rules are due.
+type tending struct {
+	*s3.Service
+	d *Daemon
+}
+
+func (t tending) Tend(ctx context.Context, bucket store.Key) (int, error) {
+	return t.Service.Tend(ctx, t.d.store, t.d.world, bucket)
 }
 
 // openLimit is how long a probe waits for the kernel to hold what the ledger says.
@@ -293,6 +306,7 @@ func (d *Daemon) Run(ctx context.Context, ready func()) error {
 	run(d.execs.Run)
 	run((&keys.Engine{Store: d.store, Keeper: d.keys, Log: d.log}).Run)
 	run(d.sweepBucket)
+	run((&lifecycle.Engine{Store: d.store, Keeper: tending{d.objects, d}, Log: d.log}).Run)
 	run(retention.New(retention.Config{Store: d.store, World: d.world, Log: d.log}).Run)
 	run(func(ctx context.Context) { d.keepLease(ctx, cancel) })
 	if err := d.serve(cancel); err != nil {

@@ -165,6 +165,9 @@ func (s *Service) deleteBucket() api.Rower {
 						return nil, err
 					}
 				}
+				if err := unrule(tx, &b, sc); err != nil {
+					return nil, err
+				}
 				if err := tx.RemoveTags(bucketARN(c, b.ID), nil); err != nil {
 					return nil, err
 				}

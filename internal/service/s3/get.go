@@ -31,6 +31,7 @@ type found struct {
 	// What only who may read it is told of.
 	tags            int64
 	retention, hold bool
+	expiration      *string
 }
 
 // look reads the object's row, checks the conditions and decides which bytes are meant. A missing object is NoSuchKey for who may
@@ -64,6 +65,11 @@ func (s *Service) lookIn(c *api.Call, v store.View, b store.Item[Bucket], in *sh
 	}
 	f.n = f.o.Size
 	f.tell(c, v)
+	if !it.past {
+		if f.expiration, err = expiry(v, b, sc, f.key, &f.o); err != nil {
+			return nil, err
+		}
+	}
 	return f, f.cut(in)
 }
 
@@ -233,7 +239,7 @@ func (f *found) answer(in *shape.GetObjectRequest) *shape.GetObjectOutput {
 		ContentType: either(in.ResponseContentType, h.ContentType), CacheControl: either(in.ResponseCacheControl, h.CacheControl),
 		ContentDisposition: either(in.ResponseContentDisposition, h.ContentDisposition), ContentEncoding: either(in.ResponseContentEncoding, h.ContentEncoding),
 		ContentLanguage: either(in.ResponseContentLanguage, h.ContentLanguage), Expires: opt(h.Expires), PartsCount: opt(f.count),
-		VersionId: shown(f.bucket, f.o), TagCount: opt(f.tags),
+		VersionId: shown(f.bucket, f.o), TagCount: opt(f.tags), Expiration: f.expiration,
 	}
 	if f.retention {
 		out.ObjectLockMode, out.ObjectLockRetainUntilDate = ptr(f.o.Lock.Mode), ptr(f.o.Lock.Until)
@@ -384,7 +390,7 @@ func (s *Service) headObject() api.Rower {
 			return &shape.HeadObjectOutput{AcceptRanges: o.AcceptRanges, LastModified: o.LastModified, ContentLength: o.ContentLength, ETag: o.ETag,
 				Metadata: o.Metadata, ContentType: o.ContentType, CacheControl: o.CacheControl, ContentDisposition: o.ContentDisposition,
 				ContentEncoding: o.ContentEncoding, ContentLanguage: o.ContentLanguage, Expires: o.Expires, ContentRange: o.ContentRange,
-				PartsCount: o.PartsCount, ChecksumType: o.ChecksumType, VersionId: o.VersionId, TagCount: o.TagCount,
+				PartsCount: o.PartsCount, ChecksumType: o.ChecksumType, VersionId: o.VersionId, TagCount: o.TagCount, Expiration: o.Expiration,
 				ObjectLockMode: o.ObjectLockMode, ObjectLockRetainUntilDate: o.ObjectLockRetainUntilDate, ObjectLockLegalHoldStatus: o.ObjectLockLegalHoldStatus,
 				ChecksumCRC32: o.ChecksumCRC32, ChecksumCRC32C: o.ChecksumCRC32C,
 				ChecksumCRC64NVME: o.ChecksumCRC64NVME, ChecksumSHA1: o.ChecksumSHA1, ChecksumSHA256: o.ChecksumSHA256,

@@ -112,10 +112,6 @@ func (x extras) onto(tx store.Tx, b *store.Item[Bucket], o *Object) error {
 		return err
 	}
 	o.Tags, o.Lock = x.tags, x.lock
-	if o.Lock.Mode == "" {
-		d := b.Value.Lock.retain(tx.Now())
-		o.Lock.Mode, o.Lock.Until = d.Mode, d.Until
-	}
 	return noteTags(tx, b, x.tags)
 }
 

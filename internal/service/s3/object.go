@@ -240,7 +240,8 @@ func (s *Service) put(ctx context.Context, c *api.Call, in *shape.PutObjectReque
 			return nil, err
 		}
 		out.VersionId = shown(b, o)
-		return out, nil
+		out.Expiration, err = expiry(tx, b, sc, key, &o)
+		return out, err
 	})
 	if err != nil {
 		s.forsake(ctx, c, blob)

@@ -65,6 +65,7 @@ func (s *Service) Operations() []api.Operation {
 		s.putBucketVersioning(), s.getBucketVersioning(),
 		s.putObject(), s.getObject(), s.headObject(), s.deleteObject(), s.deleteObjects(),
 		s.getObjectAttributes(), s.putObjectTagging(), s.getObjectTagging(), s.deleteObjectTagging(),
+		s.putBucketLifecycleConfiguration(), s.getBucketLifecycleConfiguration(), s.deleteBucketLifecycle(),
 		s.putObjectLockConfiguration(), s.getObjectLockConfiguration(),
 		s.putObjectRetention(), s.getObjectRetention(), s.putObjectLegalHold(), s.getObjectLegalHold(),
 		s.listObjectsV2(), s.listObjects(), s.listObjectVersions(),
@@ -87,6 +88,7 @@ type Bucket struct {
 	Versioning string      `json:",omitempty"` // Enabled | Suspended; empty: never turned on
 	Lock       *BucketLock `json:",omitempty"` // nil: no Object Lock
 	Tagged     bool        `json:",omitempty"` // an object of it had tags once
+	Ruled      bool        `json:",omitempty"` // it has lifecycle rules
 
 	Encryption *Encryption `json:",omitempty"` // nil: as every bucket
 }

@@ -402,7 +402,8 @@ func (s *Service) complete(ctx context.Context, c *api.Call, in *shape.CompleteM
 			return nil, err
 		}
 		*out = completed(c, b, key, o)
-		return out, nil
+		out.Expiration, err = expiry(tx, b, sc, key, &o)
+		return out, err
 	})
 	if err != nil {
 		return nil, full(err)

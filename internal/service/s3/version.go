@@ -165,6 +165,10 @@ func replace(c *api.Call, tx store.Tx, b store.Item[Bucket], sc store.Scope, key
 	if err := w.hold(key, valueOf(old)); err != nil {
 		return err
 	}
+	if o.Lock.Mode == "" {
+		d := b.Value.Lock.retain(tx.Now())
+		o.Lock.Mode, o.Lock.Until = d.Mode, d.Until
+	}
 	if b.Value.Versioning != "" {
 		if err := stamp(c, tx, b, sc, key, old, o); err != nil {
 			return err
