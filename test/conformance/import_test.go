@@ -13,7 +13,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	bytesof "encoding/binary"
-	"hash"
 	"strings"
 	"testing"
 	"time"
@@ -54,7 +53,7 @@ func (l *locksmith) wrap(public []byte, algorithm types.AlgorithmSpec, material 
 	pub, err := x509.ParsePKIXPublicKey(public)
 	l.must(err)
 	oaep := func(b []byte) []byte {
-		var h hash.Hash = sha256.New()
+		h := sha256.New()
 		if strings.HasSuffix(string(algorithm), "SHA_1") {
 			h = sha1.New()
 		}

@@ -134,7 +134,7 @@ func TestReads(t *testing.T) {
 			}
 			want := d[min(off, len(d)):min(off+n, len(d))]
 			var out bytes.Buffer
-			if _, err := io.CopyN(&out, r, int64(n)); !bytes.Equal(out.Bytes(), want) || err != nil && err != io.EOF {
+			if _, err := io.CopyN(&out, r, int64(n)); !bytes.Equal(out.Bytes(), want) || err != nil && !errors.Is(err, io.EOF) {
 				t.Errorf("%d+%d: %d bytes, %v", off, n, out.Len(), err)
 			}
 		}
