@@ -26,6 +26,7 @@ func hostCommands() []command {
 		{"org", "VERB ...", "join accounts under one that manages them: create, invite, join, unit, move, show ...", orgMain},
 		{"scp", "VERB ...", "service control policies of the organization: put, attach, detach, list, show, delete", scpMain},
 		{"explain", "REQUEST-ID | JOB-ARN", "say which statement, policy, hop or route table decided", explainMain},
+		{"trail", "[-resource ARN] [-since 24h] ...", "who did what, from where: search the ledger's trail; \"trail verify\" finds what was changed", trailMain},
 		{"reach", "-from ENI -to TARGET", "would a connection be made, and which rule, route or network ACL decides it", reachMain},
 		{"exec", "-subnet SUBNET ... -- COMMAND", "run a command of this host on an interface of a VPC, for as long as it runs", execMain},
 		{"expose", "[-address A:PORT HOST:PORT]", "give a port of this host an address of the internet that VPCs lead to; without arguments, list them", exposeMain},

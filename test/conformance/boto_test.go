@@ -79,6 +79,8 @@ func TestBoto3Logs(t *testing.T) {
 // TestBoto3Trail: lookups, and trails whose files the AWS CLI validates by itself.
 func TestBoto3Trail(t *testing.T) {
 	python(t)
-	serve(t, "-trail-interval", "1s", "-trail-digest", "2s").env(t)
+	d := serve(t, "-trail-interval", "1s", "-trail-digest", "2s")
+	d.env(t)
+	t.Setenv("CLOISTER_DATA_DIR", d.data) // `cloister trail` reads the ledger
 	boto(t, "trail.py")
 }

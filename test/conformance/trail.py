@@ -5,8 +5,10 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 import boto3
@@ -167,18 +169,47 @@ def validate():
     return p.returncode, p.stdout + p.stderr
 
 
-if subprocess.run(["aws", "--version"], capture_output=True).returncode == 0:
+gone = keys("/CloudTrail-Digest/")[1]
+named = [f["s3Object"] for k in keys("/CloudTrail-Digest/") if k != gone for f in json.loads(gzip.decompress(s3.get_object(Bucket=bucket, Key=k)["Body"].read()))["logFiles"]]
+cli = shutil.which("aws")
+if cli:
     code, out = validate()
     check("the CLI finds all valid", code == 0 and "INVALID" not in out and "digest files valid" in out and "log files valid" in out, out)
-    named = [f["s3Object"] for k in keys("/CloudTrail-Digest/") for f in json.loads(gzip.decompress(s3.get_object(Bucket=bucket, Key=k)["Body"].read()))["logFiles"]]
     body = s3.get_object(Bucket=bucket, Key=named[0])["Body"].read()
-    s3.put_object(Bucket=bucket, Key=named[0], Body=gzip.compress(gzip.decompress(body).replace(b"10.78.0.0", b"10.99.0.0").replace(b'"readOnly":true', b'"readOnly":false')))
+    s3.put_object(Bucket=bucket, Key=named[0], Body=gzip.compress(gzip.decompress(body).replace(b'"1.11"', b'"1.12"', 1)))
     code, out = validate()
     check("the CLI finds a changed file", "INVALID: hash value doesn't match" in out and named[0] in out, out)
     s3.put_object(Bucket=bucket, Key=named[0], Body=body)
-    s3.delete_object(Bucket=bucket, Key=keys("/CloudTrail-Digest/")[1])
+s3.delete_object(Bucket=bucket, Key=gone)
+if cli:
     code, out = validate()
     check("the CLI finds a digest that is gone", "INVALID" in out, out)
+
+# Our own verification: of a copy, offline, and of the ledger; and who used what.
+def program(*args):
+    p = subprocess.run([os.environ["CLOISTER_BINARY"], "trail", *args], capture_output=True, text=True)
+    return p.returncode, p.stdout + p.stderr
+
+
+with tempfile.TemporaryDirectory() as copy:
+    for k in keys("/"):
+        path = os.path.join(copy, k)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(s3.get_object(Bucket=bucket, Key=k)["Body"].read())
+    code, out = program("verify", copy)
+    check("verify names the digest that is gone", code == 1 and gone in out and out.count("BROKEN") == 1, out)
+    path = os.path.join(copy, named[-1])
+    with open(path, "rb") as f:
+        changed = gzip.decompress(f.read()).replace(b'"1.11"', b'"1.12"', 1)
+    with open(path, "wb") as f:
+        f.write(gzip.compress(changed))
+    code, out = program("verify", copy)
+    check("verify names the file that was changed", code == 1 and "BROKEN " + named[-1] in out, out)
+code, out = program("verify", "-ledger")
+check("the ledger's chain holds", code == 0 and "nothing was changed" in out, out)
+code, out = program("-resource", f"arn:aws:s3:::watched-{account}/in/seen")
+check("who used an object", code == 0 and "s3:PutObject" in out and "127.0.0.1" in out and "done" in out, out)
 
 refused("its selectors elsewhere", "InvalidHomeRegionException", boto3.client("cloudtrail", region_name="ap-south-1", config=CONFIG).stop_logging, Name=name)
 refused("insights", "UnsupportedOperationException", trail.put_insight_selectors, TrailName=name, InsightSelectors=[{"InsightType": "ApiCallRateInsight"}])
@@ -212,6 +243,9 @@ ec2.create_vpc(CidrBlock="10.81.0.0/16")
 lines = until("lines", lambda: [e for e in logs.get_log_events(logGroupName="trails", logStreamName=f"{account}_CloudTrail_{REGION}", startFromHead=True)["events"] if "10.81.0.0" in e["message"]])
 check("a line is a record", json.loads(lines[0]["message"])["eventName"] == "CreateVpc")
 check("the status tells of it", "LatestCloudWatchLogsDeliveryTime" in trail.get_trail_status(Name=name))
+code, out = program("-resource", key, "-json")
+used = [json.loads(l) for l in out.splitlines()]
+check("who used the key, for what, from where", any(u["record"]["eventName"] == "GenerateDataKey" and u.get("cause", {}).get("eventName") == "PutObject" for u in used), out)
 trail.delete_trail(Name=name)
 refused("deleted", "TrailNotFoundException", trail.get_trail_status, Name=name)
 

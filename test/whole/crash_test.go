@@ -279,6 +279,9 @@ func TestKillInCalls(t *testing.T) {
 		}
 		return nil
 	})
+	if _, _, verr := db.VerifyTrail(t.Context(), func(b sqlite.Broken) { t.Errorf("the trail is broken at %d: %s", b.Seq, b.What) }); verr != nil {
+		t.Error(verr)
+	}
 	if err != nil || missing > 0 {
 		t.Errorf("%d of %d answered calls are not in the trail (%v)", missing, len(all), err)
 	}

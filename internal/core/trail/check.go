@@ -23,13 +23,15 @@ type Broken struct{ Key, What string }
 type Report struct {
 	Digests, Files, Records int
 	Broken                  []Broken
-	From, To                string // what the digests cover
+	Unproved                []string // the newest digests of a copy, whose signatures are nowhere in it
+	From, To                string   // what the digests cover
 }
 
 // read is a digest as it was found.
 type read struct {
 	Digest
 	key, hash, signature string
+	content, proof       []byte // proof: the key by which it is still to be verified
 }
 
 // Check verifies the digests, their chain, and the log files that they name, from what was delivered alone. It names each file that is changed,
@@ -46,7 +48,7 @@ func Check(s Source) (Report, error) {
 		if there[k] || !strings.HasSuffix(k, ".json.gz") {
 			continue
 		}
-		there[k] = true
+		there[k], there[below(k)] = true, true
 		if !IsDigest(k) {
 			logs = append(logs, k)
 			continue
@@ -60,8 +62,25 @@ func Check(s Source) (Report, error) {
 			chains[chain] = append(chains[chain], d)
 		}
 	}
+	has := func(key string) bool { return there[below(key)] }
 	named := map[string]bool{}
 	for _, chain := range sortedChains(chains) {
+		for i, d := range chain {
+			if d.proof == nil {
+				continue
+			}
+			// A copy has no metadata, but the next digest quotes the signature.
+			if i+1 < len(chain) && d.signature == "" {
+				if next := chain[i+1]; next.PrevSignature != nil && next.PrevObject != nil && same(*next.PrevObject, d.key) {
+					d.signature = *next.PrevSignature
+				}
+			}
+			if d.signature == "" {
+				r.Unproved = append(r.Unproved, d.key)
+			} else if err := d.Verify(d.content, d.signature, d.proof); err != nil {
+				bad(d.key, "%v", err)
+			}
+		}
 		var last *read
 		for _, d := range chain {
 			r.Digests++
@@ -71,20 +90,20 @@ func Check(s Source) (Report, error) {
 			r.To = max(r.To, d.End)
 			switch {
 			case d.PrevObject == nil:
-			case last == nil && !there[*d.PrevObject], last != nil && *d.PrevObject != last.key && !there[*d.PrevObject]:
+			case last == nil && !has(*d.PrevObject), last != nil && !same(*d.PrevObject, last.key) && !has(*d.PrevObject):
 				bad(*d.PrevObject, "the digest is missing; the next one, %s, hangs on it", d.key)
-			case last == nil || *d.PrevObject != last.key:
+			case last == nil || !same(*d.PrevObject, last.key):
 				bad(d.key, "the digest hangs on %s, which is not the one before it", *d.PrevObject)
 			case d.PrevHash == nil || *d.PrevHash != last.hash || d.PrevSignature == nil || *d.PrevSignature != last.signature:
 				bad(last.key, "the digest is not the one that the next, %s, hangs on", d.key)
 			}
 			last = d
 			for _, f := range d.Files {
-				named[f.Object] = true
+				named[below(f.Object)] = true
 				r.Files++
 				n, err := s.log(&f)
 				switch {
-				case !there[f.Object]:
+				case !has(f.Object):
 					bad(f.Object, "the log file is missing; the digest %s names it", d.key)
 				case err != nil:
 					bad(f.Object, "%v", err)
@@ -94,7 +113,7 @@ func Check(s Source) (Report, error) {
 		}
 	}
 	for _, k := range logs {
-		if named[k] {
+		if named[below(k)] {
 			continue
 		}
 		if end := covered(chains, k); end != "" {
@@ -104,6 +123,16 @@ func Check(s Source) (Report, error) {
 	slices.SortStableFunc(r.Broken, func(a, b Broken) int { return cmp.Compare(a.Key, b.Key) })
 	return r, nil
 }
+
+// below is a key from AWSLogs on: a copy may begin below the trail's prefix.
+func below(key string) string {
+	if i := strings.Index(key, "AWSLogs/"); i > 0 {
+		return key[i:]
+	}
+	return key
+}
+
+func same(a, b string) bool { return below(a) == below(b) }
 
 // chainOf is what all digests of a trail's region have in common: the name without its day and time.
 func chainOf(key string) string {
@@ -136,10 +165,13 @@ func (s *Source) digest(key string) (*read, error) {
 		return nil, fmt.Errorf("the digest is no JSON: %w", err)
 	}
 	switch public := s.Public[d.Fingerprint]; {
-	case !strings.HasSuffix(key, d.Object) && key != d.Object:
+	case !same(key, d.Object):
 		return d, fmt.Errorf("the digest was moved here from %s", d.Object)
 	case public == nil:
 		return d, fmt.Errorf("the digest is signed by the key %s, which is not known", d.Fingerprint)
+	case meta == nil:
+		d.content, d.proof = content, public
+		return d, nil
 	case d.signature == "" || meta[AlgorithmHeader] != SignatureAlgorithm:
 		return d, fmt.Errorf("the digest has no signature")
 	default:

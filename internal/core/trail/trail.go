@@ -16,7 +16,8 @@ type Event struct {
 	SharedID    string          `json:"sharedEventID,omitempty"`
 	Time        time.Time       `json:"eventTime"`
 	RequestID   string          `json:"requestID"`
-	Service     string          `json:"service"` // signing name: ec2, comprehend, s3
+	Parent      string          `json:"parentRequestID,omitempty"` // of the call for which a service made this one; not in records
+	Service     string          `json:"service"`                   // signing name: ec2, comprehend, s3
 	Name        string          `json:"eventName"`
 	ReadOnly    bool            `json:"readOnly"`
 	Account     string          `json:"account"` // the caller's

@@ -67,7 +67,7 @@ func (p *passage) owners(e *trail.Event) []string {
 // event is the call's record in the caller's account.
 func (p *passage) event(out any, f *fault.Fault, why *Explained) *trail.Event {
 	c, o := p.call, p.call.Origin
-	e := &trail.Event{ID: trail.ID(c.Time, c.Dice.Bytes(10)), Time: c.Time, RequestID: c.RequestID, Service: p.service.SigningName, Name: p.op.Name,
+	e := &trail.Event{ID: trail.ID(c.Time, c.Dice.Bytes(10)), Time: c.Time, RequestID: c.RequestID, Parent: p.parent, Service: p.service.SigningName, Name: p.op.Name,
 		ReadOnly: p.row != nil && p.row.ReadOnly, Account: c.Caller.Account, Recipient: c.Account, Region: c.Region, UserAgent: c.UserAgent,
 		VPC: o.VPC, Interface: o.Interface, Resources: p.touched(), Caller: callerOf(c.Caller)}
 	for _, q := range p.asked {

@@ -29,7 +29,7 @@ func (g *Gate) forward(ctx context.Context, from *api.Call, why **Explained, ser
 		return nil, fmt.Errorf("cannot forward to %s.%s: no model has it", service, operation)
 	}
 	via := first.SigningName + ".amazonaws.com"
-	p := &passage{gate: g, service: s, op: s.Operation(operation), row: g.rows[service+"."+operation], in: in}
+	p := &passage{gate: g, service: s, op: s.Operation(operation), row: g.rows[service+"."+operation], in: in, parent: from.RequestID}
 	caller := *from.Caller
 	caller.InvokedBy = via
 	now := g.World.Now()

@@ -73,7 +73,7 @@ func TestForward(t *testing.T) {
 		t.Errorf("with a grant: %d %s", code, body)
 	}
 	ev := h.events()
-	if len(ev) < 2 || ev[0].Name != "Decrypt" || ev[0].Caller.InvokedBy != "s3.amazonaws.com" || ev[0].SourceIP != "s3.amazonaws.com" || ev[0].Caller.UserName != "alice" ||
+	if len(ev) < 2 || ev[0].Name != "Decrypt" || ev[0].Caller.InvokedBy != "s3.amazonaws.com" || ev[0].SourceIP != "s3.amazonaws.com" || ev[0].Parent != ev[1].RequestID || ev[0].Caller.UserName != "alice" ||
 		ev[1].Name != "GetObject" || ev[1].Caller.InvokedBy != "" || ev[1].SourceIP != "127.0.0.1" {
 		t.Errorf("recorded %+v", ev[:min(2, len(ev))])
 	}
