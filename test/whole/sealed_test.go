@@ -170,7 +170,7 @@ func TestSealedObjects(t *testing.T) {
 		if err == nil && bytes.Contains(b, secret) {
 			t.Errorf("%s holds it in clear", p)
 		}
-		return nil //nolint:nilerr // see above
+		return nil
 	})
 	if err != nil {
 		t.Error(err)
