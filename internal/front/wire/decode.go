@@ -38,7 +38,7 @@ func (o *Operation) decode(req *http.Request, labels Labels, form url.Values, bo
 		}
 		return decodeForm(o.op.Input, form, o.Service.Protocol == "ec2")
 	case "json":
-		b, f := readBody(body)
+		b, f := readBody(body, MaxBody)
 		if f != nil || o.op.Input == nil || len(b) == 0 {
 			return nil, f
 		}
@@ -47,12 +47,12 @@ func (o *Operation) decode(req *http.Request, labels Labels, form url.Values, bo
 	return o.decodeREST(req, labels, body)
 }
 
-// readBody reads at most MaxBody.
-func readBody(body io.Reader) ([]byte, *fault.Fault) {
+// readBody reads at most limit.
+func readBody(body io.Reader, limit int) ([]byte, *fault.Fault) {
 	if body == nil {
 		return nil, nil
 	}
-	b, err := io.ReadAll(io.LimitReader(body, MaxBody+1))
+	b, err := io.ReadAll(io.LimitReader(body, int64(limit)+1))
 	if err != nil {
 		var f *fault.Fault
 		if errors.As(err, &f) {
@@ -62,8 +62,8 @@ func readBody(body io.Reader) ([]byte, *fault.Fault) {
 		f.Cause = err
 		return nil, f
 	}
-	if len(b) > MaxBody {
-		return nil, fault.Of(fault.TooLarge, "The body is larger than %d bytes.", MaxBody)
+	if len(b) > limit {
+		return nil, fault.Of(fault.TooLarge, "The body is larger than %d bytes.", limit)
 	}
 	return b, nil
 }
@@ -88,7 +88,11 @@ func (o *Operation) decodeREST(req *http.Request, labels Labels, body io.Reader)
 	case p == nil && !hasBody(r.Shape):
 		return out, o.noBody(body)
 	}
-	b, f := readBody(body)
+	limit := MaxBody
+	if o.Name == "CompleteMultipartUpload" {
+		limit = maxParts
+	}
+	b, f := readBody(body, limit)
 	if f != nil || len(b) == 0 {
 		return out, f
 	}
@@ -126,7 +130,7 @@ func (o *Operation) decodeREST(req *http.Request, labels Labels, body io.Reader)
 
 // noBody refuses a body that the operation has no use for; reading it to its end lets a verifying reader speak.
 func (o *Operation) noBody(body io.Reader) *fault.Fault {
-	b, f := readBody(body)
+	b, f := readBody(body, MaxBody)
 	if f == nil && len(b) > 0 && o.Service.Protocol == "rest-xml" {
 		return fault.New("UnexpectedContent", "This request does not support content").With(400)
 	}

@@ -29,6 +29,9 @@ import (
 // MaxBody is the most that is read of a body that is not an object's bytes: 1 MiB.
 const MaxBody = 1 << 20
 
+// maxParts is the same for the list of a multipart upload: 10,000 parts with entity tags, escaped, and SHA-256 sums have 2.1 MiB.
+const maxParts = 4 << 20
+
 // Registry is all services. It is safe for concurrent use.
 type Registry struct {
 	all    []*Service
