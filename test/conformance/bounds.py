@@ -195,6 +195,31 @@ def presigned(session):
         equal("the same signature for another key", e.code, 403)
 
 
+def form(url, fields, body):
+    """A browser's upload: the fields in their order, and the file behind them."""
+    lines = []
+    for k, v in fields.items():
+        lines.append(f'--edge\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n')
+    lines.append(f'--edge\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n{body}\r\n--edge--\r\n')
+    request = urllib.request.Request(url, "".join(lines).encode(), {"Content-Type": "multipart/form-data; boundary=edge"}, method="POST")
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status
+    except urllib.error.HTTPError as e:
+        return e.code
+
+
+def forms(session, s3):
+    for version in ("s3", "s3v4"):
+        signer = boto3.session.Session.client(session, "s3", endpoint_url=os.environ["AWS_ENDPOINT_URL"], config=Config(signature_version=version, s3={"addressing_style": "path"}))
+        post = signer.generate_presigned_post("output-bucket", "up/${filename}", ExpiresIn=60, Conditions=[["content-length-range", 1, 8]])
+        equal(f"a form signed by {version}", form(post["url"], post["fields"], "hello"), 204)
+        equal("puts the object", s3.get_object(Bucket="output-bucket", Key="up/a.txt")["Body"].read(), b"hello")
+        equal("a file that is too long", form(post["url"], post["fields"], "hello, world"), 400)
+        equal("another key", form(post["url"], dict(post["fields"], key="else"), "hello"), 403)
+        equal("a further field", form(post["url"], dict(post["fields"], acl="private"), "hello"), 403)
+
+
 def main():
     session = Session()
     s3, ec2 = session.client("s3"), session.client("ec2")
@@ -207,6 +232,7 @@ def main():
     endpoint_policies(s3, inside, ec2, endpoint)
     unencrypted(s3, inside)
     presigned(session)
+    forms(session, s3)
     inside.end()
 
 

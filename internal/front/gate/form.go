@@ -176,7 +176,7 @@ func (p *passage) signer(ctx context.Context, f *sheet) *fault.Fault {
 // request is the PutObject that the form stands for. A field that PutObject has no header for is given all the same, so that the row
 // refuses what it does not honour.
 func (f *sheet) request(from *http.Request) (*http.Request, *fault.Fault) {
-	put := &http.Request{Method: http.MethodPut, URL: &url.URL{Path: from.URL.Path}, Host: from.Host, Header: http.Header{}, TLS: from.TLS}
+	put := &http.Request{Method: http.MethodPut, URL: &url.URL{Path: from.URL.Path}, Host: from.Host, Header: http.Header{}, TLS: from.TLS, ContentLength: -1}
 	for k, v := range f.Fields {
 		if k != "tagging" && k != "key" && strings.ContainsAny(v, "\r\n\x00") {
 			return nil, argument(k, "A field of the form holds a control character.")

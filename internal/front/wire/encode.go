@@ -129,6 +129,9 @@ func (s *Service) namespace() string {
 
 func (o *Operation) encodeREST(h http.Header, out tree) (status int, body []byte, stream io.ReadCloser) {
 	status = http.StatusOK
+	if o.Service.Name == "s3" && (o.Name == "PutBucketPolicy" || o.Name == "PutBucketTagging") { // the models do not say it (S3 API Reference, sample responses)
+		status = http.StatusNoContent
+	}
 	if o.op.Status != 0 {
 		status = o.op.Status
 	}

@@ -181,7 +181,7 @@ func (f *found) cut(in *shape.GetObjectRequest) error {
 
 // cutRange reads "bytes=a-b", "bytes=a-" and "bytes=-n". Anything else, several ranges too, means the whole, as S3 has it.
 func (f *found) cutRange(text string) error {
-	spec, ok := strings.CutPrefix(strings.ReplaceAll(text, " ", ""), "bytes=")
+	spec, ok := strings.CutPrefix(text, "bytes=")
 	first, last, dash := strings.Cut(spec, "-")
 	if !ok || !dash {
 		return nil
