@@ -210,7 +210,7 @@ func (s *Service) copy(ctx context.Context, c *api.Call, in *shape.CopyObjectReq
 		}
 		r := &shape.CopyObjectResult{ETag: quoted(o.ETag), LastModified: &o.Modified, ChecksumType: opt(o.Sum.Type)}
 		o.Sum.place([5]**string{&r.ChecksumCRC32, &r.ChecksumCRC32C, &r.ChecksumCRC64NVME, &r.ChecksumSHA1, &r.ChecksumSHA256})
-		out.CopyObjectResult, out.VersionId = r, shown(b, o)
+		out.CopyObjectResult, out.VersionId = r, given(o)
 		return out, nil
 	})
 	if err != nil {

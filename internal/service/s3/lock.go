@@ -204,6 +204,9 @@ func (s *Service) putObjectRetention() api.Rower {
 		Honours:   []string{"Bucket", "Key", "VersionId", "ExpectedBucketOwner", "Retention.*", "BypassGovernanceRetention", "ContentMD5", "ChecksumAlgorithm"},
 		Questions: asks[shape.PutObjectRetentionRequest]("PutObjectRetention"),
 		Act: func(c *api.Call, tx store.Tx, in *shape.PutObjectRetentionRequest) (*shape.PutObjectRetentionOutput, error) {
+			if err := new(Lock).change(tx.Now(), in.Retention, false); err != nil { // of nothing: what is wrong in itself
+				return nil, err
+			}
 			_, err := amend(c, tx, in.Bucket, in.Key, in.VersionId, in.ExpectedBucketOwner, func(b *store.Item[Bucket], o *Object) error {
 				if b.Value.Lock == nil {
 					return noLock()
@@ -264,10 +267,10 @@ func (s *Service) putObjectLegalHold() api.Rower {
 		Honours:   []string{"Bucket", "Key", "VersionId", "ExpectedBucketOwner", "LegalHold.*", "ContentMD5", "ChecksumAlgorithm"},
 		Questions: asks[shape.PutObjectLegalHoldRequest]("PutObjectLegalHold"),
 		Act: func(c *api.Call, tx store.Tx, in *shape.PutObjectLegalHoldRequest) (*shape.PutObjectLegalHoldOutput, error) {
+			if in.LegalHold == nil || str(in.LegalHold.Status) != on && str(in.LegalHold.Status) != off {
+				return nil, malformedXML()
+			}
 			_, err := amend(c, tx, in.Bucket, in.Key, in.VersionId, in.ExpectedBucketOwner, func(b *store.Item[Bucket], o *Object) error {
-				if in.LegalHold == nil || str(in.LegalHold.Status) != on && str(in.LegalHold.Status) != off {
-					return malformedXML()
-				}
 				if b.Value.Lock == nil {
 					return noLock()
 				}

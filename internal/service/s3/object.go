@@ -239,7 +239,7 @@ func (s *Service) put(ctx context.Context, c *api.Call, in *shape.PutObjectReque
 		if err := replace(c, tx, b, sc, key, w, &o, &t); err != nil {
 			return nil, err
 		}
-		out.VersionId = shown(b, o)
+		out.VersionId = given(o)
 		out.Expiration, err = expiry(tx, b, sc, key, &o)
 		return out, err
 	})

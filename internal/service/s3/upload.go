@@ -464,7 +464,7 @@ func completed(c *api.Call, b store.Item[Bucket], key string, o Object) shape.Co
 	if c.TLS {
 		scheme = "https://"
 	}
-	out := shape.CompleteMultipartUploadOutput{Bucket: ptr(bucket), Key: ptr(key), ETag: quoted(o.ETag), ChecksumType: opt(o.Sum.Type), VersionId: shown(b, o),
+	out := shape.CompleteMultipartUploadOutput{Bucket: ptr(bucket), Key: ptr(key), ETag: quoted(o.ETag), ChecksumType: opt(o.Sum.Type), VersionId: given(o),
 		Location: ptr(scheme + c.Host + "/" + bucket + "/" + *coder(true).text(key))}
 	if strings.HasPrefix(c.Host, bucket+".") {
 		out.Location = ptr(scheme + c.Host + "/" + *coder(true).text(key))

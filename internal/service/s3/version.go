@@ -65,6 +65,9 @@ func shown(b store.Item[Bucket], o Object) *string {
 	return ptr(idOf(o))
 }
 
+// given is the version id that a write answers: none when it made the null version.
+func given(o Object) *string { return opt(o.Version) }
+
 func idOf(o Object) string {
 	if o.Version == "" {
 		return null
@@ -104,7 +107,11 @@ func pick(v store.View, b store.Item[Bucket], sc store.Scope, key, id string) (*
 		if plausible(id) {
 			return nil, nil
 		}
-		return nil, fault.New("InvalidArgument", "Invalid version id specified").With(400).Field("ArgumentName", "versionId").Field("ArgumentValue", id)
+		text := "Invalid version id specified"
+		if id == "" {
+			text = "Version id cannot be the empty string"
+		}
+		return nil, fault.New("InvalidArgument", "%s", text).With(400).Field("ArgumentName", "versionId").Field("ArgumentValue", id)
 	}
 	cur, err := current(v, sc, objectID(b.ID, key))
 	if err != nil {

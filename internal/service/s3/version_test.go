@@ -93,7 +93,7 @@ func TestVersionsAgreeWithModel(t *testing.T) {
 					id = h.put("docs", key, []byte(body)).VersionId
 				}
 				what = "put " + key
-				if (m.status == "") != (id == nil) {
+				if (m.status != enabled) != (id == nil) {
 					t.Fatalf("%s: version %v with versioning %q", what, id, m.status)
 				}
 				m.add(key, entry{str(id), body, false})
