@@ -187,7 +187,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 func (r *Reader) WriteTo(w io.Writer) (done int64, err error) {
 	for {
 		b, err := r.rest()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return done, nil
 		} else if err != nil {
 			return done, err

@@ -152,9 +152,9 @@ func (s *Store) VerifyTrail(ctx context.Context, report func(Broken)) (last stor
 			prev, began = hash, true
 			last = store.Link{Seq: seq, Hash: hash}
 			var e trail.Event
-			if json.Unmarshal(b, &e) != nil {
-				report(Broken{seq, "the event cannot be read"})
-				return nil
+			if bad := json.Unmarshal(b, &e); bad != nil {
+				report(Broken{seq, "the event cannot be read: " + bad.Error()})
+				return nil //nolint:nilerr // it is reported
 			}
 			if want := [3]string{e.Recipient, e.RequestID, e.Name}; got != want || at != e.Time.UnixMicro() {
 				report(Broken{seq, "the columns by which the event is found contradict it"})

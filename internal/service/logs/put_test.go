@@ -43,7 +43,6 @@ func TestLimits(t *testing.T) {
 	do[shape.PutLogEventsResponse](h, wrong)
 
 	day := 24 * time.Hour
-	type info = *shape.RejectedLogEventsInfo
 	for _, x := range []struct {
 		name   string
 		events []shape.InputLogEvent
@@ -64,7 +63,7 @@ func TestLimits(t *testing.T) {
 			if x.retain != 0 {
 				do[shape.PutRetentionPolicyOutput](h, &shape.PutRetentionPolicyRequest{LogGroupName: &name, RetentionInDays: &x.retain})
 			}
-			var got info = h.put(name, "s", x.events...).RejectedLogEventsInfo
+			got := h.put(name, "s", x.events...).RejectedLogEventsInfo
 			if !same(got.TooOldLogEventEndIndex, x.old) || !same(got.ExpiredLogEventEndIndex, x.expire) || !same(got.TooNewLogEventStartIndex, x.late) {
 				t.Errorf("rejected %+v", got)
 			}

@@ -98,7 +98,7 @@ type reader struct {
 
 func (r *reader) Read(p []byte) (int, error) {
 	n, err := r.ReadCloser.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // only io.EOF itself is the end
+	if err != nil && err != io.EOF {
 		r.err = err
 	}
 	return n, err

@@ -455,11 +455,6 @@ func TestBrokenBodies(t *testing.T) {
 	}
 }
 
-// sink takes bytes as a connection does.
-type sink struct{}
-
-func (sink) Write(p []byte) (int, error) { return len(p), nil }
-
 func BenchmarkPut8MiB(b *testing.B) { benchmark(b, http.MethodPut) }
 
 func BenchmarkGet8MiB(b *testing.B) { benchmark(b, http.MethodGet) }
