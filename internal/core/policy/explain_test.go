@@ -29,6 +29,11 @@ func TestMessage(t *testing.T) {
 			"User: arn:aws:iam::111122223333:user/alice is not authorized to perform: iam:PassRole on resource: r because no service control policy allows the iam:PassRole action"},
 		{"alice", "kms:Decrypt", "r", acct, Verdict{Decision: ExplicitlyDenied, Layer: LayerBoundary},
 			"User: arn:aws:iam::111122223333:user/alice is not authorized to perform: kms:Decrypt on resource: r with an explicit deny in a permissions boundary"},
+		// Of another account's key neither its name nor whether it is there is told.
+		{"alice", "kms:Decrypt", "r", other, Verdict{Decision: ExplicitlyDenied, Layer: LayerResource, Statement: 0},
+			"User: arn:aws:iam::111122223333:user/alice is not authorized to perform: kms:Decrypt on this resource because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access"},
+		{"alice", "kms:Decrypt", "r", other, missing(ImplicitlyDenied, LayerIdentity),
+			"User: arn:aws:iam::111122223333:user/alice is not authorized to perform: kms:Decrypt on this resource because no identity-based policy allows the kms:Decrypt action"},
 		{"service", "sts:AssumeRole", "r", acct, missing(ImplicitlyDenied, LayerTrust),
 			"User: comprehend.amazonaws.com is not authorized to perform: sts:AssumeRole on resource: r because no role trust policy allows the sts:AssumeRole action"},
 		{"alice", "sts:AssumeRole", "r", acct, Verdict{Decision: ExplicitlyDenied, Layer: LayerTrust},
