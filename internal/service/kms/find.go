@@ -16,7 +16,7 @@ import (
 )
 
 // questions completes what the sheet asks: whatever a call names becomes the key itself before anybody is asked, so that a policy about the
-// key holds whichever way leads to it. A key that is not there is told beside the question about it.
+// key holds whichever way leads to it. That a key is not there is told to those alone whom their own policies let ask.
 func (s *Service) questions(operation string) func(*api.Call, store.View, any) ([]api.Question, error) {
 	ask := s.asks.Questions(operation)
 	return func(c *api.Call, v store.View, in any) ([]api.Question, error) {
@@ -50,8 +50,40 @@ func (s *Service) questions(operation string) func(*api.Call, store.View, any) (
 				qs[i].Keys["kms:ReEncryptOnSameKey"] = []string{strconv.FormatBool(found[0].arn == found[1].arn)}
 			}
 		}
-		return qs, first
+		var f *fault.Fault
+		if r, ok := in.(*kms.RetireGrantRequest); first != nil && (!errors.As(first, &f) || ok && r.GrantToken != nil) { // whoever has a token may hear of it
+			return nil, first
+		}
+		c.Found.(*memo).fault = first
+		return qs, nil
 	}
+}
+
+// told makes a row tell, once it is authorised, what its questions could not find.
+func told(r api.Operation) api.Operation {
+	late := func(c *api.Call) error {
+		if m, ok := c.Found.(*memo); ok {
+			return m.fault
+		}
+		return nil
+	}
+	if view := r.View; view != nil {
+		r.View = func(c *api.Call, v store.View, in any) (any, error) {
+			if err := late(c); err != nil {
+				return nil, err
+			}
+			return view(c, v, in)
+		}
+	}
+	if act := r.Act; act != nil {
+		r.Act = func(c *api.Call, tx store.Tx, in any) (any, error) {
+			if err := late(c); err != nil {
+				return nil, err
+			}
+			return act(c, tx, in)
+		}
+	}
+	return r
 }
 
 // caller adds the account that asks.
@@ -90,7 +122,8 @@ func (s *Service) fresh(c *api.Call, q *api.Question, found []*key) {
 }
 
 // complete makes the question one about the key that the call means. What is not there, or is another account's and not to be used from here, is
-// left as a question that no policy can allow where another account is concerned, and told as a fault where it is the caller's own.
+// left as a question that no policy can allow where another account is concerned; where it is the caller's own, the identity's policies decide, and the
+// fault is told to who may ask.
 func (s *Service) complete(c *api.Call, v store.View, in any, q *api.Question) (*key, error) {
 	caller(c, q)
 	if t, err := time.Parse(time.RFC3339, first(q.Keys["kms:ValidTo"])); err == nil {
@@ -117,6 +150,7 @@ func (s *Service) complete(c *api.Call, v store.View, in any, q *api.Question) (
 		q.Owner = g.account
 		return nil, nil
 	case err != nil:
+		q.Policy = nil
 		return nil, err
 	}
 	q.Owner = k.Value.Account
@@ -278,6 +312,7 @@ type memo struct {
 	view  store.View
 	names []string
 	keys  []*key
+	fault error // for those who may ask
 }
 
 // noted is what the questions of the call found under a name in v; nil: nothing.

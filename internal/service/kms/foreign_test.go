@@ -46,3 +46,14 @@ func TestForeignKeys(t *testing.T) {
 	h.refused("eve", "DescribeKey", &kms.DescribeKeyRequest{KeyId: open.KeyId}, "NotFoundException", "does not exist")
 	h.refused("ann", "DescribeKey", &kms.DescribeKeyRequest{KeyId: ptr(strings.Replace(*open.Arn, here, "eu-west-1", 1))}, "NotFoundException", "Invalid arn eu-west-1")
 }
+
+// TestUnseen: who may not ask about keys is not told which there are.
+func TestUnseen(t *testing.T) {
+	h := build(t)
+	none := ptr("00000000-0000-0000-0000-000000000000")
+	for op, in := range map[string]any{"DescribeKey": &kms.DescribeKeyRequest{KeyId: none}, "Encrypt": &kms.EncryptRequest{KeyId: ptr("alias/none"), Plaintext: []byte("x")},
+		"Decrypt": &kms.DecryptRequest{CiphertextBlob: []byte("hello")}, "DeleteAlias": &kms.DeleteAliasRequest{AliasName: ptr("alias/none")},
+		"CancelKeyDeletion": &kms.CancelKeyDeletionRequest{KeyId: ptr("x")}, "CreateGrant": &kms.CreateGrantRequest{KeyId: none, GranteePrincipal: ptr(bob), Operations: []string{"Decrypt"}}} {
+		h.refused("worker", op, in, "AccessDenied", "no identity-based policy allows the kms:"+op+" action")
+	}
+}

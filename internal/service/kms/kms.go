@@ -51,6 +51,7 @@ func (s *Service) Rows() []api.Operation {
 	for i, r := range rows {
 		rows[i].ReadOnly = r.ReadOnly || slices.Contains(cryptographic, r.Name)
 		rows[i].Questions = s.questions(r.Name)
+		rows[i] = told(rows[i])
 	}
 	return rows
 }
