@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -230,9 +231,16 @@ func program(path string) (int, error) {
 		}
 		left -= int64(n)
 	}
-	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
-		unix.Close(fd)
-		return -1, fmt.Errorf("cannot seal the program: %w", err)
+	// The kernel refuses while somebody still holds a page (memory that is just being moved or written back): not for long.
+	for try := 0; ; try++ {
+		_, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals)
+		if err == nil {
+			return fd, nil
+		}
+		if !errors.Is(err, unix.EBUSY) || try == 50 {
+			unix.Close(fd)
+			return -1, fmt.Errorf("cannot seal the program: %w", err)
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
-	return fd, nil
 }
