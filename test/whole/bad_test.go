@@ -175,14 +175,22 @@ func TestBadPolicies(t *testing.T) {
 func TestUnhonouredHeaders(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	for k, v := range map[string]string{"X-Amz-Server-Side-Encryption": "AES256", "X-Amz-Acl": "public-read", "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": "k",
-		"X-Amz-Storage-Class": "GLACIER", "X-Amz-Object-Lock-Mode": "GOVERNANCE", "X-Amz-Grant-Read": "id=1", "X-Amz-Server-Side-Encryption-Customer-Algorithm": "AES256"} {
+	for k, c := range map[string]struct {
+		value  string
+		status int
+		code   string
+	}{
+		"X-Amz-Server-Side-Encryption":                    {"aws:kms:dsse", 501, "NotImplemented"},
+		"X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id":     {"k", 400, "InvalidArgument"}, // without a mode
+		"X-Amz-Server-Side-Encryption-Customer-Algorithm": {"AES256", 403, "AccessDenied"},
+		"X-Amz-Acl":              {"public-read", 400, "AccessControlListNotSupported"}, // as AWS's new buckets
+		"X-Amz-Grant-Read":       {"id=1", 501, "NotImplemented"},
+		"X-Amz-Storage-Class":    {"GLACIER", 501, "NotImplemented"},
+		"X-Amz-Object-Lock-Mode": {"GOVERNANCE", 400, "InvalidArgument"}, // without an end
+	} {
 		t.Run(k, func(t *testing.T) {
-			r := request{method: http.MethodPut, service: "s3", path: "/" + s.bucket + "/key", header: http.Header{k: {v}}, body: []byte("text"), creds: s.Creds}
-			status, code := 501, "<Code>NotImplemented</Code>"
-			if k == "X-Amz-Acl" { // buckets here have ACLs switched off, as AWS's new ones do: only the one that changes nothing is taken
-				status, code = 400, "<Code>AccessControlListNotSupported</Code>"
-			}
+			r := request{method: http.MethodPut, service: "s3", path: "/" + s.bucket + "/key", header: http.Header{k: {c.value}}, body: []byte("text"), creds: s.Creds}
+			status, code := c.status, "<Code>"+c.code+"</Code>"
 			if res, b := r.send(t, s.Endpoint); res.StatusCode != status || !strings.Contains(string(b), code) {
 				t.Errorf("%d %s", res.StatusCode, b)
 			}

@@ -233,6 +233,7 @@ type leaver struct {
 func (l *leaver) Read(p []byte) (int, error) {
 	if l.n >= l.at {
 		l.leave()
+		return 0, context.Canceled // or the rest might be sent before anybody sees that it left
 	}
 	n, err := l.Reader.Read(p)
 	l.n += n
