@@ -105,6 +105,7 @@ type Question struct {
 	Keys     map[string][]string // condition keys of this resource; an absent key is left out, never an empty list
 	Policy   *ResourcePolicy     // nil: the resource has none
 	Grants   []policy.Grant      // of the KMS key that the resource is
+	Veiled   string              // the resource as a refusal may tell it, where the call did not name it: another account's
 }
 
 // ResourcePolicy is a policy that hangs on a resource. In the text, principals are bound to unique ids.

@@ -139,6 +139,7 @@ func (f *field) match(s string) bool {
 // split parts an event at blanks; what stands between brackets or quotes is one field, without them.
 func split(event string) []string {
 	var out []string
+	var open [256]bool
 	for {
 		event = strings.TrimLeft(event, " \t\r\n")
 		if event == "" {
@@ -151,10 +152,13 @@ func split(event string) []string {
 		case '"':
 			end = '"'
 		}
-		if i := strings.IndexByte(event[1:], end); end != 0 && i >= 0 {
-			out = append(out, event[1:i+1])
-			event = event[i+2:]
-			continue
+		if end != 0 && !open[end] {
+			if i := strings.IndexByte(event[1:], end); i >= 0 {
+				out = append(out, event[1:i+1])
+				event = event[i+2:]
+				continue
+			}
+			open[end] = true // no end comes any more: looking for it at each field would take the square of the time
 		}
 		i := strings.IndexAny(event, " \t\r\n")
 		if i < 0 {

@@ -60,6 +60,9 @@ func parseV2(r *Request, q url.Values) (*Auth, *fault.Fault) {
 		switch {
 		case len(v) > 1:
 			return nil, fault.Of(fault.AccessDenied, "The parameter %s stands more than once", clip(k))
+		case strings.ContainsFunc(k+v[0], func(c rune) bool { return c < ' ' || c == 0x7f }), swallows(k, v[0]):
+			// What is signed has neither lengths nor escapes: such a value could stand for several headers or parameters.
+			return nil, fault.Of(fault.AccessDenied, "The value of the parameter %s is not one that Signature Version 2 can sign.", clip(k))
 		case resourceParams[k] || k == "x-amz-security-token":
 		case strings.HasPrefix(low, "x-amz-") || low == "content-md5" || low == "content-type":
 			if len(values(r.Header, k)) > 0 && get(r.Header, k) != v[0] {
@@ -73,6 +76,20 @@ func parseV2(r *Request, q url.Values) (*Auth, *fault.Fault) {
 		}
 	}
 	return a, nil
+}
+
+// swallows reports whether the value of a part of the resource reads as further parts of it: one parameter would be signed as two are.
+func swallows(name, value string) bool {
+	if !resourceParams[name] {
+		return false
+	}
+	_, rest, _ := strings.Cut(value, "&")
+	for p := range strings.SplitSeq(rest, "&") {
+		if k, _, _ := strings.Cut(p, "="); resourceParams[k] {
+			return true
+		}
+	}
+	return false
 }
 
 // verifyV2 checks the end and the signature; Time is when the URL ends.

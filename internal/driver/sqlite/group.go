@@ -74,6 +74,7 @@ func (s *Store) write(ctx context.Context, fenced bool, f func(*tx) error) (err 
 	held := false // f and its commit went well
 	// Deferred, so that the others go on when f panics or ends its goroutine.
 	defer func() {
+		broken := t.broken // why, if it was the database; what f itself said is for its caller alone
 		t.broken = errOver
 		switch {
 		case held:
@@ -92,7 +93,7 @@ func (s *Store) write(ctx context.Context, fenced bool, f func(*tx) error) (err 
 				_, uerr = s.writer.exec("release part")
 			}
 			if uerr != nil { // SQLite has rolled back all of it (full disk)
-				s.fail(g, err, uerr)
+				s.fail(g, broken, uerr)
 				return
 			}
 			// What f saw of the others may still come to nothing: then that is the answer.

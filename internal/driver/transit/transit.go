@@ -6,6 +6,7 @@
 package transit
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -95,7 +96,18 @@ func (r *Root) Seal(plaintext, aad []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot seal by %s: %w", r.Name(), err)
 	}
-	if _, err := r.Open([]byte(box), append([]byte("not "), aad...)); err == nil {
+	back, err := r.Open([]byte(box), aad) // what cannot be opened now is lost at the next start
+	if err == nil && !bytes.Equal(back, plaintext) {
+		err = errors.New("the server opens another thing than it sealed")
+	}
+	clear(back)
+	if err != nil {
+		return nil, fmt.Errorf("cannot seal by %s: %w", r.Name(), err)
+	}
+	var refused *api.ResponseError
+	if _, err := r.Open([]byte(box), append([]byte("not "), aad...)); err != nil && (!errors.As(err, &refused) || refused.StatusCode != http.StatusBadRequest) {
+		return nil, fmt.Errorf("cannot seal by %s: whether the server binds it to its place cannot be seen: %w", r.Name(), err)
+	} else if err == nil {
 		return nil, fmt.Errorf("cannot seal by %s: the server does not bind what it seals to its place (associated data); take a newer one, and a key of type aes256-gcm96", r.Name())
 	}
 	return []byte(box), nil
@@ -124,7 +136,7 @@ func (r *Root) ask(verb, member string, in map[string]any) (string, error) {
 	s, err := r.client.Logical().WriteWithContext(ctx, r.path+"/"+verb+"/"+url.PathEscape(r.key), in)
 	var refused *api.ResponseError
 	if errors.As(err, &refused) {
-		return "", fmt.Errorf("the server answered %d: %s", refused.StatusCode, strings.Join(refused.Errors, "; "))
+		return "", fmt.Errorf("the server answered %d: %s%w", refused.StatusCode, strings.Join(refused.Errors, "; "), quiet{refused})
 	}
 	if err != nil {
 		return "", err
@@ -138,3 +150,9 @@ func (r *Root) ask(verb, member string, in map[string]any) (string, error) {
 	}
 	return text, nil
 }
+
+// quiet carries the server's answer without its text, which was told.
+type quiet struct{ *api.ResponseError }
+
+func (quiet) Error() string   { return "" }
+func (q quiet) Unwrap() error { return q.ResponseError }

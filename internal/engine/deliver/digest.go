@@ -20,7 +20,7 @@ const keyLife = 365 * 24 * time.Hour
 
 // digests makes the digests that are due: of each region that has had files, and of the home region always.
 func (d *Deliverer) digests(ctx context.Context, t store.Item[trail.Trail]) error {
-	if !t.Value.Validate || !t.Value.Logging {
+	if !t.Value.Validate {
 		return nil
 	}
 	for ctx.Err() == nil {
@@ -41,7 +41,12 @@ func (d *Deliverer) digests(ctx context.Context, t store.Item[trail.Trail]) erro
 				if st.Value.Batch != nil { // what is on its way may belong to it
 					continue
 				}
-				if p.End = d.due(p); p.End.IsZero() {
+				if p.End = d.due(p); !t.Value.Logging { // the last one, once all has arrived. Source: CloudTrail User Guide, "CloudTrail digest file structure"
+					if p.End = d.World.Now().Truncate(time.Second); len(p.Files) == 0 || len(st.Value.Windows) > 0 || !p.End.After(p.Since) {
+						continue
+					}
+				}
+				if p.End.IsZero() {
 					continue
 				}
 				p.Count = len(p.Files)

@@ -3,10 +3,15 @@ package deliver
 import (
 	"context"
 	"math"
+	"time"
 
 	"cloister/internal/store"
 	"cloister/internal/store/rows"
 )
+
+// patience is how much longer events stay that a trail could not deliver. As on AWS ("CloudTrail attempts redelivery for 30 days"), it ends: nobody's broken
+// bucket keeps everybody's events.
+const patience = 30 * 24 * time.Hour
 
 // pruneChunk is how many events go in one transaction, which others wait for.
 const pruneChunk = 1000
@@ -29,7 +34,9 @@ func (d *Deliverer) prune(ctx context.Context) error {
 					through = min(through, s.Value.Windows[0].From)
 				}
 			}
-			n, err = tx.Prune(tx.Now().Add(-d.Retention), through, pruneChunk)
+			if n, err = tx.Prune(tx.Now().Add(-d.Retention), through, pruneChunk); n == 0 && err == nil {
+				n, err = tx.Prune(tx.Now().Add(-d.Retention-patience), math.MaxInt64, pruneChunk)
+			}
 			return err
 		})
 		if err != nil || n < pruneChunk {

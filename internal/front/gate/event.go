@@ -51,7 +51,7 @@ func (p *passage) events(out any, f *fault.Fault, why *Explained) []*trail.Event
 // owners are the accounts beside the recipient whose buckets, keys or roles the call used.
 func (p *passage) owners(e *trail.Event) []string {
 	var out []string
-	for _, q := range p.asked {
+	for _, q := range slices.Concat(p.asked, p.further) {
 		a, err := arn.Parse(q.Resource)
 		if q.Owner == "" || q.Owner == e.Recipient || err != nil || slices.Contains(out, q.Owner) {
 			continue
@@ -69,8 +69,8 @@ func (p *passage) event(out any, f *fault.Fault, why *Explained) *trail.Event {
 	c, o := p.call, p.call.Origin
 	e := &trail.Event{ID: trail.ID(c.Time, c.Dice.Bytes(10)), Time: c.Time, RequestID: c.RequestID, Parent: p.parent, Service: p.service.SigningName, Name: p.op.Name,
 		ReadOnly: p.row != nil && p.row.ReadOnly, Account: c.Caller.Account, Recipient: c.Account, Region: c.Region, UserAgent: c.UserAgent,
-		VPC: o.VPC, Interface: o.Interface, Resources: p.touched(), Caller: callerOf(c.Caller)}
-	for _, q := range p.asked {
+		VPC: o.VPC, Interface: o.Interface, Resources: p.touched(f != nil), Caller: callerOf(c.Caller)}
+	for _, q := range slices.Concat(p.asked, p.further) {
 		if strings.HasPrefix(q.Resource, "arn:"+c.Partition+":s3:::") && e.Owner == "" {
 			e.Owner = q.Owner
 		}
@@ -97,7 +97,7 @@ func (p *passage) event(out any, f *fault.Fault, why *Explained) *trail.Event {
 		}
 	}
 	if p.in != nil {
-		e.Request = p.op.Params(p.in)
+		e.Request = bounded(p.op.Params(p.in))
 	}
 	e.Additional = p.additional(out)
 	if f != nil {
@@ -107,7 +107,7 @@ func (p *passage) event(out any, f *fault.Fault, why *Explained) *trail.Event {
 			e.ErrorCode = "Client." + a.Code
 		}
 	} else if out != nil && p.row.View == nil && (!p.row.ReadOnly || p.service.Name == "sts") { // CloudTrail calls AssumeRole read-only, and still records which session it opened
-		e.Response = p.op.Elements(out)
+		e.Response = bounded(p.op.Elements(out))
 	}
 	switch {
 	case why != nil:
@@ -118,13 +118,27 @@ func (p *passage) event(out any, f *fault.Fault, why *Explained) *trail.Event {
 	return e
 }
 
-// maxResources is how many resources an event names.
-const maxResources = 64
+// maxElement bounds what an event keeps of a request and of an answer. Source: CloudTrail User Guide, "CloudTrail record contents": 100 KB each.
+const maxElement = 100 << 10
+
+func bounded(b json.RawMessage) json.RawMessage {
+	if len(b) <= maxElement {
+		return b
+	}
+	return json.RawMessage(`{"omitted":true,"originalSize":` + strconv.Itoa(len(b)) + `}`)
+}
+
+// maxResources is how many resources an event names: the keys of one DeleteObjects and their bucket. Trails select by them, so that
+// one left out could be deleted unseen.
+const maxResources = 1024
 
 // touched are the resources that the call concerned: what its row says, and what was asked about, so that refused calls are found by them too.
-func (p *passage) touched() []string {
+func (p *passage) touched(refused bool) []string {
 	out := slices.Clone(p.call.Touched())
 	for _, q := range p.asked {
+		if refused && q.Veiled != "" {
+			continue
+		}
 		if strings.HasPrefix(q.Resource, "arn:") && !strings.ContainsAny(q.Resource, "*?") && !slices.Contains(out, q.Resource) {
 			out = append(out, q.Resource)
 		}

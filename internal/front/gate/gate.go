@@ -94,6 +94,7 @@ type passage struct {
 	owner   string            // account of the resource that was asked about first
 	allowed []Explained       // what allowed the row's questions
 	asked   []api.Question    // the row's questions
+	further []api.Question    // what the row asked by May and was allowed, one for each owner
 	parent  string            // the request for which a service asks
 	why     *Explained        // of a refusal, once the call is done
 	known   bool              // the caller is authenticated, or anonymous and allowed

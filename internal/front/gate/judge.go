@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -35,6 +36,7 @@ const defaultEndpoint = `{"Statement":[{"Effect":"Allow","Principal":"*","Action
 // judge decides the questions of one call.
 type judge struct {
 	gate *Gate
+	walk *passage
 	call *api.Call
 	path *api.Path // nil: not through a VPC endpoint
 	sets *policy.Sets
@@ -46,7 +48,7 @@ type judge struct {
 // newJudge gathers what holds for all questions of a call: the caller's policies, the endpoint's, and the global keys.
 func (g *Gate) newJudge(v store.View, p *passage) (*judge, error) {
 	c := p.call
-	j := &judge{gate: g, call: c, view: v}
+	j := &judge{gate: g, walk: p, call: c, view: v}
 	if c.Origin.Door == api.InVPC {
 		path, f := g.Path(v, c.Origin, c.Service)
 		if f != nil {
@@ -274,6 +276,9 @@ func (j *judge) ask(q api.Question) (*fault.Fault, *Explained, error) {
 	v, reasons := policy.Explain(r, s)
 	if ex.Reasons, err = json.Marshal(reasons); err != nil {
 		return nil, nil, fmt.Errorf("cannot encode an explanation: %w", err)
+	}
+	if q.Veiled != "" {
+		ex.Resource, ex.Reasons = q.Veiled, bytes.ReplaceAll(ex.Reasons, []byte(q.Resource), []byte(q.Veiled))
 	}
 	// The wire puts EC2's own first sentence before the message.
 	text := strings.TrimPrefix(policy.Message(r, v), "You are not authorized to perform this operation. ")

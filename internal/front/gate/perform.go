@@ -137,7 +137,7 @@ func (p *passage) authorised(v store.View, j *judge) (*fault.Fault, *Explained, 
 
 // within authorises again inside the transaction that acts: a name may have come to mean something else since, and a
 // policy may have changed.
-func (p *passage) within(tx store.Tx, why **Explained) error {
+func (p *passage) within(tx store.View, why **Explained) error {
 	j, err := p.gate.newJudge(tx, p)
 	if err != nil {
 		return err
@@ -165,11 +165,9 @@ func (p *passage) stream(ctx context.Context, why **Explained, committed *bool) 
 	g := p.gate
 	p.call.Read = func(ctx context.Context, f func(store.View) error) error {
 		return g.Store.View(ctx, func(v store.View) error {
-			j, err := g.newJudge(v, p)
-			if err != nil {
+			if err := p.within(v, why); err != nil { // what is read now may not be what was asked about
 				return err
 			}
-			p.call.May = j.may(why)
 			return f(v)
 		})
 	}
@@ -204,6 +202,9 @@ func (j *judge) may(why **Explained) func(store.View, api.Question) error {
 		if f != nil {
 			*why = ex
 			return f
+		}
+		if q.Owner != "" && !slices.ContainsFunc(j.walk.further, func(x api.Question) bool { return x.Owner == q.Owner }) {
+			j.walk.further = append(j.walk.further, q)
 		}
 		return nil
 	}

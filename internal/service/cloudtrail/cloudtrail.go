@@ -52,8 +52,8 @@ func named(c *api.Call, name string) (region, short string, err error) {
 		return c.Region, name, nil
 	}
 	a, perr := arn.Parse(name)
-	kind, id := a.Split()
-	if perr != nil || a.Service != "cloudtrail" || kind != "trail" || id == "" || a.Region == "" || len(a.Account) != 12 || a.Partition != c.Partition {
+	id, kind := strings.CutPrefix(a.Resource, "trail/") // and not trail:NAME, which policies about trail/NAME do not know
+	if perr != nil || a.Service != "cloudtrail" || !kind || id == "" || a.Region == "" || len(a.Account) != 12 || a.Partition != c.Partition {
 		return "", "", fault.New("CloudTrailARNInvalidException", "Invalid ARN: %s. The format of a trail ARN is arn:aws:cloudtrail:us-east-2:123456789012:trail/MyTrail", name)
 	}
 	if a.Account != c.Account {

@@ -21,7 +21,17 @@ func startRow() api.Rower {
 				end, err := rows.TrailEnd(tx)
 				s.Windows = append(s.Windows, rows.TrailWindow{From: end}) // this very call is the first
 				if t.Validate {                                            // the chain is broken while nothing is logged, as on AWS
-					s.Digests = map[string]*rows.TrailPart{t.Home: {Since: c.Time}}
+					for r, p := range s.Digests { // but for files that are in none yet
+						if len(p.Files) == 0 {
+							delete(s.Digests, r)
+						}
+					}
+					if s.Digests == nil {
+						s.Digests = map[string]*rows.TrailPart{}
+					}
+					if s.Digests[t.Home] == nil {
+						s.Digests[t.Home] = &rows.TrailPart{Since: c.Time}
+					}
 				}
 				return err
 			})

@@ -32,8 +32,10 @@ func (s *Service) questions(operation string) func(*api.Call, store.View, any) (
 			switch {
 			case q.Action == "kms:CreateKey":
 				s.fresh(c, q, found)
+				elsewhere(c, in, q)
 			case operation == "CreateKey" || operation == "ReplicateKey" && i > 0: // tags of a key that is to be made
 				caller(c, q)
+				elsewhere(c, in, q)
 			case q.Resource == "*":
 			case i == 0 && strings.HasSuffix(operation, "Alias"): // no key: "You can't use condition keys in a policy statement where the resource is an alias"
 				q.Resource = strings.Replace(q.Resource, ":alias/alias/", ":alias/", 1)
@@ -84,6 +86,15 @@ func told(r api.Operation) api.Operation {
 		}
 	}
 	return r
+}
+
+// elsewhere: a replica is made in its own region, and whoever may not make keys there makes none. Source: KMS Developer Guide, "Controlling access to
+// multi-Region keys": kms:CreateKey in the replica's region.
+func elsewhere(c *api.Call, in any, q *api.Question) {
+	if r, ok := in.(*kms.ReplicateKeyRequest); ok && r.ReplicaRegion != nil {
+		q.Keys["aws:RequestedRegion"] = []string{*r.ReplicaRegion}
+		q.Resource = strings.Replace(q.Resource, ":kms:"+c.Region+":", ":kms:"+*r.ReplicaRegion+":", 1)
+	}
 }
 
 // caller adds the account that asks.
@@ -157,11 +168,13 @@ func (s *Service) complete(c *api.Call, v store.View, in any, q *api.Question) (
 	if !mine(c, k.Value.Account) && !slices.Contains(foreign, c.Name) {
 		return nil, nil
 	}
-	q.Resource = k.arn
+	if q.Resource = k.arn; !mine(c, k.Value.Account) && !strings.Contains(name, k.ID) { // an alias or a ciphertext: what it stands for is its owner's to know
+		q.Veiled = keyARN(region(c), k.Value.Account, "*")
+	}
 	if m, ok := c.Found.(*memo); ok {
 		m.names, m.keys = append(m.names, strings.TrimPrefix(name, "*")), append(m.keys, k)
 	}
-	if !slices.Contains(c.Touched(), k.arn) {
+	if q.Veiled == "" && !slices.Contains(c.Touched(), k.arn) { // a question that is allowed is in the event anyway
 		c.Touch(k.arn)
 	}
 	q.Policy.Name, q.Policy.Text = "policy of key "+k.ID, k.Value.Policy

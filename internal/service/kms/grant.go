@@ -228,6 +228,9 @@ func constrains(k *key, equals, subset map[string]string) error {
 		return fault.New("ValidationException", "Encryption context constraints are for symmetric encryption keys; the spec of %s is %s.", k.arn, k.Value.Spec)
 	}
 	for _, m := range []map[string]string{equals, subset} {
+		if m != nil && len(m) == 0 { // it would be kept as none, and yet count as a constraint in kms:GrantConstraintType
+			return fault.New("ValidationException", "A grant constraint must have a pair.")
+		}
 		if len(m) > maxPairs {
 			return fault.New("ValidationException", "A grant constraint may have %d pairs.", maxPairs)
 		}

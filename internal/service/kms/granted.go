@@ -51,11 +51,35 @@ func (s *Service) granted(c *api.Call, v store.View, in any, k *key, q *api.Ques
 					continue
 				}
 				out.Equals, out.Subset = nil, nil
+			default:
+				if !g.Value.fits(q.Keys) {
+					continue
+				}
 			}
 			q.Grants = append(q.Grants, out)
 		}
 	}
 	return nil
+}
+
+// fits holds the encryption context of a question to the grant's constraints to the letter; the engine, like all conditions, does not tell
+// apart the case of a key. Source: KMS API Reference, GrantConstraints.
+func (g *Grant) fits(keys map[string][]string) bool {
+	const pre = "kms:EncryptionContext:"
+	for _, m := range []map[string]string{g.Equals, g.Subset} {
+		for n, v := range m {
+			if have := keys[pre+n]; len(have) != 1 || have[0] != v {
+				return false
+			}
+		}
+	}
+	n := 0
+	for k := range keys {
+		if strings.HasPrefix(k, pre) {
+			n++
+		}
+	}
+	return g.Equals == nil || n == len(g.Equals)
 }
 
 // policy is the grant as the engine reads it. The row was found by what the caller is, whatever the engine compares.

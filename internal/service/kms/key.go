@@ -1,6 +1,7 @@
 package kms
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -90,8 +91,11 @@ func keyARN(s store.Scope, account, id string) string {
 	return "arn:" + s.Partition + ":kms:" + s.Region + ":" + account + ":key/" + id
 }
 
-// known is a decoded row.
-type known struct{ *key }
+// known is a decoded row, and of what: a key that was deleted and made again (a replica, a managed key after a reset) counts its versions anew.
+type known struct {
+	*key
+	raw []byte
+}
 
 // byID reads a key; store.ErrNotFound if the region has none of that id. What it returns from a snapshot is shared: a change needs mine.
 func (s *Service) byID(v store.View, at store.Scope, id string) (*key, error) {
@@ -103,7 +107,7 @@ func (s *Service) byID(v store.View, at store.Scope, id string) (*key, error) {
 	name := ""
 	if !writes {
 		name = fmt.Sprint(at.Region, "/", id, "/", row.Version)
-		if k, ok := s.known.get(name); ok {
+		if k, ok := s.known.get(name); ok && bytes.Equal(k.raw, row.Value) {
 			return k.key, nil
 		}
 	}
@@ -113,7 +117,7 @@ func (s *Service) byID(v store.View, at store.Scope, id string) (*key, error) {
 	}
 	k.arn = keyARN(at, k.Value.Account, id)
 	if !writes {
-		s.known.put(name, known{k})
+		s.known.put(name, known{k, row.Value})
 	}
 	return k, nil
 }

@@ -116,6 +116,22 @@ func (s *Service) copyMaterials(tx store.Tx, from, to *key) error {
 	return nil
 }
 
+// consents asks the replica too: the caller needs UpdatePrimaryRegion on both keys, each in its region. Source: KMS API Reference, UpdatePrimaryRegion.
+func (s *Service) consents(c *api.Call, tx store.Tx, k *key, there string) error {
+	q := api.Question{Action: "kms:UpdatePrimaryRegion", Resource: k.arn, Owner: k.Value.Account, Policy: &api.ResourcePolicy{Kind: "key", Name: "policy of key " + k.ID, Text: k.Value.Policy},
+		Keys: map[string][]string{"kms:PrimaryRegion": {there}, "aws:RequestedRegion": {there}}}
+	caller(c, &q)
+	tags, err := tx.Tags(k.arn)
+	if err != nil {
+		return err
+	}
+	for t, v := range tags {
+		q.Keys["aws:ResourceTag/"+t] = []string{v}
+	}
+	k.describe(q.Keys)
+	return c.May(tx, q)
+}
+
 func (s *Service) updatePrimary(c *api.Call, tx store.Tx, in *kms.UpdatePrimaryRegionRequest) (*kms.UpdatePrimaryRegionOutput, error) {
 	k, err := s.primary(c, tx, in.KeyId)
 	if err == nil {
@@ -137,6 +153,9 @@ func (s *Service) updatePrimary(c *api.Call, tx store.Tx, in *kms.UpdatePrimaryR
 		return nil, fault.New("NotFoundException", "%s has no replica key in %s.", k.arn, there)
 	}
 	if err := all[at].usable(tx.Now()); err != nil {
+		return nil, err
+	}
+	if err := s.consents(c, tx, all[at], there); err != nil {
 		return nil, err
 	}
 	all[at].Value.Rotation, k.Value.Rotation = k.Value.Rotation, Rotation{} // the primary key rotates for all

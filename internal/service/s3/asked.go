@@ -128,6 +128,7 @@ func asked(c *api.Call, in any, qs []api.Question) (_ []api.Question, from int) 
 			{len(tags) > 0, "s3:PutObjectTagging"},
 			{in.ObjectLockMode != nil || in.ObjectLockRetainUntilDate != nil, "s3:PutObjectRetention"},
 			{in.ObjectLockLegalHoldStatus != nil, "s3:PutObjectLegalHold"},
+			{reads(in.IfMatch), "s3:GetObject"}, // of what the copy replaces
 		} {
 			if x.given {
 				qs = append(qs, also(qs[0], x.action))

@@ -80,34 +80,48 @@ func (s *Service) deleteMany(ctx context.Context, c *api.Call, in *shape.DeleteO
 		return nil, fault.New("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema").With(400)
 	}
 	refused := make([]error, len(in.Delete.Objects))
-	b, _, err := enter(ctx, c, in.Bucket, in.ExpectedBucketOwner, func(v store.View, b store.Item[Bucket], _ store.Scope) error {
-		for i, o := range in.Delete.Objects {
-			if refused[i] = checkKey(str(o.Key)); refused[i] == nil {
-				qs := []api.Question{ask(b, "s3:DeleteObject", objectARN(c, b.ID, *o.Key), nil)}
-				if o.VersionId != nil {
-					ofVersion(qs, *o.VersionId)
-				}
-				if err := ownTags(c, v, b, *o.Key, o.VersionId, qs); err != nil {
-					return err
-				}
-				if refused[i] = c.May(v, qs[0]); refused[i] == nil && yes(in.BypassGovernanceRetention) {
-					refused[i] = c.May(v, ask(b, "s3:BypassGovernanceRetention", objectARN(c, b.ID, *o.Key), nil))
-				}
-			}
-		}
-		return nil
-	})
+	b, _, err := enter(ctx, c, in.Bucket, in.ExpectedBucketOwner, nil)
 	if err != nil {
 		return nil, err
 	}
 	for _, o := range in.Delete.Objects {
 		c.Touch(objectARN(c, b.ID, str(o.Key)))
 	}
+	// In the transaction that deletes: the call may have waited for it, and what it was allowed may have changed.
+	judge := func(tx store.Tx) error {
+		for i, o := range in.Delete.Objects {
+			if refused[i] = checkKey(str(o.Key)); refused[i] != nil {
+				continue
+			}
+			qs := []api.Question{ask(b, "s3:DeleteObject", objectARN(c, b.ID, *o.Key), condition{ifMatch: o.ETag}.keys())}
+			if reads(o.ETag) {
+				qs = append(qs, ask(b, "s3:GetObject", objectARN(c, b.ID, *o.Key), nil))
+			}
+			if o.VersionId != nil {
+				ofVersion(qs, *o.VersionId)
+			}
+			if yes(in.BypassGovernanceRetention) {
+				qs = append(qs, ask(b, "s3:BypassGovernanceRetention", objectARN(c, b.ID, *o.Key), nil))
+			}
+			if err := ownTags(c, tx, b, *o.Key, o.VersionId, qs); err != nil {
+				return err
+			}
+			for _, q := range qs {
+				if refused[i] == nil {
+					refused[i] = c.May(tx, q)
+				}
+			}
+		}
+		return nil
+	}
 	out := &shape.DeleteObjectsOutput{}
 	var t trash
 	_, err = c.Commit(ctx, func(tx store.Tx) (any, error) {
 		t, *out = trash{}, shape.DeleteObjectsOutput{}
 		if err := again(tx, &b); err != nil {
+			return nil, err
+		}
+		if err := judge(tx); err != nil {
 			return nil, err
 		}
 		for i, o := range in.Delete.Objects {

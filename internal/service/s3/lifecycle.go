@@ -76,7 +76,7 @@ func (s sieve) takes(key string, o *Object) bool {
 
 // midnight is when something of that age goes: the days later, at the next midnight (S3 User Guide, "Lifecycle configuration elements").
 func midnight(at time.Time, days int64) time.Time {
-	t := at.UTC().Add(time.Duration(days) * day)
+	t := at.UTC().AddDate(0, 0, int(days)) // no Duration: 2^31 days are more than it holds
 	if m := t.Truncate(day); m.Before(t) {
 		return m.Add(day)
 	}

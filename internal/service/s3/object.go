@@ -91,6 +91,10 @@ func (w condition) keys() map[string][]string {
 	return k
 }
 
+// reads reports whether an If-Match of a write or deletion tells of what is there, so that s3:GetObject is asked for beside it. Source: S3
+// User Guide, "Enforce conditional deletes on Amazon S3 buckets": with an entity tag, and not with a star.
+func reads(ifMatch *string) bool { return ifMatch != nil && strings.TrimSpace(*ifMatch) != "*" }
+
 func (w condition) check() error {
 	if w.ifNoneMatch != nil && *w.ifNoneMatch != "*" {
 		return fault.New("NotImplemented", "A header you provided implies functionality that is not implemented").With(501).

@@ -210,7 +210,7 @@ func Known(v store.View, id string) (bool, error) {
 
 // Any says whether the ledger knows of any bytes.
 func Any(v store.View) (bool, error) {
-	for _, kind := range []string{objects.Kind, manifests.Kind, parts.Kind} {
+	for _, kind := range []string{objects.Kind, versions.Kind, manifests.Kind, parts.Kind} {
 		rs, err := v.List(store.Query{Kind: kind, AnyScope: true, Limit: 1})
 		if err != nil || len(rs) > 0 {
 			return len(rs) > 0, err
@@ -299,6 +299,9 @@ func onObject[I any](action string, of func(*I) (bucket, key, expectedOwner *str
 		qs := []api.Question{ask(b, action, objectARN(c, b.ID, str(key)), nil)}
 		if keys != nil {
 			qs[0].Keys = keys(c, in)
+		}
+		if (action == "s3:PutObject" || action == "s3:DeleteObject") && reads(member(in, "IfMatch")) {
+			qs = append(qs, ask(b, "s3:GetObject", qs[0].Resource, nil))
 		}
 		if id := member(in, "VersionId"); id != nil {
 			ofVersion(qs, *id)

@@ -229,7 +229,9 @@ func yield(tx store.Tx, b store.Item[Bucket], sc store.Scope, key string, old *s
 			if err := versions.Create(tx, sc, versionRow(b.ID, key, past.made()), &past); err != nil {
 				return err
 			}
-		} else if err := errors.Join(old.Value.Lock.frees(tx.Now(), false), t.object(tx, sc, old.Value)); err != nil {
+		} else if err := old.Value.Lock.frees(tx.Now(), false); err != nil {
+			return err // before anything is let go of
+		} else if err := t.object(tx, sc, old.Value); err != nil {
 			return err
 		}
 	}
