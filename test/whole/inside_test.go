@@ -31,6 +31,7 @@ func TestInside(t *testing.T) {
 	h := open(t, "-dev")
 	s := siteIn(t, h)
 	s.slow()
+	s.copies(5, 20) // the job is to last as long as this test asks
 	repositories := []dict{{"Sid": "Rest", "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"},
 		{"Sid": "AmazonLinuxAMIRepositoryAccess", "Principal": "*", "Action": []string{"s3:GetObject"}, "Effect": "Deny",
 			"Resource": []string{"arn:aws:s3:::packages.*.amazonaws.com/*", "arn:aws:s3:::repo.*.amazonaws.com/*", "arn:aws:s3:::amazonlinux.*.amazonaws.com/*"}}}

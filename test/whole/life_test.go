@@ -285,12 +285,17 @@ func (s *site) slow() {
 	s.Helper()
 	part := []byte(strings.Repeat(english+"\n"+french+"\n", 1<<20/(len(english)+len(french)+2)))
 	s.put(s.bucket, "in/0.txt", part)
-	for i := 1; i < 5; i++ {
+	s.copies(1, 5)
+}
+
+// copies makes the slow input longer: 12,000 documents each.
+func (s *site) copies(from, to int) {
+	s.Helper()
+	for i := from; i < to; i++ {
 		r := request{method: http.MethodPut, service: "s3", path: fmt.Sprintf("/%s/in/%d.txt", s.bucket, i), creds: s.Creds,
 			header: http.Header{"X-Amz-Copy-Source": {"/" + s.bucket + "/in/0.txt"}}}
 		if res, b := r.send(s, s.Endpoint); res.StatusCode != 200 {
-			s.put(s.bucket, fmt.Sprintf("in/%d.txt", i), part)
-			_ = b
+			s.Fatalf("a copy: %d %s", res.StatusCode, b)
 		}
 	}
 }
