@@ -10,6 +10,7 @@ type Task struct {
 	Format    string // ONE_DOC_PER_LINE | ONE_DOC_PER_FILE
 	OutputURI string // full URI of output.tar.gz
 	Member    string // file name inside the archive
+	Setup     Setup  // the analyser's first frame
 	Creds     Credentials
 	CA        string // PEM of the authority that S3's certificates are checked against
 	Limits    Limits

@@ -138,6 +138,13 @@ func internal(stage, message string, err error) *job.Failure {
 // feed gives every document of the objects to the analyser and to the queue.
 func (a *agent) feed(ctx context.Context, bucket string, list []objects.Object, queue chan<- document) error {
 	w := bufio.NewWriterSize(a.ports.To, 256<<10)
+	setup, err := json.Marshal(a.task.Setup)
+	if err != nil {
+		return err
+	}
+	if err := frame.Write(w, frame.Setup, setup); err != nil {
+		return fmt.Errorf("%w: %w", errAnalyser, err)
+	}
 	give := func(d document) error {
 		if a.stop.Err() != nil {
 			return errStop
@@ -202,9 +209,12 @@ func (a *agent) object(ctx context.Context, bucket string, o objects.Object, giv
 	return give(document{file: name, line: -1, text: text, long: long})
 }
 
+// resultMax bounds the result of one document, in bytes: each of its words may be a mention with a score.
+const resultMax = 256 << 20
+
 // collect writes one line for every document of the queue, in its order.
 func (a *agent) collect(queue <-chan document) error {
-	in := bufio.NewReaderSize(a.ports.From, 256<<10)
+	in := frame.NewReader(bufio.NewReaderSize(a.ports.From, 256<<10))
 	var buf []byte
 	last := time.Now()
 	for d := range queue {
@@ -217,16 +227,18 @@ func (a *agent) collect(queue <-chan document) error {
 			res["ErrorCode"], res["ErrorMessage"] = "DOCUMENT_SIZE_EXCEEDED", fmt.Sprintf("Document size exceeds maximum size limit %d bytes.", a.task.Limits.Document)
 			a.failed.Add(1)
 		default:
-			k, b, err := frame.Read(in, buf)
+			k, err := in.Next()
+			if err == nil && k != frame.Result && k != frame.Refusal {
+				err = fmt.Errorf("frame of kind %q", k)
+			}
+			if err == nil {
+				buf, err = in.All(buf, resultMax)
+			}
 			if err != nil {
 				return fmt.Errorf("cannot take a result: %w", err)
 			}
-			buf = b
-			if k != frame.Result && k != frame.Refusal {
-				return fmt.Errorf("cannot take a result: frame of kind %q", k)
-			}
 			var m map[string]json.RawMessage
-			if err := json.Unmarshal(b, &m); err != nil {
+			if err := json.Unmarshal(buf, &m); err != nil {
 				return fmt.Errorf("cannot read a result: %w", err)
 			}
 			for key, v := range m {

@@ -9,46 +9,200 @@ import (
 	"fmt"
 	"io"
 
+	"cloister/internal/core/job"
 	"cloister/internal/work/frame"
 )
 
-// Engine turns one document, valid UTF-8, into the members of its result.
+// Engine turns one document, valid UTF-8, into the members of its result, named as AWS names them. It is told one after another.
 type Engine interface {
 	Analyse(text []byte) (any, error)
 }
 
-// Serve answers every document frame of r with one frame on w, in order, until r ends.
-func Serve(e Engine, r io.Reader, w io.Writer) error {
-	in, out := bufio.NewReaderSize(r, 256<<10), bufio.NewWriterSize(w, 256<<10)
+// Learner takes a whole corpus, object by object, and says what came of it.
+type Learner interface {
+	// Take reads one object of the input to its end or to an error. Its bytes are as the user wrote them.
+	Take(o job.Object, r io.Reader) error
+	// Finish gives the members of the result. It writes files by calling create, one after another; the file ModelFile is the model.
+	Finish(create func(name string) io.Writer) (any, error)
+}
+
+// ModelFile is the name under which a Learner writes the model that it trained.
+const ModelFile = "model"
+
+// Kind says how one kind of work begins. One of the two is set. Model is nil unless the setup announces one; it is read before
+// the first document.
+type Kind struct {
+	Engine  func(s job.Setup, model io.Reader) (Engine, error)
+	Learner func(s job.Setup) (Learner, error)
+}
+
+// Refusal is an error that the user is told: of one document (DOCUMENT_SIZE_EXCEEDED), or of a corpus. The sentence may quote
+// what the user wrote; it goes to who may read the job.
+type Refusal struct{ Code, Message string }
+
+func (r *Refusal) Error() string { return r.Code + ": " + r.Message }
+
+// Refuse makes one.
+func Refuse(code, format string, args ...any) *Refusal {
+	return &Refusal{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// setupMax bounds a setup and an object's header, in bytes.
+const setupMax = 1 << 20
+
+// Serve reads the setup, begins that kind of work, and answers until r ends.
+func Serve(kinds map[string]Kind, r io.Reader, w io.Writer) error {
+	in := bufio.NewReaderSize(r, 256<<10)
+	s := &server{buffered: in, in: frame.NewReader(in), out: bufio.NewWriterSize(w, 256<<10)}
+	if k, err := s.in.Next(); err != nil || k != frame.Setup {
+		return fmt.Errorf("cannot take a setup: frame of kind %q, %w", k, err)
+	}
+	var setup job.Setup
+	if err := s.json(&setup); err != nil {
+		return fmt.Errorf("cannot take a setup: %w", err)
+	}
+	kind, ok := kinds[setup.Kind]
+	switch {
+	case !ok:
+		return fmt.Errorf("no engine for %q", setup.Kind)
+	case kind.Learner != nil:
+		l, err := kind.Learner(setup)
+		if err != nil {
+			return err
+		}
+		return s.learn(l)
+	}
+	var model io.Reader
+	if setup.Model {
+		if k, err := s.in.Next(); err != nil || k != frame.Model {
+			return fmt.Errorf("cannot take a model: frame of kind %q, %w", k, err)
+		}
+		model = s.in
+	}
+	e, err := kind.Engine(setup, model)
+	if err != nil {
+		return fmt.Errorf("cannot begin %s: %w", setup.Kind, err)
+	}
+	limit := setup.Limit
+	if limit == 0 {
+		limit = frame.Max
+	}
+	return s.analyse(e, limit)
+}
+
+type server struct {
+	buffered *bufio.Reader
+	in       *frame.Reader
+	out      *bufio.Writer
+}
+
+func (s *server) json(v any) error {
+	b, err := s.in.All(nil, setupMax)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(b, v)
+}
+
+func (s *server) analyse(e Engine, limit int64) error {
 	var buf []byte
 	for {
-		if in.Buffered() == 0 { // nothing waits: let the reader of the results go on
-			if err := out.Flush(); err != nil {
+		if s.buffered.Buffered() == 0 { // nothing waits: let the reader of the results go on
+			if err := s.out.Flush(); err != nil {
 				return fmt.Errorf("cannot give results: %w", err)
 			}
 		}
-		k, b, err := frame.Read(in, buf)
+		k, err := s.in.Next()
 		if errors.Is(err, io.EOF) {
-			return out.Flush()
+			return s.out.Flush()
+		}
+		if err == nil && k != frame.Document {
+			err = fmt.Errorf("frame of kind %q", k)
+		}
+		if err == nil {
+			buf, err = s.in.All(buf, limit)
 		}
 		if err != nil {
 			return fmt.Errorf("cannot take a document: %w", err)
 		}
-		if k != frame.Document {
-			return fmt.Errorf("cannot take a document: frame of kind %q", k)
-		}
-		buf = b
-		kind := frame.Result
-		res, err := e.Analyse(b)
-		if err != nil {
-			kind, res = frame.Refusal, map[string]string{"ErrorCode": "INTERNAL_ERROR", "ErrorMessage": "The document could not be analyzed."}
-		}
-		j, err := json.Marshal(res)
-		if err != nil {
-			return fmt.Errorf("cannot encode a result: %w", err)
-		}
-		if err := frame.Write(out, kind, j); err != nil {
-			return fmt.Errorf("cannot give results: %w", err)
+		res, err := e.Analyse(buf)
+		if err := s.answer(res, err); err != nil {
+			return err
 		}
 	}
+}
+
+func (s *server) learn(l Learner) error {
+	for {
+		k, err := s.in.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil && k != frame.Object {
+			err = fmt.Errorf("frame of kind %q", k)
+		}
+		var o job.Object
+		if err == nil {
+			err = s.json(&o)
+		}
+		if err == nil {
+			k, err = s.in.Next()
+		}
+		if err == nil && k != frame.Content {
+			err = fmt.Errorf("frame of kind %q", k)
+		}
+		if err != nil {
+			return fmt.Errorf("cannot take an object: %w", err)
+		}
+		if err := l.Take(o, s.in); err != nil { // the rest of the input is not wanted
+			if err := s.answer(nil, err); err != nil {
+				return err
+			}
+			return s.out.Flush()
+		}
+	}
+	var file *frame.Writer
+	var broken error
+	end := func() {
+		if file != nil && broken == nil {
+			broken = file.Close()
+		}
+	}
+	res, err := l.Finish(func(name string) io.Writer {
+		end()
+		if broken == nil {
+			broken = frame.Write(s.out, frame.File, []byte(name))
+		}
+		file = frame.Stream(s.out, frame.Content)
+		return file
+	})
+	end()
+	if broken != nil {
+		return fmt.Errorf("cannot give a file: %w", broken)
+	}
+	if err := s.answer(res, err); err != nil {
+		return err
+	}
+	return s.out.Flush()
+}
+
+// answer sends a result, or the refusal that it is instead.
+func (s *server) answer(res any, err error) error {
+	kind := frame.Result
+	if err != nil {
+		kind = frame.Refusal
+		var r *Refusal
+		if !errors.As(err, &r) {
+			r = Refuse("INTERNAL_ERROR", "The document could not be analyzed.")
+		}
+		res = map[string]string{"ErrorCode": r.Code, "ErrorMessage": r.Message}
+	}
+	j, err := json.Marshal(res)
+	if err != nil {
+		return fmt.Errorf("cannot encode a result: %w", err)
+	}
+	if err := frame.Write(s.out, kind, j); err != nil {
+		return fmt.Errorf("cannot give results: %w", err)
+	}
+	return nil
 }

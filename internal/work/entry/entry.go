@@ -12,7 +12,6 @@ import (
 
 	"cloister/internal/work/agent"
 	"cloister/internal/work/analyse"
-	"cloister/internal/work/language"
 	"cloister/internal/work/probe"
 	"cloister/internal/work/scratch"
 )
@@ -40,19 +39,12 @@ func Agent() int {
 // Probe is the kind of analyser that tries to get out instead of reading documents.
 const Probe = "probe"
 
-// Analyser runs the analyser of a kind of job and gives its exit status.
+// Analyser runs the analyser and gives its exit status. Which kind it is to be comes with its setup.
 func Analyser(kind string) int {
 	if kind == Probe {
 		return status(json.NewEncoder(os.Stdout).Encode(probe.Run()))
 	}
-	if kind != "dominant-language-detection" {
-		return status(fmt.Errorf("no engine for %q", kind))
-	}
-	d, err := language.Open()
-	if err == nil {
-		err = analyse.Serve(languages{d}, os.Stdin, os.Stdout)
-	}
-	return status(err)
+	return status(analyse.Serve(kinds, os.Stdin, os.Stdout))
 }
 
 func status(err error) int {
@@ -61,23 +53,4 @@ func status(err error) int {
 		return 1
 	}
 	return 0
-}
-
-// languages gives Comprehend's members to what the detector finds.
-type languages struct{ d *language.Detector }
-
-type found struct {
-	LanguageCode string
-	Score        float64
-}
-
-// Analyse satisfies analyse.Engine. A text without letters has no language.
-func (l languages) Analyse(text []byte) (any, error) {
-	out := struct{ Languages []found }{[]found{}}
-	s := l.d.NewScorer()
-	s.Add(text)
-	for _, x := range s.Result() {
-		out.Languages = append(out.Languages, found{x.Code, x.Score})
-	}
-	return out, nil
 }

@@ -1,0 +1,36 @@
+package entry
+
+import (
+	"io"
+
+	"cloister/internal/core/job"
+	"cloister/internal/work/analyse"
+	"cloister/internal/work/language"
+)
+
+// kinds are the engines of this program, by the kind of job that they serve.
+var kinds = map[string]analyse.Kind{
+	"dominant-language-detection": {Engine: func(job.Setup, io.Reader) (analyse.Engine, error) {
+		d, err := language.Open()
+		return languages{d}, err
+	}},
+}
+
+// languages gives Comprehend's members to what the detector finds.
+type languages struct{ d *language.Detector }
+
+type found struct {
+	LanguageCode string
+	Score        float64
+}
+
+// Analyse satisfies analyse.Engine. A text without letters has no language.
+func (l languages) Analyse(text []byte) (any, error) {
+	out := struct{ Languages []found }{[]found{}}
+	s := l.d.NewScorer()
+	s.Add(text)
+	for _, x := range s.Result() {
+		out.Languages = append(out.Languages, found{x.Code, x.Score})
+	}
+	return out, nil
+}
