@@ -28,10 +28,15 @@ type Job struct {
 	Service                    string // comprehend.amazonaws.com: the principal that assumes the role
 	Name                       string
 	RoleARN                    string
-	InputURI                   string // s3://bucket/prefix
-	InputFormat                string // ONE_DOC_PER_LINE | ONE_DOC_PER_FILE
-	OutputURI                  string // as given
-	OutputObject               string // the full URI of output.tar.gz
+	Setup                      Setup // what its analyser is told
+	Inputs                     []Input
+	OutputURI                  string // as given; empty: a training that delivers nothing but its model
+	OutputObject               string // the full URI of output.tar.gz, or of the folder (ends in /) where a kind delivers objects
+	VolumeKey                  string // VolumeKmsKeyId: seals what lies on disk while the job runs
+	OutputKey                  string // OutputDataConfig.KmsKeyId: results are SSE-KMS with it
+	ModelKey                   string // ModelKmsKeyId: seals the model that is trained
+	Model                      string // ARN of the custom model that analyses
+	Trains                     string // ARN of the model that is trained
 	Network                    *Network
 	Token                      string // ClientRequestToken
 	State                      State
@@ -46,7 +51,21 @@ type Job struct {
 	Cleaned                    bool     // every step that was done is undone
 	Reasons                    []Reason // for explain
 	Documents                  int64    // processed
+	Instances                  int      // that share the work; 0: not known yet
+	Grants                     []Grant  // made by the role for the service, retired when the job is over
+	Result                     []byte   `json:",omitempty"` // JSON: what a training found
 }
+
+// Input is what a job reads: one object, or all whose keys begin with a prefix.
+type Input struct {
+	Role       string   // of its objects (Documents, Labels, ...)
+	URI        string   // s3://bucket/prefix
+	Format     string   // ONE_DOC_PER_LINE | ONE_DOC_PER_FILE
+	Attributes []string `json:",omitempty"` // AttributeNames of a manifest
+}
+
+// Grant is a KMS grant that a job lives on.
+type Grant struct{ Key, ID string }
 
 // Network is VpcConfig.
 type Network struct{ Subnets, Groups []string }

@@ -6,14 +6,24 @@ type Task struct {
 	Job       string // job id, for the session's user agent
 	Account   string
 	Region    string
-	InputURI  string
-	Format    string // ONE_DOC_PER_LINE | ONE_DOC_PER_FILE
-	OutputURI string // full URI of output.tar.gz
-	Member    string // file name inside the archive
-	Setup     Setup  // the analyser's first frame
+	Kind      Kind
+	Setup     Setup // the analyser's first frame
+	Inputs    []Input
+	OutputURI string    // full URI of output.tar.gz, or of a folder; empty: nothing is delivered
+	OutputKey string    // KMS key of the results; empty: as the bucket says
+	Volume    []byte    // data key that seals the scratch, 32 bytes; nil: one that the agent makes and nobody else has
+	Artifact  *Artifact `json:",omitempty"`
 	Creds     Credentials
 	CA        string // PEM of the authority that S3's certificates are checked against
-	Limits    Limits
+}
+
+// Artifact is the model that the agent reads or writes, sealed (core/envelope), on a descriptor of its own.
+type Artifact struct {
+	Key   []byte // data key, 32 bytes
+	Salt  []byte
+	Info  []byte // what the seal is bound to
+	Size  int64  // of the sealed bytes; a model that is written has none yet
+	Write bool
 }
 
 // Credentials are the role session's. They live in the agent's memory alone.
@@ -26,15 +36,14 @@ type Limits struct {
 	Documents int64 // count
 }
 
-// LanguageLimits are Comprehend's quotas for dominant language detection (Developer Guide, guidelines and limits).
-var LanguageLimits = Limits{Document: 1 << 20, Total: 5 << 30, Documents: 1_000_000}
-
 // Report is a line of the agent's standard output. The last one has Final set.
 type Report struct {
 	Documents int64
 	Failed    int64 // documents that have an error instead of a result
 	Final     bool
 	Stopped   bool
+	Artifact  int64    // bytes of the sealed model that was written
+	Result    []byte   `json:",omitempty"` // JSON: what a Learner found
 	Err       *Failure `json:",omitempty"`
 }
 

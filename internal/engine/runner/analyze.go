@@ -34,8 +34,8 @@ const progressEvery = 500 * time.Millisecond
 // analyze runs the two processes and waits for the agent's last word.
 func (w *walk) analyze(ctx context.Context) error {
 	run, err := w.Sandbox.Start(ctx, Cell{Job: w.job.ID, Kind: w.job.Kind, Network: w.network, Port: w.port, Servers: w.servers, Search: w.search, Task: job.Task{
-		Job: w.job.ID, Account: w.job.Account, Region: w.job.Region, InputURI: w.job.InputURI, Format: w.job.InputFormat,
-		OutputURI: w.job.OutputObject, Member: "output", Setup: job.Setup{Kind: w.job.Kind, Limit: job.LanguageLimits.Document}, Creds: w.creds, CA: w.CA, Limits: job.LanguageLimits}})
+		Job: w.job.ID, Account: w.job.Account, Region: w.job.Region, Kind: job.Kinds()[w.job.Kind], Setup: w.job.Setup, Inputs: w.job.Inputs,
+		OutputURI: w.job.OutputObject, Creds: w.creds, CA: w.CA}})
 	if err != nil {
 		return err
 	}

@@ -71,11 +71,14 @@ func (k kind) start(c *api.Call, tx store.Tx, s startSpec) (*job.Job, error) {
 		tags[*t.Key] = deref(t.Value)
 	}
 	j := &job.Job{Kind: k.name, Partition: c.Partition, Account: c.Account, Region: c.Region, Service: Principal,
-		Name: deref(s.name), RoleARN: *s.role, InputURI: *s.input.S3Uri, InputFormat: deref(s.input.InputFormat), OutputURI: *s.output.S3Uri,
+		Name: deref(s.name), RoleARN: *s.role, OutputURI: *s.output.S3Uri,
 		Token: deref(s.token), State: job.Submitted, Submitted: tx.Now(), RequestID: c.RequestID, Caller: c.Caller.ARN}
-	if j.InputFormat == "" {
-		j.InputFormat = "ONE_DOC_PER_FILE"
+	format := deref(s.input.InputFormat)
+	if format == "" {
+		format = "ONE_DOC_PER_FILE"
 	}
+	j.Setup = job.Setup{Kind: k.name, Limit: job.Kinds()[k.name].Limits.Document, Format: format}
+	j.Inputs = []job.Input{{Role: job.Documents, URI: *s.input.S3Uri, Format: format}}
 	if s.vpc != nil {
 		if dup := duplicate(s.vpc.Subnets); dup != "" {
 			return nil, fault.New("InvalidRequestException", "The subnet ID %s is given twice.", dup)
@@ -159,7 +162,7 @@ func same(a, b *job.Job) bool {
 		}
 		return strings.Join(n.Subnets, ",") + ";" + strings.Join(n.Groups, ",")
 	}
-	return a.Name == b.Name && a.RoleARN == b.RoleARN && a.InputURI == b.InputURI && a.InputFormat == b.InputFormat &&
+	return a.Name == b.Name && a.RoleARN == b.RoleARN && slices.EqualFunc(a.Inputs, b.Inputs, func(x, y job.Input) bool { return x.URI == y.URI && x.Format == y.Format }) &&
 		a.OutputURI == b.OutputURI && net(a.Network) == net(b.Network)
 }
 

@@ -106,7 +106,7 @@ func status(j *job.Job) *string { s := string(j.State); return &s }
 
 func languageProperties(j *job.Job) shape.DominantLanguageDetectionJobProperties {
 	p := shape.DominantLanguageDetectionJobProperties{JobId: &j.ID, JobArn: &j.ARN, JobStatus: status(j), SubmitTime: &j.Submitted,
-		InputDataConfig:   &shape.InputDataConfig{S3Uri: &j.InputURI, InputFormat: &j.InputFormat},
+		InputDataConfig:   &shape.InputDataConfig{S3Uri: &j.Inputs[0].URI, InputFormat: &j.Inputs[0].Format},
 		OutputDataConfig:  &shape.OutputDataConfig{S3Uri: &j.OutputObject},
 		DataAccessRoleArn: &j.RoleARN}
 	if j.Name != "" {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"cloister/internal/core/job"
+	"cloister/internal/core/model"
 	"cloister/internal/core/vpc"
 	"cloister/internal/store"
 )
@@ -96,6 +97,29 @@ var Jobs = store.Table[job.Job]{Kind: "job", Terms: func(j *job.Job) []store.Ter
 	}
 	if j.Token != "" {
 		t = append(t, store.Term{Name: "token", Value: j.Kind + "/" + j.Token, Unique: true})
+	}
+	return t
+}}
+
+// Models holds the versions of custom models, in their account and region; the id is the resource part of the ARN
+// (document-classifier/NAME or document-classifier/NAME/version/VERSION).
+var Models = store.Table[model.Model]{Kind: "model", Terms: func(m *model.Model) []store.Term {
+	t := []store.Term{{Name: "arn", Value: m.ARN, Unique: true}, {Name: "kind", Value: m.Kind}, {Name: "name", Value: m.Kind + "/" + m.Name}}
+	if m.Token != "" {
+		t = append(t, store.Term{Name: "token", Value: m.Kind + "/" + m.Token, Unique: true})
+	}
+	if m.Artifact.Blob != "" {
+		t = append(t, store.Term{Name: "blob", Value: m.Artifact.Blob, Unique: true})
+	}
+	return t
+}}
+
+// ModelEndpoints holds what serves models, in its account and region; the id is the resource part of the ARN
+// (document-classifier-endpoint/NAME).
+var ModelEndpoints = store.Table[model.Endpoint]{Kind: "model-endpoint", Terms: func(e *model.Endpoint) []store.Term {
+	t := []store.Term{{Name: "arn", Value: e.ARN, Unique: true}, {Name: "model", Value: e.Model}}
+	if e.Token != "" {
+		t = append(t, store.Term{Name: "token", Value: e.Token, Unique: true})
 	}
 	return t
 }}

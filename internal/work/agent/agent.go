@@ -73,7 +73,7 @@ func (a *agent) run(ctx context.Context) *job.Failure {
 			a.s3.Renew(c)
 		}
 	}()
-	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(a.task.InputURI, "s3://"), "/")
+	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(a.task.Inputs[0].URI, "s3://"), "/")
 	var list []objects.Object
 	var total int64
 	err = a.s3.List(ctx, bucket, prefix, func(o objects.Object) error {
@@ -81,18 +81,18 @@ func (a *agent) run(ctx context.Context) *job.Failure {
 			return nil // a folder's marker
 		}
 		list, total = append(list, o), total+o.Size
-		if total > a.task.Limits.Total || int64(len(list)) > a.task.Limits.Documents {
+		if total > a.task.Kind.Limits.Total || int64(len(list)) > a.task.Kind.Limits.Documents {
 			return errLimit
 		}
 		return nil
 	})
 	switch {
 	case errors.Is(err, errLimit):
-		return &job.Failure{Code: "INPUT_LIMIT_EXCEEDED", Message: fmt.Sprintf("The input exceeds %d bytes or %d documents.", a.task.Limits.Total, a.task.Limits.Documents), Stage: "list", Cause: "limit"}
+		return &job.Failure{Code: "INPUT_LIMIT_EXCEEDED", Message: fmt.Sprintf("The input exceeds %d bytes or %d documents.", a.task.Kind.Limits.Total, a.task.Kind.Limits.Documents), Stage: "list", Cause: "limit"}
 	case err != nil:
 		return a.failure("list", err)
 	case len(list) == 0:
-		return &job.Failure{Code: "NO_INPUT_FOUND", Message: "No object begins with the input S3 URI " + a.task.InputURI + ".", Stage: "list", Cause: "missing"}
+		return &job.Failure{Code: "NO_INPUT_FOUND", Message: "No object begins with the input S3 URI " + a.task.Inputs[0].URI + ".", Stage: "list", Cause: "missing"}
 	}
 	// One side feeds documents, the other takes results; the queue says whose result comes next.
 	queue := make(chan document, 1024)
@@ -112,7 +112,7 @@ func (a *agent) run(ctx context.Context) *job.Failure {
 	case taken != nil: // a feeder that was cut off then has nothing of its own to say
 		return internal("analyse", "The documents could not be analyzed.", taken)
 	case errors.Is(fed, errLimit):
-		return &job.Failure{Code: "INPUT_LIMIT_EXCEEDED", Message: fmt.Sprintf("The input has more than %d documents.", a.task.Limits.Documents), Stage: "read", Cause: "limit"}
+		return &job.Failure{Code: "INPUT_LIMIT_EXCEEDED", Message: fmt.Sprintf("The input has more than %d documents.", a.task.Kind.Limits.Documents), Stage: "read", Cause: "limit"}
 	case errors.Is(fed, errAnalyser):
 		return internal("analyse", "The documents could not be analyzed.", fed)
 	case fed != nil:
@@ -149,7 +149,7 @@ func (a *agent) feed(ctx context.Context, bucket string, list []objects.Object, 
 		if a.stop.Err() != nil {
 			return errStop
 		}
-		if a.fed++; a.fed > a.task.Limits.Documents {
+		if a.fed++; a.fed > a.task.Kind.Limits.Documents {
 			return errLimit
 		}
 		text := d.text
@@ -197,12 +197,12 @@ func (a *agent) object(ctx context.Context, bucket string, o objects.Object, giv
 	}
 	defer body.Close()
 	name := path.Base(o.Key)
-	if a.task.Format == "ONE_DOC_PER_LINE" {
-		return lines(body, a.task.Limits.Document, func(n int, text []byte, long bool) error {
+	if a.task.Inputs[0].Format == "ONE_DOC_PER_LINE" {
+		return lines(body, a.task.Kind.Limits.Document, func(n int, text []byte, long bool) error {
 			return give(document{file: name, line: n, text: text, long: long})
 		})
 	}
-	text, long, err := whole(body, a.task.Limits.Document)
+	text, long, err := whole(body, a.task.Kind.Limits.Document)
 	if err != nil {
 		return err
 	}
@@ -224,7 +224,7 @@ func (a *agent) collect(queue <-chan document) error {
 			res["ErrorCode"], res["ErrorMessage"] = "UNSUPPORTED_ENCODING", "Document is not in UTF-8 format and all subsequent lines are ignored."
 			a.failed.Add(1)
 		case d.long:
-			res["ErrorCode"], res["ErrorMessage"] = "DOCUMENT_SIZE_EXCEEDED", fmt.Sprintf("Document size exceeds maximum size limit %d bytes.", a.task.Limits.Document)
+			res["ErrorCode"], res["ErrorMessage"] = "DOCUMENT_SIZE_EXCEEDED", fmt.Sprintf("Document size exceeds maximum size limit %d bytes.", a.task.Kind.Limits.Document)
 			a.failed.Add(1)
 		default:
 			k, err := in.Next()
@@ -282,7 +282,7 @@ func (a *agent) deliver(ctx context.Context) error {
 	go func() {
 		gz := gzip.NewWriter(pw)
 		tw := tar.NewWriter(gz)
-		err := tw.WriteHeader(&tar.Header{Name: a.task.Member, Mode: 0o644, Size: a.ports.Scratch.Size(), ModTime: time.Now(), Typeflag: tar.TypeReg})
+		err := tw.WriteHeader(&tar.Header{Name: a.task.Kind.Member, Mode: 0o644, Size: a.ports.Scratch.Size(), ModTime: time.Now(), Typeflag: tar.TypeReg})
 		if err == nil {
 			_, err = io.Copy(tw, src)
 		}
