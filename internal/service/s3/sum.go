@@ -9,9 +9,10 @@ import (
 	"encoding/hex"
 	"hash"
 	"hash/crc32"
-	"hash/crc64"
 	"strconv"
 	"strings"
+
+	"github.com/minio/crc64nvme"
 
 	"cloister/internal/core/fault"
 )
@@ -39,7 +40,7 @@ func newHash(algorithm string) hash.Hash {
 	case "CRC32C":
 		return crc32.New(crc32.MakeTable(crc32.Castagnoli))
 	case "CRC64NVME":
-		return crc64.New(crc64.MakeTable(nvme))
+		return crc64nvme.New()
 	case "SHA1":
 		return sha1.New() //nolint:gosec // see above
 	case "SHA256":

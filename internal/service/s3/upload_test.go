@@ -261,3 +261,17 @@ func TestListMultipartUploads(t *testing.T) {
 		t.Errorf("%d blobs", n)
 	}
 }
+
+// BenchmarkSums is what each checksum of a body costs.
+func BenchmarkSums(b *testing.B) {
+	p := make([]byte, 1<<20)
+	for _, a := range algorithms() {
+		b.Run(a, func(b *testing.B) {
+			h := newHash(a)
+			b.SetBytes(int64(len(p)))
+			for b.Loop() {
+				_, _ = h.Write(p)
+			}
+		})
+	}
+}
