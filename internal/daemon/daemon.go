@@ -216,7 +216,7 @@ func (d *Daemon) build() error {
 	}})
 	g, err := gate.New(gate.Config{
 		Registry: wire.Open(), Store: d.store, World: d.world, Directory: d.iam, Path: ec2s.Path, Organization: organization.Membership, Sharing: objects.Shared,
-		Rows: rows(ec2s, d.iam, objects, d.keys, lines, trails, cloister.New(cloister.Config{Uplink: d.cfg.Uplink, Probe: d.probe})), Log: d.log, Partition: Partition, Region: d.cfg.Region, Account: d.cfg.Account, Dev: d.cfg.Dev,
+		Rows: rows(ec2s, d.iam, objects, d.keys, lines, trails, cloister.New(cloister.Config{Uplink: d.cfg.Uplink, Probe: d.probe}), unready{}), Log: d.log, Partition: Partition, Region: d.cfg.Region, Account: d.cfg.Account, Dev: d.cfg.Dev,
 	})
 	if err != nil {
 		return err

@@ -22,14 +22,14 @@ import (
 )
 
 // rows is the whole table of operations.
-func rows(networks *ec2.Service, who *iam.Service, objects *s3.Service, secrets *kms.Service, lines *logs.Service, trails *cloudtrail.Service, house *cloister.Service) []api.Operation {
+func rows(networks *ec2.Service, who *iam.Service, objects *s3.Service, secrets *kms.Service, lines *logs.Service, trails *cloudtrail.Service, house *cloister.Service, minds comprehend.Engines) []api.Operation {
 	return slices.Concat(
 		networks.Rows(),
 		who.Rows(),
 		sts.New(sts.Config{Roles: who}).Rows(),
 		objects.Operations(),
 		s3control.Rows(objects),
-		comprehend.Rows(),
+		comprehend.Rows(minds),
 		bedrock.Rows(),
 		cloudformation.Rows(),
 		tagging.Rows(),
@@ -45,5 +45,5 @@ func rows(networks *ec2.Service, who *iam.Service, objects *s3.Service, secrets 
 // Rows is the table as a daemon serves it, for the tests of its laws. Its rows can be asked for their questions, not run.
 func Rows() []api.Operation {
 	who := iam.New(iam.Config{Partition: Partition})
-	return rows(ec2.New(ec2.Config{}), who, s3.New(nil, who, nil), kms.New(kms.Config{Principals: who}), logs.New(logs.Config{}), cloudtrail.New(cloudtrail.Config{}), cloister.New(cloister.Config{}))
+	return rows(ec2.New(ec2.Config{}), who, s3.New(nil, who, nil), kms.New(kms.Config{Principals: who}), logs.New(logs.Config{}), cloudtrail.New(cloudtrail.Config{}), cloister.New(cloister.Config{}), unready{})
 }

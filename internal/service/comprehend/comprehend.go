@@ -30,9 +30,9 @@ var language = kind{name: "dominant-language-detection", code: "LANGUAGE"}
 // (Comprehend Developer Guide, guidelines and limits).
 const maxActive = 10
 
-// Rows is the service's table. What is not built is authorised, and then told so.
-func Rows() []api.Operation {
-	own := api.Rows("comprehend", append(languageRows(), variedRows()...)...)
+// Rows is the service's table; e analyses for the real-time operations. What is not built is authorised, and then told so.
+func Rows(e Engines) []api.Operation {
+	own := append(api.Rows("comprehend", append(languageRows(), variedRows()...)...), realtimeRows(e)...)
 	return append(own, sheet.Rest(own...)...)
 }
 

@@ -1,0 +1,26 @@
+package comprehend
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"cloister/internal/core/job"
+)
+
+// ErrBusy says that an endpoint's inference units are used up for now.
+var ErrBusy = errors.New("comprehend: the endpoint is busy")
+
+// Engines analyse texts for the real-time operations. The daemon has them.
+type Engines interface {
+	// Analyse runs texts through one analyser in a cell without a network; there is an answer to each text, in their order.
+	Analyse(ctx context.Context, s job.Setup, texts []string) ([]Answer, error)
+	// AnalyseAt does so with the model of an endpoint, within its inference units: ErrBusy when they are used up.
+	AnalyseAt(ctx context.Context, endpointARN string, s job.Setup, texts []string) ([]Answer, error)
+}
+
+// Answer is what an analyser says about one text: the JSON members of the result as the output of a job has them, or a refusal.
+type Answer struct {
+	Members       json.RawMessage
+	Code, Message string // of a document's error: DOCUMENT_SIZE_EXCEEDED, ...; empty: none
+}

@@ -1,0 +1,162 @@
+package comprehend
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"unicode/utf8"
+
+	"cloister/internal/api"
+	"cloister/internal/core/fault"
+	"cloister/internal/core/job"
+	shape "cloister/internal/shape/comprehend"
+)
+
+// detection is one analysis in real time: the operations Detect<name> and BatchDetect<name>.
+type detection struct {
+	name      string
+	kind      string   // job.Setup.Kind
+	limit     int      // bytes of Detect's text
+	languages []string // LanguageCode that its engine serves; nil: it asks for none
+	batch     bool     // there is a BatchDetect
+}
+
+// Sizes and numbers of real-time calls. Source: Comprehend Developer Guide, guidelines and quotas; the sizes as AWS's refusals tell them.
+const (
+	longText  = 100_000
+	shortText = 5_000
+	customMax = 10_000 // ClassifyDocument
+	maxBatch  = 25
+)
+
+// english is what the built-in engines serve.
+var english = []string{"en"}
+
+// detections are the analyses that need no endpoint.
+var detections = []detection{
+	{name: "DominantLanguage", kind: "dominant-language-detection", limit: longText, batch: true},
+}
+
+// realtimeRows are the operations that answer at once. They are reads: what they answer is in no event, and neither is what they are asked.
+func realtimeRows(e Engines) []api.Operation {
+	var out []api.Operation
+	for _, d := range detections {
+		members := []string{"LanguageCode"}
+		if d.languages == nil {
+			members = nil
+		}
+		one, many := "Detect"+d.name, "BatchDetect"+d.name
+		out = append(out, api.Operation{Service: "comprehend", Name: one, ReadOnly: true, Honours: append([]string{"Text"}, members...), Questions: sheet.Questions(one),
+			Stream: func(ctx context.Context, _ *api.Call, in any) (any, error) { return d.detect(ctx, e, in, shape.NewOutput(one)) }})
+		if d.batch {
+			out = append(out, api.Operation{Service: "comprehend", Name: many, ReadOnly: true, Honours: append([]string{"TextList"}, members...), Questions: sheet.Questions(many),
+				Stream: func(ctx context.Context, _ *api.Call, in any) (any, error) {
+					return d.detectAll(ctx, e, in, shape.NewOutput(many))
+				}})
+		}
+	}
+	return out
+}
+
+// detect analyses one text; out has the members of the engine's answer.
+func (d detection) detect(ctx context.Context, e Engines, in, out any) (any, error) {
+	var r struct{ Text, LanguageCode *string }
+	carry(&r, in)
+	if err := speaks(d.languages, r.LanguageCode); err != nil {
+		return nil, err
+	}
+	if err := fits(*r.Text, d.limit); err != nil {
+		return nil, err
+	}
+	a, err := e.Analyse(ctx, d.setup(r.LanguageCode), []string{*r.Text})
+	return out, answered(out, a, err)
+}
+
+func (d detection) setup(language *string) job.Setup {
+	return job.Setup{Kind: d.kind, Language: deref(language)}
+}
+
+// detectAll analyses the texts of a batch. A text that is refused is in the list of errors, under its place.
+func (d detection) detectAll(ctx context.Context, e Engines, in, out any) (any, error) {
+	var r struct {
+		TextList     []string
+		LanguageCode *string
+	}
+	carry(&r, in)
+	if err := speaks(d.languages, r.LanguageCode); err != nil {
+		return nil, err
+	}
+	if len(r.TextList) > maxBatch {
+		return nil, fault.New("BatchSizeLimitExceededException", "The number of documents in the request exceeds the limit of %d: it has %d. Try your request again with fewer documents.", maxBatch, len(r.TextList))
+	}
+	for _, t := range r.TextList {
+		if err := fits(t, shortText); err != nil {
+			return nil, err
+		}
+	}
+	all, err := e.Analyse(ctx, d.setup(r.LanguageCode), r.TextList)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) != len(r.TextList) {
+		return nil, fmt.Errorf("the engine answered %d of %d texts", len(all), len(r.TextList))
+	}
+	results := reflect.ValueOf(out).Elem().FieldByName("ResultList")
+	results.Set(reflect.MakeSlice(results.Type(), 0, len(all)))
+	failed := []shape.BatchItemError{}
+	for i, a := range all {
+		at := int64(i)
+		if a.Code != "" {
+			failed = append(failed, shape.BatchItemError{Index: &at, ErrorCode: &a.Code, ErrorMessage: &a.Message})
+			continue
+		}
+		item := reflect.New(results.Type().Elem())
+		if err := json.Unmarshal(a.Members, item.Interface()); err != nil {
+			return nil, fmt.Errorf("cannot read an answer: %w", err)
+		}
+		item.Elem().FieldByName("Index").Set(reflect.ValueOf(&at))
+		results.Set(reflect.Append(results, item.Elem()))
+	}
+	carry(out, &struct{ ErrorList []shape.BatchItemError }{failed})
+	return out, nil
+}
+
+// answered reads the one answer into an output. The members have the shapes' names.
+func answered(out any, a []Answer, err error) error {
+	switch {
+	case errors.Is(err, ErrBusy):
+		return fault.New("TooManyRequestsException", "The endpoint's inference units are used up. Try your request again, or give the endpoint more of them.")
+	case err != nil:
+		return err
+	case len(a) != 1:
+		return fmt.Errorf("the engine answered %d texts, of one", len(a))
+	case a[0].Code != "":
+		return fault.New("InvalidRequestException", "%s: %s", a[0].Code, a[0].Message)
+	}
+	if err := json.Unmarshal(a[0].Members, out); err != nil {
+		return fmt.Errorf("cannot read an answer: %w", err)
+	}
+	return nil
+}
+
+// speaks refuses a language that no engine serves. That it is one of AWS's codes, the model's constraints say.
+func speaks(languages []string, code *string) error {
+	if languages == nil || slices.Contains(languages, deref(code)) {
+		return nil
+	}
+	return fault.New("UnsupportedLanguageException", "Amazon Comprehend can't process the language of the input text: %s. The engine that serves this operation here speaks %s.", deref(code), list(languages))
+}
+
+// fits refuses a text that is too long, in AWS's words, or none.
+func fits(text string, limit int) error {
+	if len(text) > limit {
+		return fault.New("TextSizeLimitExceededException", "Input text size exceeds limit. Max length of request text allowed is %d bytes while in this request the text size is %d bytes", limit, len(text))
+	}
+	if !utf8.ValidString(text) {
+		return fault.New("InvalidRequestException", "The input text is not in UTF-8 format.")
+	}
+	return nil
+}
