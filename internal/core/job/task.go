@@ -13,6 +13,8 @@ type Task struct {
 	OutputKey string    // KMS key of the results; empty: as the bucket says
 	Volume    []byte    // data key that seals the scratch, 32 bytes; nil: one that the agent makes and nobody else has
 	Artifact  *Artifact `json:",omitempty"`
+	Share     Share  // what the first instance may ask for
+	Group     *Group `json:",omitempty"` // of another instance than the first
 	Creds     Credentials
 	CA        string // PEM of the authority that S3's certificates are checked against
 }
@@ -42,6 +44,7 @@ type Report struct {
 	Failed    int64 // documents that have an error instead of a result
 	Final     bool
 	Stopped   bool
+	Instances int      // asks for so many; a Word with a Group answers
 	Artifact  int64    // bytes of the sealed model that was written
 	Result    []byte   `json:",omitempty"` // JSON: what a Learner found
 	Err       *Failure `json:",omitempty"`
@@ -51,8 +54,9 @@ type Report struct {
 type Failure struct {
 	Code      string // as in Job.Message: NO_READ_ACCESS_TO_INPUT, ...
 	Message   string
-	Stage     string // list | read | analyse | write
+	Stage     string // list | read | analyse | write | join
 	Cause     string // denied | missing | unreachable | unresolved | limit | internal
 	Detail    string // the store's own words or the socket's error; no document text
 	RequestID string // of the refused request, for explain
+	Instance  int    // that met it
 }
