@@ -34,6 +34,9 @@ type Operation struct {
 	Questions func(c *Call, v store.View, in any) ([]Question, error)
 	// Unbuilt is told to who may call a row that is not built, instead of a sentence that fits all.
 	Unbuilt string
+	// Trial rows carry a dry run through and take it back (a Stream does nothing then that Commit does not take back); of the others
+	// it is told once permissions and input were found right.
+	Trial bool
 	// Free rows need no permission (sts:GetCallerIdentity).
 	Free bool
 	// View answers from a snapshot.

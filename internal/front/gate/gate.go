@@ -97,6 +97,7 @@ type passage struct {
 	further []api.Question    // what the row asked by May and was allowed, one for each owner
 	parent  string            // the request for which a service asks
 	why     *Explained        // of a refusal, once the call is done
+	trial   bool              // a dry run that is carried through and taken back
 	known   bool              // the caller is authenticated, or anonymous and allowed
 	from    source
 	begun   time.Time

@@ -48,7 +48,9 @@ func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 		}
 		if p.row.View != nil {
 			p.call.May = j.may(&why)
-			out, err = p.row.View(p.call, v, p.in)
+			if out, err = p.row.View(p.call, v, p.in); err == nil {
+				err = p.tried()
+			}
 		}
 		return err
 	})
@@ -77,7 +79,9 @@ func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 		})
 		committed = true
 	} else {
-		out, err = p.stream(ctx, &why, &committed)
+		if out, err = p.stream(ctx, &why, &committed); err == nil {
+			err = p.tried()
+		}
 	}
 	if err != nil {
 		return nil, p.recorded(ctx, faultOf(err), why)
@@ -158,7 +162,23 @@ func (p *passage) act(tx store.Tx, why **Explained) (any, error) {
 	if err := p.within(tx, why); err != nil {
 		return nil, err
 	}
-	return p.row.Act(p.call, tx, p.in)
+	out, err := p.row.Act(p.call, tx, p.in)
+	if err == nil {
+		err = p.tried() // which takes the transaction back
+	}
+	return out, err
+}
+
+// tried ends a dry run that came through.
+func (p *passage) tried() error {
+	if p.trial {
+		return dryRun()
+	}
+	return nil
+}
+
+func dryRun() *fault.Fault {
+	return fault.Of(fault.DryRun, "Request would have succeeded, but DryRun flag is set.")
 }
 
 func (p *passage) stream(ctx context.Context, why **Explained, committed *bool) (any, error) {
@@ -178,7 +198,10 @@ func (p *passage) stream(ctx context.Context, why **Explained, committed *bool) 
 			if err != nil {
 				return err
 			}
-			if out, err = f(tx); err != nil {
+			if out, err = f(tx); err == nil {
+				err = p.tried()
+			}
+			if err != nil {
 				return err
 			}
 			return p.record(tx, out)
@@ -224,7 +247,10 @@ func (p *passage) valid() *fault.Fault {
 	}
 	if v := reflect.ValueOf(p.in); v.Kind() == reflect.Pointer && v.Elem().Kind() == reflect.Struct {
 		if d := v.Elem().FieldByName("DryRun"); d.IsValid() && d.Kind() == reflect.Pointer && !d.IsNil() && d.Elem().Kind() == reflect.Bool && d.Elem().Bool() {
-			return fault.Of(fault.DryRun, "Request would have succeeded, but DryRun flag is set.")
+			if !p.row.Trial {
+				return dryRun()
+			}
+			p.trial = true
 		}
 	}
 	return nil

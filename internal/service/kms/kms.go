@@ -49,6 +49,7 @@ func (s *Service) Rows() []api.Operation {
 	built := api.Rows("kms", slices.Concat(s.keyRows(), s.stateRows(), s.aliasRows(), s.tagRows(), s.cryptRows(), s.dataRows(), s.signRows(), s.grantRows(), s.rotateRows(), s.importRows(), s.regionRows())...)
 	rows := append(built, s.asks.Rest(built...)...)
 	for i, r := range rows {
+		rows[i].Trial = true // "Checks if your request will succeed" (KMS API Reference, DryRun): that depends on the key's state, too
 		rows[i].ReadOnly = r.ReadOnly || slices.Contains(cryptographic, r.Name)
 		rows[i].Questions = s.questions(r.Name)
 		rows[i] = told(rows[i])

@@ -1,6 +1,7 @@
 package kms
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -96,6 +97,14 @@ func TestStates(t *testing.T) {
 			}
 			t.Run(x.op+"/"+state, func(t *testing.T) {
 				k := keyIn(state, x.of)
+				if in := x.in(&k.id); reflect.ValueOf(in).Elem().FieldByName("DryRun").IsValid() {
+					reflect.ValueOf(in).Elem().FieldByName("DryRun").Set(reflect.ValueOf(ptr(true)))
+					_, err := h.invoke("ann", "kms", x.op, in)
+					f := fault.From(err)
+					if got := f.Code + " " + strings.TrimPrefix(f.Message, k.arn+" "); want != "" && got != want || want == "" && f.Kind != fault.DryRun {
+						t.Errorf("dry run: got %q, want %q", got, want)
+					}
+				}
 				_, err := h.invoke("ann", "kms", x.op, x.in(&k.id))
 				got := ""
 				if err != nil {
@@ -107,6 +116,19 @@ func TestStates(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestDryRunLeavesNothing holds a dry run that would have made something.
+func TestDryRunLeavesNothing(t *testing.T) {
+	h := build(t)
+	k := h.create(kms.CreateKeyRequest{})
+	in := &kms.CreateGrantRequest{KeyId: k.KeyId, GranteePrincipal: ptr("arn:aws:iam::" + home + ":user/bob"), Operations: []string{"Decrypt"}, DryRun: ptr(true)}
+	if _, err := h.invoke("ann", "kms", "CreateGrant", in); fault.From(err).Kind != fault.DryRun {
+		t.Fatal(err)
+	}
+	if l := do[kms.ListGrantsResponse](h, "ann", "ListGrants", &kms.ListGrantsRequest{KeyId: k.KeyId}); len(l.Grants) != 0 {
+		t.Errorf("%+v", l.Grants)
 	}
 }
 
