@@ -29,7 +29,7 @@ func rows(networks *ec2.Service, who *iam.Service, objects *s3.Service, secrets 
 		sts.New(sts.Config{Roles: who}).Rows(),
 		objects.Operations(),
 		s3control.Rows(objects),
-		comprehend.Rows(minds),
+		comprehend.Rows(minds, who),
 		bedrock.Rows(),
 		cloudformation.Rows(),
 		tagging.Rows(),

@@ -86,3 +86,13 @@ type Reason struct {
 	Text   string
 	Change string // what would change it
 }
+
+// Walked says when a step was begun and when it was done, as the last attempt took it; zero: not yet.
+func (j *Job) Walked(step string) (began, ended time.Time) {
+	for _, s := range j.Steps {
+		if s.Name == step {
+			began, ended = s.Begun, s.Done
+		}
+	}
+	return began, ended
+}

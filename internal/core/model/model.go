@@ -45,7 +45,6 @@ type Model struct {
 	Artifact                  Artifact
 	Source                    string // SourceModelArn of an imported one
 	Policy                    string // resource policy, principals bound to unique ids
-	PolicyText                string // as the caller wrote it
 	PolicyRevision            string
 	PolicyMade, PolicyChanged time.Time
 	Token                     string // ClientRequestToken
@@ -81,4 +80,5 @@ type Endpoint struct {
 	RoleARN, DesiredRole string
 	Made, Changed        time.Time
 	Token                string
+	Asked                string // ModelArn of the call that made it
 }

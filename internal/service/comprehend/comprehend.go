@@ -31,9 +31,9 @@ var language = kind{name: "dominant-language-detection", code: "LANGUAGE"}
 const maxActive = 10
 
 // Rows is the service's table; e analyses for the real-time operations. What is not built is authorised, and then told so.
-func Rows(e Engines) []api.Operation {
-	own := append(api.Rows("comprehend", append(languageRows(), variedRows()...)...), realtimeRows(e)...)
-	return append(own, sheet.Rest(own...)...)
+func Rows(e Engines, who Principals) []api.Operation {
+	own := append(api.Rows("comprehend", append(languageRows(), (&custom{who}).rows()...)...), realtimeRows(e)...)
+	return append(own, unserved(sheet.Rest(own...))...)
 }
 
 // startSpec is what all Start* inputs have in common.

@@ -76,6 +76,12 @@ func cursor(j *job.Job) string { return j.Submitted.UTC().Format("20060102150405
 func tagged(c *api.Call, v store.View, arn *string) error {
 	_, err := rows.Jobs.Find(v, c.Scope(), "arn", *arn)
 	if isNotFound(err) {
+		_, err = rows.Models.Find(v, c.Scope(), "arn", *arn)
+	}
+	if isNotFound(err) {
+		_, err = rows.ModelEndpoints.Find(v, c.Scope(), "arn", *arn)
+	}
+	if isNotFound(err) {
 		return fault.New("ResourceNotFoundException", "RESOURCE_NOT_FOUND: Could not find specified resource.")
 	}
 	return err

@@ -1,13 +1,6 @@
 package comprehend
 
-import (
-	"strings"
-
-	"cloister/internal/api"
-	"cloister/internal/api/ask"
-	shape "cloister/internal/shape/comprehend"
-	"cloister/internal/store"
-)
+import "cloister/internal/api/ask"
 
 // sheet says what each operation acts on. Source: Service Authorization Reference, "Actions, resources, and condition keys for
 // Amazon Comprehend". An absent VpcConfig leaves the keys of subnets and groups absent: Null conditions depend on it. Keys of
@@ -24,6 +17,7 @@ var sheet = &ask.Sheet{
 		"comprehend:VpcSecurityGroupIds": "VpcConfig.SecurityGroupIds|DataSecurityConfig.VpcConfig.SecurityGroupIds",
 		"comprehend:VpcSubnets":          "VpcConfig.Subnets|DataSecurityConfig.VpcConfig.Subnets",
 	},
+	Find: policyOf,
 	Types: map[string]string{
 		"document-classifier-version": "arn:${Partition}:comprehend:${Region}:${Account}:document-classifier/${Name}/version/${Version}",
 		"entity-recognizer-version":   "arn:${Partition}:comprehend:${Region}:${Account}:entity-recognizer/${Name}/version/${Version}",
@@ -126,36 +120,3 @@ const (
 		"document-classifier=ModelArn? entity-recognizer=ModelArn? flywheel=FlywheelArn? " +
 		"TagResource@document-classifier-endpoint=EndpointName TagResource@entity-recognizer-endpoint=EndpointName"
 )
-
-// variedRows are operations whose input decides of which kind the resource is.
-func variedRows() []api.Rower {
-	classifier, recognizer, either := sheet.As("CreateEndpoint", endpointOfClassifier), sheet.As("CreateEndpoint", endpointOfRecognizer), sheet.Questions("CreateEndpoint")
-	trained, retrained := sheet.Questions("CreateDocumentClassifier"), sheet.As("CreateDocumentClassifier", "document-classifier-version=DocumentClassifierName+VersionName")
-	taught, retaught := sheet.Questions("CreateEntityRecognizer"), sheet.As("CreateEntityRecognizer", "entity-recognizer-version=RecognizerName+VersionName")
-	return []api.Rower{
-		api.Op[shape.CreateEndpointRequest, shape.CreateEndpointResponse]{Name: "CreateEndpoint",
-			Questions: func(c *api.Call, v store.View, in *shape.CreateEndpointRequest) ([]api.Question, error) {
-				switch model := deref(in.ModelArn); {
-				case strings.Contains(model, ":document-classifier/"):
-					return classifier(c, v, in)
-				case strings.Contains(model, ":entity-recognizer/"):
-					return recognizer(c, v, in)
-				}
-				return either(c, v, in)
-			}},
-		api.Op[shape.CreateDocumentClassifierRequest, shape.CreateDocumentClassifierResponse]{Name: "CreateDocumentClassifier",
-			Questions: func(c *api.Call, v store.View, in *shape.CreateDocumentClassifierRequest) ([]api.Question, error) {
-				if deref(in.VersionName) != "" {
-					return retrained(c, v, in)
-				}
-				return trained(c, v, in)
-			}},
-		api.Op[shape.CreateEntityRecognizerRequest, shape.CreateEntityRecognizerResponse]{Name: "CreateEntityRecognizer",
-			Questions: func(c *api.Call, v store.View, in *shape.CreateEntityRecognizerRequest) ([]api.Question, error) {
-				if deref(in.VersionName) != "" {
-					return retaught(c, v, in)
-				}
-				return taught(c, v, in)
-			}},
-	}
-}

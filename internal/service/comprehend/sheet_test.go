@@ -19,7 +19,7 @@ func TestQuestions(t *testing.T) {
 	const net = `"VpcConfig":{"Subnets":["subnet-a","subnet-b"],"SecurityGroupIds":["sg-1"]}`
 	const tags = `"Tags":[{"Key":"team","Value":"blue"},{"Key":"empty","Value":""}]`
 	job := func(kind string) string { return "arn:aws:comprehend:us-west-2:111122223333:" + kind }
-	question.Check(t, "comprehend", Rows(nil), []question.Case{
+	question.Check(t, "comprehend", Rows(nil, nil), []question.Case{
 		{Name: "everything is set", Op: "CreateDocumentClassifier", In: `{"DocumentClassifierName":"c","DataAccessRoleArn":"arn:aws:iam::111122223333:role/R","VolumeKmsKeyId":"1234abcd-12ab-34cd-56ef-1234567890ab",
 			"ModelKmsKeyId":"alias/model","OutputDataConfig":{"KmsKeyId":"arn:aws:kms:us-west-2:444455556666:key/k"},` + net + `,` + tags + `}`,
 			Want: `comprehend:CreateDocumentClassifier arn:aws:comprehend:us-west-2:111122223333:document-classifier/c aws:RequestTag/empty= aws:RequestTag/team=blue aws:TagKeys=empty,team comprehend:ModelKmsKey=arn:aws:kms:us-west-2:111122223333:alias/model comprehend:OutputKmsKey=arn:aws:kms:us-west-2:444455556666:key/k comprehend:VolumeKmsKey=arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab comprehend:VpcSecurityGroupIds=sg-1 comprehend:VpcSubnets=subnet-a,subnet-b

@@ -1,0 +1,268 @@
+package comprehend
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+
+	"cloister/internal/api"
+	"cloister/internal/api/ask"
+	"cloister/internal/core/fault"
+	"cloister/internal/core/job"
+	"cloister/internal/core/model"
+	shape "cloister/internal/shape/comprehend"
+	"cloister/internal/store"
+	"cloister/internal/store/rows"
+)
+
+// Principals are the users and roles that policies of models name.
+type Principals interface {
+	ResolvePrincipal(v store.View, arn string) (id string, ok bool)
+	RenderPrincipal(v store.View, id string) (arn string, ok bool)
+}
+
+// custom makes the operations of custom models.
+type custom struct{ who Principals }
+
+// noFlywheels is told to who asks for one. Training, versions and endpoints do what a flywheel would do by itself.
+const noFlywheels = "Cloister has no flywheels and no datasets of them: train versions of a model with CreateDocumentClassifier or CreateEntityRecognizer."
+
+// unserved says of rows that are not built why they are not.
+func unserved(rest []api.Operation) []api.Operation {
+	for i := range rest {
+		if strings.Contains(rest[i].Name, "Flywheel") || strings.Contains(rest[i].Name, "Dataset") {
+			rest[i].Unbuilt = noFlywheels
+		}
+	}
+	return rest
+}
+
+// rows are the operations of custom models and of what serves them.
+func (s *custom) rows() []api.Rower {
+	return slices.Concat(s.classifierRows(), s.recognizerRows(), s.policyRows(), s.importRows(), endpointRows())
+}
+
+// training is what CreateDocumentClassifier and CreateEntityRecognizer have in common.
+type training struct {
+	kind, name, version string
+	language, role      string
+	mode                string
+	token               string
+	tags                []shape.Tag
+	vpc                 *shape.VpcConfig
+	volumeKey, modelKey string // as given
+	outputURI           string
+	outputKey           string
+	policy              *string
+	inputs              []job.Input
+	setup               job.Training
+	spec                any // the input of the call
+}
+
+// trainingHonours are members that both calls have.
+var trainingHonours = []string{"VersionName", "DataAccessRoleArn", "Tags.*", "ClientRequestToken", "LanguageCode", "VolumeKmsKeyId",
+	"VpcConfig.SecurityGroupIds", "VpcConfig.Subnets", "ModelKmsKeyId", "ModelPolicy"}
+
+// languages are those in which custom models can be trained (Comprehend Developer Guide, "Languages supported").
+var languages = []string{"en", "es", "de", "it", "fr", "pt"}
+
+// train writes a model down as SUBMITTED, and the job that trains it. The same token with the same input gives the first model again.
+func (s *custom) train(c *api.Call, tx store.Tx, t training) (*model.Model, error) {
+	if accountOf(t.role) != c.Account {
+		return nil, fault.New("InvalidRequestException", "The data access role %s does not belong to the account %s: a role cannot be passed across accounts.", t.role, c.Account)
+	}
+	if !slices.Contains(languages, t.language) {
+		return nil, fault.New("UnsupportedLanguageException", "Custom models cannot be trained for the language code %s. Supported are %s.", t.language, strings.Join(languages, ", "))
+	}
+	tags, err := newTags(t.tags)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := json.Marshal(t.spec)
+	if err != nil {
+		return nil, err
+	}
+	if t.token != "" {
+		old, err := rows.Models.Find(tx, c.Scope(), "token", t.kind+"/"+t.token)
+		switch {
+		case err == nil && string(old.Value.Spec) == string(spec):
+			return &old.Value, nil
+		case err == nil:
+			return nil, fault.New("InvalidRequestException", "The client request token %s was used before with other parameters.", t.token)
+		case !isNotFound(err):
+			return nil, err
+		}
+	}
+	m := &model.Model{Kind: t.kind, Name: t.name, Version: t.version, Language: t.language, Mode: t.mode, Status: model.Submitted, Submitted: tx.Now(), Job: c.Dice.Hex(32),
+		Spec: spec, RoleARN: t.role, Token: t.token}
+	j := &job.Job{ID: m.Job, Kind: t.kind, Partition: c.Partition, Account: c.Account, Region: c.Region, Service: Principal, Name: t.name, RoleARN: t.role, Inputs: t.inputs,
+		State: job.Submitted, Submitted: tx.Now(), RequestID: c.RequestID, Caller: c.Caller.ARN, OutputURI: t.outputURI}
+	if m.ModelKey, err = keyARN(c, "ModelKmsKeyId", t.modelKey, false); err != nil {
+		return nil, err
+	}
+	if j.VolumeKey, err = keyARN(c, "VolumeKmsKeyId", t.volumeKey, false); err != nil {
+		return nil, err
+	}
+	if j.OutputKey, err = keyARN(c, "OutputDataConfig.KmsKeyId", t.outputKey, true); err != nil {
+		return nil, err
+	}
+	if j.Network, err = networkOf(t.vpc); err != nil {
+		return nil, err
+	}
+	if err := spare(c, tx, t.kind); err != nil {
+		return nil, err
+	}
+	id, err := s.name(c, tx, m)
+	if err != nil {
+		return nil, err
+	}
+	if t.policy != nil {
+		if err := s.attach(c, tx, m, *t.policy); err != nil {
+			return nil, err
+		}
+	}
+	k := job.Kinds()[t.kind]
+	j.ARN, j.Trains, j.ModelKey = m.ARN, m.ARN, m.ModelKey
+	j.Setup = job.Setup{Kind: t.kind, Language: t.language, Limit: k.Limits.Document, Format: t.setup.Format, Training: &t.setup}
+	if j.OutputURI != "" {
+		j.OutputObject = outputOf(j.OutputURI, c.Account, t.kind, j.ID)
+	}
+	if err := rows.Models.Create(tx, c.Scope(), id, m); err != nil {
+		return nil, err
+	}
+	if err := rows.Jobs.Create(tx, c.Scope(), j.ID, j); err != nil {
+		return nil, err
+	}
+	c.Touch(m.ARN)
+	if len(tags) == 0 {
+		return m, nil
+	}
+	return m, tx.SetTags(m.ARN, c.Scope(), tags)
+}
+
+// name gives a model its ARN and the id of its row. Source: Comprehend Developer Guide, "Model versioning": a version's name is unique among
+// those of its model, and a name that is there can be used again for a version only.
+func (s *custom) name(c *api.Call, v store.View, m *model.Model) (string, error) {
+	id := m.Kind + "/" + m.Name
+	if m.Version != "" {
+		id += "/version/" + m.Version
+	}
+	m.ARN = c.ARN("comprehend", id)
+	if m.Version != "" {
+		_, err := rows.Models.Get(v, c.Scope(), id)
+		switch {
+		case err == nil:
+			return "", fault.New("ResourceInUseException", "The model %s has a version %s already.", m.Name, m.Version)
+		case !isNotFound(err):
+			return "", err
+		}
+		return id, nil
+	}
+	there, err := rows.Models.List(v, store.Query{Scope: c.Scope(), Term: store.Term{Name: "name", Value: m.Kind + "/" + m.Name}, Limit: 1})
+	if err == nil && len(there) > 0 {
+		err = fault.New("ResourceInUseException", "The name %s is already in use by a model of this account. Give a VersionName to train another version of it.", m.Name)
+	}
+	return id, err
+}
+
+// spare refuses a training when as many are active as may be.
+func spare(c *api.Call, v store.View, kind string) error {
+	active, err := rows.Jobs.List(v, store.Query{Scope: c.Scope(), Term: store.Term{Name: "live", Value: "yes"}})
+	if err != nil {
+		return err
+	}
+	n := 0
+	for _, a := range active {
+		if a.Value.Kind == kind && !a.Value.State.Ended() {
+			n++
+		}
+	}
+	if n >= maxActive {
+		return fault.New("ResourceLimitExceededException", "The account has %d active trainings of kind %s, which is the limit.", n, kind)
+	}
+	return nil
+}
+
+// modelOf reads one model of the account by its ARN; kind may be empty.
+func modelOf(c *api.Call, v store.View, kind string, arn *string) (store.Item[model.Model], error) {
+	it, err := rows.Models.Find(v, c.Scope(), "arn", deref(arn))
+	if isNotFound(err) || err == nil && kind != "" && it.Value.Kind != kind {
+		return it, fault.New("ResourceNotFoundException", "RESOURCE_NOT_FOUND: Could not find specified resource.")
+	}
+	if err != nil {
+		return it, err
+	}
+	return it, follow(v, it.Scope, &it.Value)
+}
+
+// follow brings a model that is being trained up to its job.
+func follow(v store.View, at store.Scope, m *model.Model) error {
+	if m.Status.Ended() || m.Status == model.Deleting || m.Job == "" {
+		return nil
+	}
+	j, err := rows.Jobs.Get(v, at, m.Job)
+	if isNotFound(err) {
+		return nil
+	}
+	if err == nil {
+		m.Follow(&j.Value)
+	}
+	return err
+}
+
+// keyID is an id or ARN of a KMS key.
+var keyID = regexp.MustCompile(`^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/)?(mrk-[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$`)
+
+var keyAlias = regexp.MustCompile(`^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:)?alias/[a-zA-Z0-9/_-]+$`)
+
+// keyARN reads a member that names a KMS key: an id or ARN, of some members also an alias. Whether the key can be used is seen by the training
+// itself, with the data access role. Source: Comprehend API Reference, VolumeKmsKeyId, ModelKmsKeyId, OutputDataConfig.
+func keyARN(c *api.Call, member, id string, alias bool) (string, error) {
+	switch {
+	case id == "":
+		return "", nil
+	case !keyID.MatchString(id) && !(alias && keyAlias.MatchString(id)):
+		forms := "the ID or ARN"
+		if alias {
+			forms = "the ID, ARN or alias"
+		}
+		return "", fault.New("KmsKeyValidationException", "The KMS key that %s names cannot be validated: give %s of a key.", member, forms)
+	}
+	arn := ask.KeyARN(c, id)
+	if p := strings.SplitN(arn, ":", 6); p[3] != c.Region {
+		return "", fault.New("KmsKeyValidationException", "The KMS key that %s names is not in the region %s.", member, c.Region)
+	}
+	return arn, nil
+}
+
+func networkOf(v *shape.VpcConfig) (*job.Network, error) {
+	if v == nil {
+		return nil, nil
+	}
+	if dup := duplicate(v.Subnets); dup != "" {
+		return nil, fault.New("InvalidRequestException", "The subnet ID %s is given twice.", dup)
+	}
+	if dup := duplicate(v.SecurityGroupIds); dup != "" {
+		return nil, fault.New("InvalidRequestException", "The security group ID %s is given twice.", dup)
+	}
+	return &job.Network{Subnets: v.Subnets, Groups: v.SecurityGroupIds}, nil
+}
+
+// newTags are the tags of what is to be made.
+func newTags(in []shape.Tag) (map[string]string, error) {
+	if len(in) > 50 {
+		return nil, fault.New("TooManyTagsException", "A resource can have at most 50 tags.")
+	}
+	out := map[string]string{}
+	for _, t := range in {
+		if strings.HasPrefix(strings.ToLower(*t.Key), "aws:") {
+			return nil, fault.New("InvalidRequestException", "Tag keys starting with \"aws:\" are reserved for AWS.")
+		}
+		if _, twice := out[*t.Key]; twice {
+			return nil, fault.New("InvalidRequestException", "Duplicate tag keys found: %s.", *t.Key)
+		}
+		out[*t.Key] = deref(t.Value)
+	}
+	return out, nil
+}

@@ -1,0 +1,217 @@
+package comprehend
+
+import (
+	"encoding/base64"
+	"slices"
+	"strings"
+	"time"
+
+	"cloister/internal/api"
+	"cloister/internal/core/fault"
+	"cloister/internal/core/job"
+	"cloister/internal/core/model"
+	"cloister/internal/store"
+	"cloister/internal/store/rows"
+)
+
+// models gives the account's models of a kind, the newest first, a page at a time.
+func models(c *api.Call, v store.View, kind string, f filter, token *string, max *int64) ([]model.Model, *string, error) {
+	if err := f.single(); err != nil {
+		return nil, nil, err
+	}
+	all, err := kept(c, v, kind)
+	if err != nil {
+		return nil, nil, err
+	}
+	all = slices.DeleteFunc(all, func(m model.Model) bool { return !f.admits(m.Name, string(m.Status), m.Submitted) })
+	return paged(all, func(m *model.Model) string { return place(m.Submitted, m.ARN) }, token, max)
+}
+
+// kept reads all models of a kind, as they are now.
+func kept(c *api.Call, v store.View, kind string) ([]model.Model, error) {
+	items, err := rows.Models.List(v, store.Query{Scope: c.Scope(), Term: store.Term{Name: "kind", Value: kind}})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]model.Model, len(items))
+	for i := range items {
+		if err := follow(v, items[i].Scope, &items[i].Value); err != nil {
+			return nil, err
+		}
+		out[i] = items[i].Value
+	}
+	return out, nil
+}
+
+// summary is what is told of all versions of one name.
+type summary struct {
+	name     string
+	versions int64
+	latest   model.Model
+}
+
+func summaries(c *api.Call, v store.View, kind string, token *string, max *int64) ([]summary, *string, error) {
+	all, err := kept(c, v, kind)
+	if err != nil {
+		return nil, nil, err
+	}
+	by := map[string]*summary{}
+	for _, m := range all {
+		x := by[m.Name]
+		if x == nil {
+			x = &summary{name: m.Name, latest: m}
+			by[m.Name] = x
+		}
+		x.versions++
+		if place(m.Submitted, m.ARN) > place(x.latest.Submitted, x.latest.ARN) {
+			x.latest = m
+		}
+	}
+	var out []summary
+	for _, x := range by {
+		out = append(out, *x)
+	}
+	return paged(out, func(x *summary) string { return place(x.latest.Submitted, x.latest.ARN) }, token, max)
+}
+
+// single refuses more than one condition.
+func (f filter) single() error {
+	set := 0
+	for _, b := range []bool{f.name != nil, f.status != nil, f.before != nil || f.after != nil} {
+		if b {
+			set++
+		}
+	}
+	if set > 1 || f.before != nil && f.after != nil {
+		return fault.New("InvalidFilterException", "Only one filter can be set at a time.")
+	}
+	return nil
+}
+
+func (f filter) admits(name, status string, at time.Time) bool {
+	at = at.Truncate(time.Millisecond) // as Describe told it
+	return (f.name == nil || *f.name == name) && (f.status == nil || *f.status == status) &&
+		(f.before == nil || at.Before(*f.before)) && (f.after == nil || at.After(*f.after))
+}
+
+// place sorts by time, then name.
+func place(at time.Time, name string) string { return at.UTC().Format("20060102150405.000000") + name }
+
+// paged gives a page of what is there, the newest first. The token names the last one that was given.
+func paged[T any](all []T, at func(*T) string, token *string, max *int64) ([]T, *string, error) {
+	slices.SortFunc(all, func(a, b T) int { return strings.Compare(at(&b), at(&a)) })
+	if token != nil {
+		last, err := base64.RawURLEncoding.DecodeString(*token)
+		if err != nil {
+			return nil, nil, fault.New("InvalidRequestException", "The next token is not valid.")
+		}
+		i := slices.IndexFunc(all, func(x T) bool { return at(&x) < string(last) })
+		if i < 0 {
+			i = len(all)
+		}
+		all = all[i:]
+	}
+	n := 100
+	if max != nil {
+		n = int(*max)
+	}
+	if len(all) <= n {
+		return all, nil, nil
+	}
+	next := base64.RawURLEncoding.EncodeToString([]byte(at(&all[n-1])))
+	return all[:n], &next, nil
+}
+
+// stopTraining asks the job that trains a model to end. Source: Comprehend API Reference, StopTrainingDocumentClassifier.
+func stopTraining(c *api.Call, tx store.Tx, kind string, arn *string) error {
+	it, err := modelOf(c, tx, kind, arn)
+	if err != nil {
+		return err
+	}
+	c.Touch(it.Value.ARN)
+	switch it.Value.Status {
+	case model.StopRequested, model.Stopped:
+		return nil
+	case model.Submitted, model.Training:
+	default:
+		return fault.New("InvalidRequestException", "The model %s is in the %s state: its training cannot be stopped.", it.Value.ARN, it.Value.Status)
+	}
+	j, err := rows.Jobs.Get(tx, it.Scope, it.Value.Job)
+	if isNotFound(err) { // a copy has no training
+		return fault.New("InvalidRequestException", "The model %s is being imported: there is no training to stop.", it.Value.ARN)
+	}
+	if err != nil {
+		return err
+	}
+	j.Value.State, j.Value.StopAsked = job.StopRequested, true
+	if err := rows.Jobs.Save(tx, &j); err != nil {
+		return err
+	}
+	it.Value.Status = model.StopRequested
+	return rows.Models.Save(tx, &it)
+}
+
+// deleteModel marks a model for the engine that takes away what it left: bytes, the grant on its key, the training's row.
+// Source: Comprehend API Reference, DeleteDocumentClassifier: only terminated models, and none that is in use.
+func deleteModel(c *api.Call, tx store.Tx, kind string, arn *string) error {
+	it, err := modelOf(c, tx, kind, arn)
+	if err != nil {
+		return err
+	}
+	m := &it.Value
+	c.Touch(m.ARN)
+	switch {
+	case m.Status == model.Deleting:
+		return nil
+	case !m.Status.Ended():
+		return fault.New("ResourceUnavailableException", "The model %s is in the %s state: only a model whose training has ended can be deleted.", m.ARN, m.Status)
+	}
+	if err := idle(c, tx, m.ARN); err != nil {
+		return err
+	}
+	m.Status = model.Deleting
+	return rows.Models.Save(tx, &it)
+}
+
+// idle fails while anything uses a model.
+func idle(c *api.Call, v store.View, arn string) error {
+	ends, err := rows.ModelEndpoints.List(v, store.Query{Scope: c.Scope()})
+	if err != nil {
+		return err
+	}
+	for _, e := range ends {
+		if e.Value.Model == arn || e.Value.DesiredModel == arn {
+			return fault.New("ResourceInUseException", "The model %s is in use by the endpoint %s.", arn, e.Value.ARN)
+		}
+	}
+	live, err := rows.Jobs.List(v, store.Query{Scope: c.Scope(), Term: store.Term{Name: "live", Value: "yes"}})
+	if err != nil {
+		return err
+	}
+	for _, j := range live {
+		if j.Value.Model == arn {
+			return fault.New("ResourceInUseException", "The model %s is in use by the job %s.", arn, j.Value.ARN)
+		}
+	}
+	return nil
+}
+
+// outputOf is where a job delivers its archive.
+func outputOf(uri, account, kind, id string) string {
+	return strings.TrimSuffix(uri, "/") + "/" + account + "-" + job.Kinds()[kind].Code + "-" + id + "/output/output.tar.gz"
+}
+
+// some is a member that is left out when it is empty.
+func some(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func when(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
