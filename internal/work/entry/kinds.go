@@ -5,6 +5,7 @@ import (
 
 	"cloister/internal/core/job"
 	"cloister/internal/work/analyse"
+	"cloister/internal/work/classify"
 	"cloister/internal/work/language"
 )
 
@@ -14,6 +15,8 @@ var kinds = map[string]analyse.Kind{
 		d, err := language.Open()
 		return languages{d}, err
 	}},
+	"document-classifier":     {Learner: func(s job.Setup) (analyse.Learner, error) { return classify.Learn(s) }},
+	"document-classification": {Engine: func(s job.Setup, m io.Reader) (analyse.Engine, error) { return classify.Open(s, m) }},
 }
 
 // languages gives Comprehend's members to what the detector finds.
