@@ -42,6 +42,9 @@ var ErrDamaged = errors.New("the sealed bytes are damaged or belong to another p
 // SealedSize is the length of the stream of n bytes of plaintext: n + 16 for each begun 64 KiB, at least one.
 func SealedSize(n int64) int64 { return n + Tag*segments(n) }
 
+// PlainSize is SealedSize's inverse.
+func PlainSize(sealed int64) int64 { return sealed - Tag*max(1, (sealed+Segment+Tag-1)/(Segment+Tag)) }
+
 func segments(n int64) int64 { return max(1, (n+Segment-1)/Segment) }
 
 // stream is one derived key.

@@ -65,6 +65,9 @@ func TestRoundTripAndSize(t *testing.T) {
 		if int64(len(e)) != SealedSize(int64(n)) {
 			t.Errorf("%d: sealed %d, formula %d", n, len(e), SealedSize(int64(n)))
 		}
+		if got := PlainSize(SealedSize(int64(n))); got != int64(n) {
+			t.Errorf("%d: the inverse gives %d", n, got)
+		}
 		if got, err := p.opened(e, int64(n)); err != nil || !bytes.Equal(got, d) {
 			t.Errorf("%d: %d bytes, %v", n, len(got), err)
 		}

@@ -19,6 +19,8 @@ type Kind struct {
 	Member string
 	Limits Limits
 	Corpus bool // one Learner takes the whole input
+
+	LineText bool // the number of a line is a string in its results
 }
 
 // Sizes in bytes.
@@ -41,7 +43,7 @@ func Kinds() map[string]Kind {
 		{Name: "sentiment-detection", Code: "SENTIMENT", Member: "output", Limits: quota(5*kb, 5*gb, 1_000_000)},
 		{Name: "targeted-sentiment-detection", Code: "TS", Layout: ByFile, Limits: quota(10*kb, 300*mb, 30_000)},
 		{Name: "pii-entities-detection", Code: "PII", Layout: Objects, Limits: usual},
-		{Name: "document-classification", Code: "CLN", Member: "predictions.jsonl", Limits: quota(10*mb, 5*gb, 1_000_000)},
+		{Name: "document-classification", Code: "CLN", Member: "predictions.jsonl", LineText: true, Limits: quota(10*mb, 5*gb, 1_000_000)},
 		{Name: "topics-detection", Code: "TOPICS", Layout: Files, Corpus: true, Limits: quota(100*mb, 5*gb, 1_000_000)},
 		{Name: "document-classifier", Code: "CLR", Layout: Files, Corpus: true, Limits: quota(5*gb, 5*gb, 1_000_000)},
 		{Name: "entity-recognizer", Code: "CER", Layout: Files, Corpus: true, Limits: quota(200*mb, 200*mb, 1_000_000)},

@@ -8,11 +8,13 @@ import (
 
 // document is one unit of input. Text is nil when it is over the limit.
 type document struct {
-	file string
-	line int // -1: the whole file
-	text []byte
-	long bool // over the limit
-	bad  bool // not UTF-8
+	file   string
+	line   int // -1: the whole file
+	text   []byte
+	long   bool // over the limit
+	bad    bool // not UTF-8
+	begins bool // no document: a file begins, whose results have this place
+	place  string
 }
 
 // lines cuts r at LF, CR or CRLF (never at U+2028) and hands each line to f, numbered from 0. A line over limit bytes is

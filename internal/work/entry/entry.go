@@ -13,7 +13,6 @@ import (
 	"cloister/internal/work/agent"
 	"cloister/internal/work/analyse"
 	"cloister/internal/work/probe"
-	"cloister/internal/work/scratch"
 )
 
 // Descriptors of the agent, as the cell's pair numbers them.
@@ -21,6 +20,7 @@ const (
 	toAnalyser   = 3
 	fromAnalyser = 4
 	scratchFile  = 5
+	modelFile    = 6
 )
 
 // Agent runs the job agent and gives its exit status.
@@ -28,12 +28,9 @@ func Agent() int {
 	stop, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
 	signal.Ignore(syscall.SIGXFSZ) // a scratch at its limit is an error of a write
-	sc, err := scratch.New(os.NewFile(scratchFile, "scratch"))
-	if err == nil {
-		err = agent.Run(context.Background(), stop, agent.Ports{Task: os.Stdin, Reports: os.Stdout,
-			To: os.NewFile(toAnalyser, "documents"), From: os.NewFile(fromAnalyser, "results"), Scratch: sc})
-	}
-	return status(err)
+	return status(agent.Run(context.Background(), stop, agent.Ports{Task: os.Stdin, Reports: os.Stdout, To: os.NewFile(toAnalyser, "documents"),
+		From: os.NewFile(fromAnalyser, "results"), Scratch: os.NewFile(scratchFile, "scratch"),
+		Model: func() *os.File { return os.NewFile(modelFile, "model") }}))
 }
 
 // Probe is the kind of analyser that tries to get out instead of reading documents.

@@ -39,6 +39,7 @@ type Client struct {
 	region string
 	creds  atomic.Pointer[job.Credentials]
 	agent  string
+	key    string // what is put is sealed with
 	now    func() time.Time
 }
 
@@ -62,6 +63,9 @@ func New(region string, creds job.Credentials, caPEM, agent string) (*Client, er
 
 // Renew signs from now on with these.
 func (c *Client) Renew(creds job.Credentials) { c.creds.Store(&creds) }
+
+// Seal puts from now on under a KMS key; empty: as the bucket says.
+func (c *Client) Seal(key string) { c.key = key }
 
 // Error is S3's answer to a refused request.
 type Error struct {
@@ -132,6 +136,10 @@ func (c *Client) Put(ctx context.Context, bucket, key, contentType string, body 
 	buf := make([]byte, partSize)
 	n, err := io.ReadFull(body, buf)
 	h := http.Header{"Content-Type": {contentType}}
+	if c.key != "" {
+		h.Set("X-Amz-Server-Side-Encryption", "aws:kms")
+		h.Set("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", c.key)
+	}
 	switch {
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return c.done(c.do(ctx, http.MethodPut, bucket, key, nil, h, buf[:n]))

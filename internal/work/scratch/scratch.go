@@ -1,12 +1,17 @@
 // Package scratch is a job's working storage on a disk that must not be trusted: everything is sealed before it is
-// written, under a key that exists in this process alone and dies with it.
+// written, under a key that never lies on a disk in clear.
+//
+// A file begins with a salt of 32 random bytes; its key is HKDF-SHA256(data key, salt, "cloister scratch v1"). Segments of 64 KiB of plaintext
+// follow, each AES-256-GCM with a tag of 16 bytes; the nonce of a segment is its number, from 0.
 package scratch
 
 import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -14,8 +19,13 @@ import (
 	"os"
 )
 
-// block is the plaintext of one sealed segment, in bytes.
-const block = 64 << 10
+const (
+	block = 64 << 10 // plaintext of one sealed segment, in bytes
+	salt  = 32       // bytes before the first
+
+	// KeySize is the length of a data key, in bytes.
+	KeySize = 32
+)
 
 // ErrTorn is answered when a segment does not open: the file was changed or cut.
 var ErrTorn = errors.New("scratch: a segment does not open")
@@ -30,20 +40,33 @@ type File struct {
 	ended bool
 }
 
-// New takes a fresh key from the kernel and starts an empty scratch in f.
-func New(f *os.File) (*File, error) {
-	key := make([]byte, 32)
-	if _, err := rand.Read(key); err != nil {
+// New starts an empty scratch in f under a data key of KeySize bytes, which several files may share; nil takes a fresh one from the kernel,
+// which nobody else has.
+func New(f *os.File, key []byte) (*File, error) {
+	head := make([]byte, salt)
+	_, _ = rand.Read(head) // never fails
+	if key == nil {
+		key = make([]byte, KeySize)
+		_, _ = rand.Read(key)
+	}
+	if len(key) != KeySize {
+		return nil, fmt.Errorf("cannot use a scratch key of %d bytes", len(key))
+	}
+	own, err := hkdf.Key(sha256.New, key, head, "cloister scratch v1", KeySize)
+	if err != nil {
 		return nil, fmt.Errorf("cannot make a scratch key: %w", err)
 	}
-	b, err := aes.NewCipher(key)
+	b, err := aes.NewCipher(own)
+	clear(own)
 	if err != nil {
 		return nil, err
 	}
-	clear(key)
 	a, err := cipher.NewGCM(b)
 	if err != nil {
 		return nil, err
+	}
+	if _, err := f.Write(head); err != nil {
+		return nil, fmt.Errorf("cannot write scratch: %w", err)
 	}
 	return &File{f: f, aead: a, buf: make([]byte, 0, block)}, nil
 }
@@ -96,7 +119,7 @@ func (s *File) Reader() (io.Reader, error) {
 			}
 		}
 	}
-	if _, err := s.f.Seek(0, io.SeekStart); err != nil {
+	if _, err := s.f.Seek(salt, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("cannot read scratch: %w", err)
 	}
 	return &reader{s: s}, nil

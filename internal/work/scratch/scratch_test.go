@@ -2,10 +2,15 @@ package scratch
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -17,7 +22,7 @@ func open(t *testing.T) (*File, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	s, err := New(f)
+	s, err := New(f, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +64,7 @@ func TestFindsTampering(t *testing.T) {
 		"cut":         func(b []byte) []byte { return b[:len(b)-1] },
 		"swapped parts": func(b []byte) []byte {
 			k := block + 16
-			return append(append(append([]byte{}, b[k:2*k]...), b[:k]...), b[2*k:]...)
+			return slices.Concat(b[:salt], b[salt+k:salt+2*k], b[salt:salt+k], b[salt+2*k:])
 		},
 	} {
 		s, p := open(t)
@@ -80,5 +85,59 @@ func TestFindsTampering(t *testing.T) {
 		if _, err := io.ReadAll(r); !errors.Is(err, ErrTorn) {
 			t.Errorf("%s: %v, want ErrTorn", name, err)
 		}
+	}
+}
+
+// Who has the data key, and nobody else, opens the file by what the package says of its form; two files of one data key share no key stream.
+func TestSealedUnderTheDataKey(t *testing.T) {
+	key := bytes.Repeat([]byte{7}, KeySize)
+	var raw [2][]byte
+	for i := range raw {
+		p := filepath.Join(t.TempDir(), "s")
+		f, err := os.Create(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		s, err := New(f, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Write([]byte("a secret document")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Reader(); err != nil {
+			t.Fatal(err)
+		}
+		if raw[i], err = os.ReadFile(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := func(key []byte) ([]byte, error) {
+		own, err := hkdf.Key(sha256.New, key, raw[0][:32], "cloister scratch v1", 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := aes.NewCipher(own)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := cipher.NewGCM(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.Open(nil, make([]byte, 12), raw[0][32:], nil)
+	}
+	if got, err := open(key); err != nil || string(got) != "a secret document" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := open(make([]byte, KeySize)); err == nil {
+		t.Error("another key opens it")
+	}
+	if bytes.Equal(raw[0][32:], raw[1][32:]) {
+		t.Error("two files are sealed alike")
+	}
+	if _, err := New(nil, key[:16]); err == nil {
+		t.Error("a short key is taken")
 	}
 }

@@ -1,0 +1,219 @@
+package agent
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"cloister/internal/core/job"
+	"cloister/internal/work/frame"
+)
+
+const perLine = "ONE_DOC_PER_LINE"
+
+// documents has every document analysed: one side feeds them, the other takes results; the queue says whose result comes next.
+func (a *agent) documents(ctx context.Context, list []item) *job.Failure {
+	queue := make(chan document, 1024)
+	fctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var fed error
+	go func() {
+		defer close(queue)
+		defer a.ports.To.Close()
+		fed = a.feed(fctx, list, queue)
+	}()
+	taken := a.collect(queue)
+	cancel()
+	for range queue { // the queue's end is the feeder's end: fed is set
+	}
+	switch {
+	case taken != nil: // a feeder that was cut off then has nothing of its own to say
+		return internal("analyse", "The documents could not be analyzed.", taken)
+	case errors.Is(fed, errLimit):
+		return &job.Failure{Code: "INPUT_LIMIT_EXCEEDED", Message: fmt.Sprintf("The input has more than %d documents.", a.task.Kind.Limits.Documents), Stage: "read", Cause: "limit"}
+	case errors.Is(fed, errAnalyser):
+		return internal("analyse", "The documents could not be analyzed.", fed)
+	case fed != nil:
+		return a.failure("read", fed)
+	}
+	return nil
+}
+
+// begin tells the analyser what it is to do, and gives it the model by which it does it.
+func (a *agent) begin(w *bufio.Writer) error {
+	setup, err := json.Marshal(a.task.Setup)
+	if err != nil {
+		return err
+	}
+	if err := frame.Write(w, frame.Setup, setup); err != nil {
+		return fmt.Errorf("%w: %w", errAnalyser, err)
+	}
+	if a.task.Setup.Model {
+		return a.giveModel(w)
+	}
+	return nil
+}
+
+// feed gives every document of the objects to the analyser and to the queue.
+func (a *agent) feed(ctx context.Context, list []item, queue chan<- document) error {
+	w := bufio.NewWriterSize(a.ports.To, 256<<10)
+	if err := a.begin(w); err != nil {
+		return err
+	}
+	limit := a.task.Kind.Limits.Document
+	give := func(d document) error {
+		if a.stop.Err() != nil {
+			return errStop
+		}
+		if d.line <= 0 { // a signature is not text
+			d.text = bytes.TrimPrefix(d.text, []byte("\xef\xbb\xbf"))
+		}
+		text := d.text
+		d.text, d.bad = nil, !utf8.Valid(text)
+		// The document goes first: a result must never be awaited that nobody was asked for.
+		if !d.begins {
+			if a.fed++; a.fed > a.task.Kind.Limits.Documents {
+				return errLimit
+			}
+			if !d.bad && !d.long {
+				if err := frame.Write(w, frame.Document, text); err != nil {
+					return fmt.Errorf("%w: %w", errAnalyser, err)
+				}
+			}
+		}
+		if len(queue) == cap(queue) || len(queue) < 32 { // the collector waits, or is about to
+			if err := w.Flush(); err != nil {
+				return fmt.Errorf("%w: %w", errAnalyser, err)
+			}
+		}
+		select {
+		case queue <- d:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if d.bad {
+			return errEncoding
+		}
+		return nil
+	}
+	err := a.each(ctx, list, func(o item, body io.Reader) error {
+		d := document{file: o.name(), line: -1, begins: true, place: o.place()}
+		if err := give(d); err != nil {
+			return err
+		}
+		d.begins, d.place = false, ""
+		var err error
+		if o.input.Format == perLine {
+			err = lines(body, limit, func(n int, text []byte, long bool) error {
+				d.line, d.text, d.long = n, text, long
+				return give(d)
+			})
+		} else if d.text, d.long, err = whole(body, limit); err == nil {
+			err = give(d)
+		}
+		if errors.Is(err, errEncoding) { // the rest of a file that is not UTF-8 is ignored
+			return nil
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, errStop) {
+		return err
+	}
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("%w: %w", errAnalyser, err)
+	}
+	return nil
+}
+
+// resultMax bounds the result of one document, in bytes: each of its words may be a mention with a score.
+const resultMax = 256 << 20
+
+// collect writes what came of every document of the queue, in its order.
+func (a *agent) collect(queue <-chan document) error {
+	in := frame.NewReader(bufio.NewReaderSize(a.ports.From, 256<<10))
+	var buf []byte
+	for d := range queue {
+		if d.begins {
+			a.parts = append(a.parts, part{name: d.place})
+			continue
+		}
+		k := frame.Refusal
+		switch {
+		case d.bad:
+			buf = refusal(buf, "UNSUPPORTED_ENCODING", "Document is not in UTF-8 format and all subsequent lines are ignored.")
+		case d.long:
+			buf = refusal(buf, "DOCUMENT_SIZE_EXCEEDED", fmt.Sprintf("Document size exceeds maximum size limit %d bytes.", a.task.Kind.Limits.Document))
+		default:
+			var err error
+			if k, err = in.Next(); err == nil && k != frame.Result && k != frame.Refusal {
+				err = fmt.Errorf("frame of kind %q", k)
+			}
+			if err == nil {
+				buf, err = in.All(buf, resultMax)
+			}
+			if err != nil {
+				return fmt.Errorf("cannot take a result: %w", err)
+			}
+		}
+		if k == frame.Refusal {
+			a.failed.Add(1)
+		}
+		before := a.scratch.Size()
+		if err := a.line(d, k, buf); err != nil {
+			return err
+		}
+		a.parts[len(a.parts)-1].size += a.scratch.Size() - before
+		a.done.Add(1)
+		if err := a.progress(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func refusal(buf []byte, code, message string) []byte {
+	j, _ := json.Marshal(map[string]string{"ErrorCode": code, "ErrorMessage": message}) // strings
+	return append(buf[:0], j...)
+}
+
+// line writes one document's result as AWS writes it: a line of JSON, or the text itself where it was redacted.
+func (a *agent) line(d document, k frame.Kind, result []byte) error {
+	if p := a.task.Setup.PII; p != nil && p.Mode == "ONLY_REDACTION" && k == frame.Result {
+		var r struct{ Redacted *string }
+		if err := json.Unmarshal(result, &r); err != nil || r.Redacted == nil {
+			return errors.New("cannot read a result: no redacted text")
+		}
+		text := *r.Redacted
+		if d.line >= 0 {
+			text += "\n"
+		}
+		_, err := io.WriteString(a.scratch, text)
+		return err
+	}
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(result, &m); err != nil || m == nil {
+		return fmt.Errorf("cannot read a result: %w", err)
+	}
+	res := make(map[string]any, len(m)+2)
+	for key, v := range m {
+		res[key] = v
+	}
+	res["File"] = d.file // last: an analyser that read one document must not speak for another
+	delete(res, "Line")
+	if d.line >= 0 && a.task.Kind.LineText {
+		res["Line"] = fmt.Sprint(d.line)
+	} else if d.line >= 0 {
+		res["Line"] = d.line
+	}
+	j, err := json.Marshal(res)
+	if err != nil {
+		return err
+	}
+	_, err = a.scratch.Write(append(j, '\n'))
+	return err
+}
