@@ -13,8 +13,8 @@ type Task struct {
 	OutputKey string    // KMS key of the results; empty: as the bucket says
 	Volume    []byte    // data key that seals the scratch, 32 bytes; nil: one that the agent makes and nobody else has
 	Artifact  *Artifact `json:",omitempty"`
-	Share     Share  // what the first instance may ask for
-	Group     *Group `json:",omitempty"` // of another instance than the first
+	Share     Share     // what the first instance may ask for
+	Group     *Group    `json:",omitempty"` // of another instance than the first
 	Creds     Credentials
 	CA        string // PEM of the authority that S3's certificates are checked against
 }
