@@ -29,11 +29,10 @@ import (
 	"cloister/internal/driver/sqlite"
 	"cloister/internal/engine/collect"
 	"cloister/internal/engine/deliver"
-	"cloister/internal/engine/keys"
-	"cloister/internal/engine/lifecycle"
 	"cloister/internal/engine/reconcile"
 	"cloister/internal/engine/retention"
 	"cloister/internal/engine/runner"
+	"cloister/internal/engine/tend"
 	"cloister/internal/front/gate"
 	"cloister/internal/front/wire"
 	"cloister/internal/service/cloister"
@@ -242,16 +241,6 @@ func (d *Daemon) build() error {
 	return nil
 }
 
-// tending gives S3 the ledger when its rules are due.
-type tending struct {
-	*s3.Service
-	d *Daemon
-}
-
-func (t tending) Tend(ctx context.Context, bucket store.Key) (int, error) {
-	return t.Service.Tend(ctx, t.d.store, t.d.world, bucket)
-}
-
 // openLimit is how long a probe waits for the kernel to hold what the ledger says.
 const openLimit = 10 * time.Second
 
@@ -304,9 +293,9 @@ func (d *Daemon) Run(ctx context.Context, ready func()) error {
 	run(d.runner.Run)
 	run(d.deliverer.Run)
 	run(d.execs.Run)
-	run((&keys.Engine{Store: d.store, Keeper: d.keys, Log: d.log}).Run)
+	run((&tend.Engine{Store: d.store, What: "keys", Keeper: aging{d.keys, d}, Log: d.log, Every: time.Minute}).Run)
 	run(d.sweepBucket)
-	run((&lifecycle.Engine{Store: d.store, Keeper: tending{d.objects, d}, Log: d.log}).Run)
+	run((&tend.Engine{Store: d.store, What: "lifecycle rules", Keeper: ruling{d.objects, d}, Log: d.log, Every: time.Hour, Watch: []string{"s3-lifecycle"}}).Run)
 	run(retention.New(retention.Config{Store: d.store, World: d.world, Log: d.log}).Run)
 	run(func(ctx context.Context) { d.keepLease(ctx, cancel) })
 	if err := d.serve(cancel); err != nil {

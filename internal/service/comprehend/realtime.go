@@ -50,7 +50,9 @@ func realtimeRows(e Engines) []api.Operation {
 		}
 		one, many := "Detect"+d.name, "BatchDetect"+d.name
 		out = append(out, api.Operation{Service: "comprehend", Name: one, ReadOnly: true, Honours: append([]string{"Text"}, members...), Questions: sheet.Questions(one),
-			Stream: func(ctx context.Context, _ *api.Call, in any) (any, error) { return d.detect(ctx, e, in, shape.NewOutput(one)) }})
+			Stream: func(ctx context.Context, _ *api.Call, in any) (any, error) {
+				return d.detect(ctx, e, in, shape.NewOutput(one))
+			}})
 		if d.batch {
 			out = append(out, api.Operation{Service: "comprehend", Name: many, ReadOnly: true, Honours: append([]string{"TextList"}, members...), Questions: sheet.Questions(many),
 				Stream: func(ctx context.Context, _ *api.Call, in any) (any, error) {

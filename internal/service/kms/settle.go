@@ -1,13 +1,14 @@
 package kms
 
 import (
+	"context"
 	"time"
 
 	"cloister/internal/core/trail"
 	"cloister/internal/store"
 )
 
-// What happens to keys without being asked: a waiting period ends, material is due to rotate, imported material ends. internal/engine/keys turns
+// What happens to keys without being asked: a waiting period ends, material is due to rotate, imported material ends. internal/engine/tend turns
 // this; what is due is due for every reader before, see key.state.
 
 // Due lists the keys for which something is due at v's time. Opened material is let go of: whoever read it while its key was being disabled may have
@@ -46,8 +47,21 @@ func (k *key) due(now time.Time) string {
 // batch is how many grants go in one transaction.
 const batch = 1000
 
-// Settle does what is due for one key, and says whether there is more to do. It is recorded as what the service does by itself.
-func (s *Service) Settle(tx store.Tx, at store.Key) (more bool, err error) {
+// Ledger is where Tend writes.
+type Ledger interface {
+	Update(ctx context.Context, f func(store.Tx) error) error
+}
+
+// Tend does all that is due for one key, in small transactions; n counts them. It is recorded as what the service does by itself.
+func (s *Service) Tend(ctx context.Context, l Ledger, at store.Key) (n int, err error) {
+	for more := true; more && err == nil && ctx.Err() == nil; n++ {
+		err = l.Update(ctx, func(tx store.Tx) (err error) { more, err = s.settle(tx, at); return err })
+	}
+	return n, err
+}
+
+// settle does what is due for one key, and says whether there is more to do.
+func (s *Service) settle(tx store.Tx, at store.Key) (more bool, err error) {
 	k, err := s.byID(tx, at.Scope, at.ID)
 	if err != nil {
 		return false, err

@@ -5,21 +5,30 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"log/slog"
 	"os"
 	"testing"
 	"time"
 
-	engine "cloister/internal/engine/keys"
+	"cloister/internal/engine/tend"
 	"cloister/internal/shape/kms"
 	"cloister/internal/store"
 )
 
 const day = 24 * time.Hour
 
+// aging is the daemon's.
+type aging struct {
+	*Service
+	l Ledger
+}
+
+func (a aging) Settle(ctx context.Context, k store.Key) (int, error) { return a.Tend(ctx, a.l, k) }
+
 // settle turns the engine once.
 func (h *house) settle() {
 	h.Helper()
-	e := engine.Engine{Store: h.store, Keeper: h.kms}
+	e := tend.Engine{Store: h.store, Keeper: aging{h.kms, h.store}, Log: slog.New(slog.DiscardHandler)}
 	if err := e.Turn(context.Background()); err != nil {
 		h.Fatal(err)
 	}
@@ -154,8 +163,8 @@ func TestSettleFails(t *testing.T) {
 		do[kms.ScheduleKeyDeletionResponse](h, "ann", "ScheduleKeyDeletion", &kms.ScheduleKeyDeletionRequest{KeyId: k.KeyId, PendingWindowInDays: ptr(int64(7))})
 	}
 	h.clock.pass(8 * day)
-	f := &failing{Service: h.kms}
-	e := engine.Engine{Store: h.store, Keeper: f}
+	f := &failing{Ledger: h.store}
+	e := tend.Engine{Store: h.store, Keeper: aging{h.kms, f}, Log: slog.New(slog.DiscardHandler)}
 	if err := e.Turn(t.Context()); !errors.Is(err, errTest) || f.done != 2 {
 		t.Errorf("%v after %d", err, f.done)
 	}
@@ -168,17 +177,16 @@ func TestSettleFails(t *testing.T) {
 var errTest = errors.New("a disk that fails")
 
 type failing struct {
-	*Service
+	Ledger
 	done int
 }
 
-func (f *failing) Settle(tx store.Tx, k store.Key) (bool, error) {
+func (f *failing) Update(ctx context.Context, change func(store.Tx) error) error {
 	f.done++
-	if f.done == 1 {
-		if _, err := f.Service.Settle(tx, k); err != nil {
-			return false, err
+	return f.Ledger.Update(ctx, func(tx store.Tx) error {
+		if err := change(tx); err != nil || f.done > 1 {
+			return err
 		}
-		return false, errTest // nothing of it may stay
-	}
-	return f.Service.Settle(tx, k)
+		return errTest // nothing of it may stay
+	})
 }
