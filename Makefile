@@ -48,6 +48,7 @@ bench:
 
 quality:
 	$(GO) test -count=1 -run Quality -v -timeout 60m ./internal/work/language ./internal/work/classify
+	$(GO) test -count=1 -run Quality -v ./internal/work/syntax ./internal/work/phrase
 
 FUZZTIME ?= 20s
 fuzz:

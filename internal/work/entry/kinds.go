@@ -17,6 +17,8 @@ var kinds = map[string]analyse.Kind{
 	}},
 	"document-classifier":     {Learner: func(s job.Setup) (analyse.Learner, error) { return classify.Learn(s) }},
 	"document-classification": {Engine: func(s job.Setup, m io.Reader) (analyse.Engine, error) { return classify.Open(s, m) }},
+	"key-phrases-detection":   english(openPhrases),
+	"syntax-detection":        english(openSpeech),
 }
 
 // languages gives Comprehend's members to what the detector finds.

@@ -1,0 +1,3 @@
+module cloister/tools/syntaxgen
+
+go 1.26
