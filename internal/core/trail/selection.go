@@ -121,6 +121,12 @@ func objects(e *Event) []string {
 	return out
 }
 
+// inside tells the ARNs of objects.
+func inside(arn string) bool {
+	_, key, ok := strings.Cut(arn, "/")
+	return ok && key != "" && strings.HasPrefix(arn, "arn:") && strings.Contains(arn, ":s3:::")
+}
+
 func (a *Advanced) takes(e *Event) bool {
 	for _, f := range a.Fields {
 		if !f.agrees(e) {
@@ -161,18 +167,26 @@ func (f *Field) agrees(e *Event) bool {
 		values = e.Resources
 		if e.Service == "s3" && e.Class() == Data {
 			values = objects(e)
+			if slices.ContainsFunc(values, inside) { // then the bucket is only where they are
+				values = slices.DeleteFunc(values, func(a string) bool { return !inside(a) })
+			}
 		}
 	default:
 		return false // refused when it was put
 	}
-	positive := len(f.Equals)+len(f.StartsWith)+len(f.EndsWith) == 0
-	for _, v := range values {
-		if slices.Contains(f.NotEquals, v) || some(v, f.NotStartsWith, strings.HasPrefix) || some(v, f.NotEndsWith, strings.HasSuffix) {
-			return false
-		}
-		positive = positive || slices.Contains(f.Equals, v) || some(v, f.StartsWith, strings.HasPrefix) || some(v, f.EndsWith, strings.HasSuffix)
+	if len(values) == 0 {
+		values = []string{""}
 	}
-	return positive
+	// One that agrees is enough: a call on many objects is not hidden by adding one that is left out.
+	return slices.ContainsFunc(values, f.admits)
+}
+
+// admits says whether a value is one of the positive ones, if there are any, and none of the negative ones.
+func (f *Field) admits(v string) bool {
+	if slices.Contains(f.NotEquals, v) || some(v, f.NotStartsWith, strings.HasPrefix) || some(v, f.NotEndsWith, strings.HasSuffix) {
+		return false
+	}
+	return len(f.Equals)+len(f.StartsWith)+len(f.EndsWith) == 0 || slices.Contains(f.Equals, v) || some(v, f.StartsWith, strings.HasPrefix) || some(v, f.EndsWith, strings.HasSuffix)
 }
 
 func some(v string, of []string, f func(string, string) bool) bool {
