@@ -177,8 +177,8 @@ var anyway = regexp.MustCompile(`^s3\.(\w+ (ACL|Grant\w+))$`)
 // sealing are the members by which S3 seals, and refuses keys that customers bring.
 var sealing = regexp.MustCompile(`^(ServerSideEncryption|SSE\w+|BucketKeyEnabled|ServerSideEncryptionConfiguration\..*)$`)
 
-// sealedJobs are the keys that jobs and trainings of Comprehend use.
-var sealedJobs = regexp.MustCompile(`^comprehend\.\w+ (VolumeKmsKeyId|ModelKmsKeyId|OutputDataConfig\.KmsKeyId)$`)
+// sealedJobs are the keys that jobs and trainings of Comprehend use, and flywheels, which are refused in Comprehend's own words.
+var sealedJobs = regexp.MustCompile(`^comprehend\.\w+ (VolumeKmsKeyId|ModelKmsKeyId|OutputDataConfig\.KmsKeyId|FlywheelArn)$`)
 
 // TestHonours: every member that a row says to obey is one of its input, and none of them is of a kind that nothing obeys.
 func TestHonours(t *testing.T) {

@@ -38,6 +38,7 @@ type Job struct {
 	Model                      string // ARN of the custom model that analyses
 	Trains                     string // ARN of the model that is trained
 	Network                    *Network
+	Spec                       []byte `json:",omitempty"` // JSON: what the call said, for Describe and to know a retry by
 	Token                      string // ClientRequestToken
 	State                      State
 	Message                    string // CODE: sentence, as AWS writes it

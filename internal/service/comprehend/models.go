@@ -196,9 +196,14 @@ func idle(c *api.Call, v store.View, arn string) error {
 	return nil
 }
 
-// outputOf is where a job delivers its archive.
+// outputOf is where a job delivers: an archive, or a folder of objects.
 func outputOf(uri, account, kind, id string) string {
-	return strings.TrimSuffix(uri, "/") + "/" + account + "-" + job.Kinds()[kind].Code + "-" + id + "/output/output.tar.gz"
+	k := job.Kinds()[kind]
+	out := strings.TrimSuffix(uri, "/") + "/" + account + "-" + k.Code + "-" + id + "/output/"
+	if k.Layout == job.Objects {
+		return out
+	}
+	return out + "output.tar.gz"
 }
 
 // some is a member that is left out when it is empty.

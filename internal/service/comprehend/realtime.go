@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"unicode/utf8"
 
 	"cloister/internal/api"
@@ -19,45 +18,56 @@ import (
 type detection struct {
 	name      string
 	kind      string   // job.Setup.Kind
+	pii       *job.PII // job.Setup.PII
 	limit     int      // bytes of Detect's text
 	languages []string // LanguageCode that its engine serves; nil: it asks for none
 	batch     bool     // there is a BatchDetect
+	custom    bool     // Detect may ask an endpoint: customRows has it
 }
 
 // Sizes and numbers of real-time calls. Source: Comprehend Developer Guide, guidelines and quotas; the sizes as AWS's refusals tell them.
 const (
-	longText  = 100_000
-	shortText = 5_000
-	customMax = 10_000 // ClassifyDocument
-	maxBatch  = 25
+	longText   = 100_000
+	shortText  = 5_000
+	customText = 10_000 // of custom models: "Inputs for real-time custom analysis"
+	maxBatch   = 25
 )
 
-// english is what the built-in engines serve.
-var english = []string{"en"}
+var (
+	builtInEntities = detection{name: "Entities", kind: "entities-detection", limit: longText, languages: english, batch: true, custom: true}
+	private         = detection{name: "PiiEntities", kind: "pii-entities-detection", pii: &job.PII{Mode: "ONLY_OFFSETS"}, limit: longText, languages: english}
+)
 
 // detections are the analyses that need no endpoint.
 var detections = []detection{
 	{name: "DominantLanguage", kind: "dominant-language-detection", limit: longText, batch: true},
+	builtInEntities,
+	{name: "KeyPhrases", kind: "key-phrases-detection", limit: longText, languages: english, batch: true},
+	private,
+	{name: "Sentiment", kind: "sentiment-detection", limit: shortText, languages: english, batch: true},
+	{name: "Syntax", kind: "syntax-detection", limit: shortText, languages: english, batch: true},
+	{name: "TargetedSentiment", kind: "targeted-sentiment-detection", limit: shortText, languages: english, batch: true},
 }
 
 // realtimeRows are the operations that answer at once. They are reads: what they answer is in no event, and neither is what they are asked.
 func realtimeRows(e Engines) []api.Operation {
-	var out []api.Operation
-	for _, d := range detections {
-		members := []string{"LanguageCode"}
-		if d.languages == nil {
-			members = nil
+	out := customRows(e)
+	row := func(name, text string, d detection, f func(ctx context.Context, e Engines, in, out any) (any, error)) {
+		honours := []string{text}
+		if d.languages != nil {
+			honours = append(honours, "LanguageCode")
 		}
-		one, many := "Detect"+d.name, "BatchDetect"+d.name
-		out = append(out, api.Operation{Service: "comprehend", Name: one, ReadOnly: true, Honours: append([]string{"Text"}, members...), Questions: sheet.Questions(one),
+		out = append(out, api.Operation{Service: "comprehend", Name: name, ReadOnly: true, Honours: honours, Questions: sheet.Questions(name),
 			Stream: func(ctx context.Context, _ *api.Call, in any) (any, error) {
-				return d.detect(ctx, e, in, shape.NewOutput(one))
+				return f(ctx, e, in, shape.NewOutput(name))
 			}})
+	}
+	for _, d := range detections {
+		if !d.custom {
+			row("Detect"+d.name, "Text", d, d.detect)
+		}
 		if d.batch {
-			out = append(out, api.Operation{Service: "comprehend", Name: many, ReadOnly: true, Honours: append([]string{"TextList"}, members...), Questions: sheet.Questions(many),
-				Stream: func(ctx context.Context, _ *api.Call, in any) (any, error) {
-					return d.detectAll(ctx, e, in, shape.NewOutput(many))
-				}})
+			row("BatchDetect"+d.name, "TextList", d, d.detectAll)
 		}
 	}
 	return out
@@ -78,7 +88,7 @@ func (d detection) detect(ctx context.Context, e Engines, in, out any) (any, err
 }
 
 func (d detection) setup(language *string) job.Setup {
-	return job.Setup{Kind: d.kind, Language: deref(language)}
+	return job.Setup{Kind: d.kind, Language: deref(language), PII: d.pii}
 }
 
 // detectAll analyses the texts of a batch. A text that is refused is in the list of errors, under its place.
@@ -142,14 +152,6 @@ func answered(out any, a []Answer, err error) error {
 		return fmt.Errorf("cannot read an answer: %w", err)
 	}
 	return nil
-}
-
-// speaks refuses a language that no engine serves. That it is one of AWS's codes, the model's constraints say.
-func speaks(languages []string, code *string) error {
-	if languages == nil || slices.Contains(languages, deref(code)) {
-		return nil
-	}
-	return fault.New("UnsupportedLanguageException", "Amazon Comprehend can't process the language of the input text: %s. The engine that serves this operation here speaks %s.", deref(code), list(languages))
 }
 
 // fits refuses a text that is too long, in AWS's words, or none.

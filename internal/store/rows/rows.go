@@ -91,7 +91,10 @@ var (
 
 // Jobs holds every asynchronous job, in its account and region; the id is the job's.
 var Jobs = store.Table[job.Job]{Kind: "job", Terms: func(j *job.Job) []store.Term {
-	t := []store.Term{{Name: "kind", Value: j.Kind}, {Name: "arn", Value: j.ARN, Unique: true}}
+	t := []store.Term{{Name: "kind", Value: j.Kind}, {Name: "arn", Value: j.ARN, Unique: true}, {Name: "state", Value: j.Kind + "/" + string(j.State)}}
+	if j.Name != "" {
+		t = append(t, store.Term{Name: "job-name", Value: j.Kind + "/" + j.Name})
+	}
 	if !j.State.Ended() || !j.Cleaned {
 		t = append(t, store.Term{Name: "live", Value: "yes"})
 	}
