@@ -72,6 +72,7 @@ type Daemon struct {
 	objects   *s3.Service
 	loop      *reconcile.Loop
 	runner    *runner.Runner
+	engines   engines
 	doors     *doors
 	uplink    *uplink
 	execs     *execs
@@ -204,6 +205,7 @@ func holder() string {
 // turn.
 func (d *Daemon) build() error {
 	ec2s := ec2.New(ec2.Config{})
+	d.engines = newEngines(&sandbox{d})
 	objects := s3.New(d.blobs, d.iam, d.sealer)
 	d.objects = objects
 	d.keys = kms.New(kms.Config{Sealer: d.sealer, Principals: d.iam, Dice: d.world})
@@ -215,7 +217,7 @@ func (d *Daemon) build() error {
 	}})
 	g, err := gate.New(gate.Config{
 		Registry: wire.Open(), Store: d.store, World: d.world, Directory: d.iam, Path: ec2s.Path, Organization: organization.Membership, Sharing: objects.Shared,
-		Rows: rows(ec2s, d.iam, objects, d.keys, lines, trails, cloister.New(cloister.Config{Uplink: d.cfg.Uplink, Probe: d.probe}), unready{}), Log: d.log, Partition: Partition, Region: d.cfg.Region, Account: d.cfg.Account, Dev: d.cfg.Dev,
+		Rows: rows(ec2s, d.iam, objects, d.keys, lines, trails, cloister.New(cloister.Config{Uplink: d.cfg.Uplink, Probe: d.probe}), d.engines), Log: d.log, Partition: Partition, Region: d.cfg.Region, Account: d.cfg.Account, Dev: d.cfg.Dev,
 	})
 	if err != nil {
 		return err
@@ -292,6 +294,7 @@ func (d *Daemon) Run(ctx context.Context, ready func()) error {
 	go func() { defer close(loopDone); d.loop.Run(lctx) }() // outlives the runner, which opens and closes networks
 	run(d.runner.Run)
 	run(d.deliverer.Run)
+	run(d.engines.Run)
 	run(d.execs.Run)
 	run((&tend.Engine{Store: d.store, What: "keys", Keeper: aging{d.keys, d}, Log: d.log, Every: time.Minute}).Run)
 	run(d.sweepBucket)

@@ -8,17 +8,22 @@ import (
 	"cloister/internal/service/comprehend"
 )
 
-// unready has no engines for the real-time operations: what they are asked is an internal error.
-type unready struct{}
+// engines answer the real-time operations.
+type engines struct{ *pool }
 
-var errUnready = errors.New("no analyser serves in real time yet")
+var errUnready = errors.New("no endpoint serves yet")
 
-// Analyse fails.
-func (unready) Analyse(context.Context, job.Setup, []string) ([]comprehend.Answer, error) {
-	return nil, errUnready
+func newEngines(s *sandbox) engines {
+	return engines{newPool(func(ctx context.Context, setup job.Setup) (warm, error) {
+		a, err := s.analyser(ctx, setup, nil)
+		if err != nil {
+			return nil, err
+		}
+		return a, nil
+	})}
 }
 
 // AnalyseAt fails.
-func (unready) AnalyseAt(context.Context, string, job.Setup, []string) ([]comprehend.Answer, error) {
+func (engines) AnalyseAt(context.Context, string, job.Setup, []string) ([]comprehend.Answer, error) {
 	return nil, errUnready
 }

@@ -2,7 +2,6 @@ package comprehend
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 
 	"cloister/internal/core/job"
@@ -19,8 +18,5 @@ type Engines interface {
 	AnalyseAt(ctx context.Context, endpointARN string, s job.Setup, texts []string) ([]Answer, error)
 }
 
-// Answer is what an analyser says about one text: the JSON members of the result as the output of a job has them, or a refusal.
-type Answer struct {
-	Members       json.RawMessage
-	Code, Message string // of a document's error: DOCUMENT_SIZE_EXCEEDED, ...; empty: none
-}
+// Answer is what an analyser says about one text.
+type Answer = job.Answer

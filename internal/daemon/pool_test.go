@@ -1,0 +1,141 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cloister/internal/core/fault"
+	"cloister/internal/core/job"
+)
+
+// echo answers with its number; it fails when told "die" and takes its time when told "slow".
+type echo struct {
+	n     int
+	setup job.Setup
+	ended *int
+	mu    *sync.Mutex
+}
+
+func (e *echo) Ask(ctx context.Context, texts []string) ([]job.Answer, error) {
+	switch texts[0] {
+	case "die":
+		return nil, errors.New("it died")
+	case "slow":
+		select {
+		case <-time.After(time.Minute):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	case "work":
+		<-time.After(time.Second)
+	}
+	return []job.Answer{{Code: fmt.Sprint(e.setup.Kind, e.n)}}, nil
+}
+
+func (e *echo) close() { e.mu.Lock(); *e.ended++; e.mu.Unlock() }
+
+type counted struct {
+	*pool
+	mu             sync.Mutex
+	started, ended int
+}
+
+func count() *counted {
+	c := &counted{}
+	c.pool = newPool(func(_ context.Context, s job.Setup) (warm, error) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if s.Kind == "none" {
+			return nil, errors.New("no such engine")
+		}
+		c.started++
+		return &echo{c.started, s, &c.ended, &c.mu}, nil
+	})
+	return c
+}
+
+func (c *counted) ask(kind, text string) string {
+	a, err := c.Analyse(context.Background(), job.Setup{Kind: kind}, []string{text})
+	if err != nil {
+		return "!" + err.Error()
+	}
+	return a[0].Code
+}
+
+func TestPoolKeepsAnalysers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := count()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); c.Run(ctx) }()
+		for _, x := range []struct{ kind, text, want string }{
+			{"a", "", "a1"}, {"a", "", "a1"}, {"b", "", "b2"}, {"a", "", "a1"}, // one for each setup
+			{"b", "die", "!it died"}, // a used one might have ended before: a new one was asked, too
+			{"b", "", "b4"}, {"none", "", "!no such engine"}, {"a", "", "a1"},
+			{"a", "slow", "!context deadline exceeded"}, {"a", "", "a5"},
+		} {
+			if got := c.ask(x.kind, x.text); got != x.want {
+				t.Errorf("%s %q: %s, want %s", x.kind, x.text, got, x.want)
+			}
+		}
+		if c.started-c.ended != 2 || c.taken != 0 {
+			t.Errorf("%d started, %d ended, %d taken", c.started, c.ended, c.taken)
+		}
+		time.Sleep(2 * poolIdle) // of the bubble
+		synctest.Wait()
+		if c.started != c.ended {
+			t.Errorf("%d started, %d ended after a rest", c.started, c.ended)
+		}
+		c.ask("a", "")
+		cancel()
+		<-done
+		if c.started != c.ended || !strings.Contains(c.ask("a", ""), "ends") {
+			t.Errorf("%d started, %d ended at the end", c.started, c.ended)
+		}
+	})
+}
+
+func TestPoolIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := count()
+		for i := range 3 * poolSize { // one after another, each of its own kind: the oldest goes
+			c.ask(fmt.Sprint("k", i, "-"), "")
+		}
+		if c.started-c.ended != poolSize {
+			t.Errorf("%d started, %d ended", c.started, c.ended)
+		}
+		begun := time.Now()
+		var wg sync.WaitGroup
+		for range 3 * poolSize { // at once, a second each
+			wg.Go(func() {
+				if got := c.ask("x", "work"); got[0] != 'x' {
+					t.Error(got)
+				}
+			})
+		}
+		wg.Wait()
+		if took := time.Since(begun); took != 3*time.Second || c.started-c.ended != poolSize {
+			t.Errorf("took %s, %d started, %d ended", took, c.started, c.ended)
+		}
+		for range poolSize {
+			wg.Go(func() { c.ask("x", "slow") })
+		}
+		synctest.Wait()
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var f *fault.Fault
+		if _, err := c.Analyse(short, job.Setup{Kind: "x"}, []string{""}); !errors.As(err, &f) || f.Code != "TooManyRequestsException" {
+			t.Error(err)
+		}
+		wg.Wait()
+		if c.taken != 0 {
+			t.Errorf("%d are taken", c.taken)
+		}
+	})
+}
