@@ -1,0 +1,168 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"cloister/internal/api"
+	"cloister/internal/core/envelope"
+	"cloister/internal/core/fault"
+	"cloister/internal/core/model"
+	"cloister/internal/shape/kms"
+	"cloister/internal/shape/sts"
+	"cloister/internal/store"
+	"cloister/internal/store/rows"
+)
+
+// copy brings the bytes of an imported model over, sealed anew under a key of the copy's own. A copy that was interrupted is begun again.
+func (e *Engine) copy(ctx context.Context, it store.Item[model.Model]) {
+	at := it.Scope
+	err := e.change(ctx, it, func(m *model.Model) {
+		m.Status = model.Training
+	})
+	var done model.Model
+	if err == nil {
+		done, err = e.copied(ctx, at, it.Value)
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	var f *failure
+	if err != nil && done.Grant != "" {
+		if rerr := e.retire(ctx, at, it.Value.ARN, it.Value.ModelKey, done.Grant); rerr != nil {
+			e.Log.Error("cannot retire the grant of a copy that failed", "model", it.Value.ARN, "error", rerr)
+		}
+	}
+	switch {
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrConflict): // somebody came between: look again
+		return
+	case errors.As(err, &f):
+	case err != nil:
+		e.Log.Error("cannot import a model", "model", it.Value.ARN, "error", err)
+		f = fail("INTERNAL_ERROR", "The model could not be imported.")
+	}
+	err = e.change(ctx, it, func(m *model.Model) {
+		m.Ended = e.World.Now()
+		if f != nil {
+			m.Status, m.Message = model.InError, f.Error()
+			return
+		}
+		m.Status, m.Grant, m.Artifact, m.Result = model.Trained, done.Grant, done.Artifact, done.Result
+	})
+	if err != nil && ctx.Err() == nil {
+		e.Log.Error("cannot write down an imported model", "model", it.Value.ARN, "error", err)
+	}
+}
+
+func (e *Engine) change(ctx context.Context, it store.Item[model.Model], f func(*model.Model)) error {
+	return e.Store.Update(ctx, func(tx store.Tx) error {
+		now, err := rows.Models.Get(tx, it.Scope, it.ID)
+		if err != nil {
+			return err
+		}
+		f(&now.Value)
+		return rows.Models.Save(tx, &now)
+	})
+}
+
+// copied moves the bytes. The model that is given back has its grant even if it fails.
+func (e *Engine) copied(ctx context.Context, at store.Scope, m model.Model) (model.Model, error) {
+	var source model.Model
+	from := strings.SplitN(m.Source, ":", 6)
+	err := e.Store.View(ctx, func(v store.View) error {
+		x, err := rows.Models.Get(v, store.Scope{Partition: from[1], Account: from[4], Region: from[3]}, from[5])
+		source = x.Value
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) || err == nil && !source.Status.Ready() {
+		return m, fail("SOURCE_MODEL_UNAVAILABLE", "The model %s is not there any more.", m.Source)
+	}
+	if err != nil {
+		return m, err
+	}
+	role := as(at, m.ARN)
+	if m.RoleARN != "" {
+		if role, err = e.assume(ctx, role, m.RoleARN); err != nil {
+			return m, err
+		}
+	}
+	old, err := e.dataKey(ctx, role, &source)
+	if err != nil {
+		return m, err
+	}
+	defer clear(old)
+	fresh, err := e.newKey(ctx, at, role, &m)
+	if err != nil {
+		return m, err
+	}
+	defer clear(fresh)
+	r, err := e.reader(ctx, &source, old)
+	if err != nil {
+		return m, err
+	}
+	defer r.Close()
+	m.Artifact.Blob, m.Artifact.Salt, m.Result = e.World.Hex(32), e.World.Bytes(envelope.SaltSize), source.Result
+	err = e.Blobs.Write(ctx, m.Artifact.Blob, func(w io.Writer) error {
+		sealed, err := envelope.NewWriter(w, fresh, m.Artifact.Salt, model.Info(m.ARN))
+		if err != nil {
+			return err
+		}
+		n, err := io.Copy(sealed, r)
+		if err != nil {
+			sealed.Discard()
+			return err
+		}
+		m.Artifact.Size = envelope.SealedSize(n)
+		return sealed.Close()
+	})
+	if err != nil {
+		err = fmt.Errorf("cannot write the model's bytes: %w", err)
+	}
+	return m, err
+}
+
+// newKey makes the data key of a model. With a key of KMS the role grants the use of it to the service first, and the service makes the data key
+// by that grant: whatever holds later is then known to hold now. Source: Comprehend Developer Guide, "Importing a custom model".
+func (e *Engine) newKey(ctx context.Context, at store.Scope, role api.As, m *model.Model) ([]byte, error) {
+	if m.ModelKey == "" {
+		key := e.World.Bytes(envelope.KeySize)
+		var err error
+		m.Artifact.Wrapped, err = e.Sealer.Seal(key, model.Place(m.ARN))
+		return key, err
+	}
+	who, name, spec := Principal, strings.NewReplacer("/", "-").Replace("comprehend-"+m.Kind+"-"+m.Name), "AES_256"
+	out, _, err := e.Calls.Invoke(ctx, role, "kms", "CreateGrant", &kms.CreateGrantRequest{KeyId: &m.ModelKey, GranteePrincipal: &who, RetiringPrincipal: &who, Operations: model.Operations(),
+		Constraints: &kms.GrantConstraints{EncryptionContextSubset: model.Context(m.ARN)}, Name: &name})
+	if err != nil {
+		return nil, keyFailure(m.ModelKey, "kms:CreateGrant", err)
+	}
+	m.Grant = *out.(*kms.CreateGrantResponse).GrantId
+	out, _, err = e.Calls.Invoke(ctx, as(at, m.ARN), "kms", "GenerateDataKey", &kms.GenerateDataKeyRequest{KeyId: &m.ModelKey, KeySpec: &spec, EncryptionContext: model.Context(m.ARN)})
+	if err != nil {
+		return nil, keyFailure(m.ModelKey, "kms:GenerateDataKey", err)
+	}
+	o := out.(*kms.GenerateDataKeyResponse)
+	m.Artifact.Wrapped = o.CiphertextBlob
+	return o.Plaintext, nil
+}
+
+// session is how long a copy's role session lasts, in seconds.
+const session = 3600
+
+func (e *Engine) assume(ctx context.Context, who api.As, role string) (api.As, error) {
+	name, secs := "comprehend-import", int64(session)
+	out, _, err := e.Calls.Invoke(ctx, who, "sts", "AssumeRole", &sts.AssumeRoleRequest{RoleArn: &role, RoleSessionName: &name, DurationSeconds: &secs})
+	var f *fault.Fault
+	if errors.As(err, &f) && f.Kind != fault.Internal && f.Kind != fault.Unavailable {
+		return who, fail("INVALID_DATA_ACCESS_ROLE", "The provided data access role %s cannot be assumed by %s.", role, Principal)
+	}
+	if err != nil {
+		return who, err
+	}
+	c := out.(*sts.AssumeRoleResponse).Credentials
+	who.AccessKey, who.Token = *c.AccessKeyId, *c.SessionToken
+	return who, nil
+}

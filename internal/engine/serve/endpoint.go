@@ -1,0 +1,316 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"cloister/internal/core/fault"
+	"cloister/internal/core/job"
+	"cloister/internal/core/model"
+	"cloister/internal/store"
+	"cloister/internal/store/rows"
+)
+
+// post is where an endpoint is served.
+type post struct {
+	tending sync.Mutex // one change at a time
+
+	mu      sync.Mutex
+	serving *serving  // nil: not served
+	tried   time.Time // last look at a model's key, whatever came of it
+	lost    bool      // the analyser went by itself
+}
+
+// serving is an analyser with its model.
+type serving struct {
+	model string
+	kind  string
+	asked sync.Mutex // one question at a time
+	a     Analyser
+}
+
+// due says whether an endpoint needs a look: it changed, is not served though it should be, or its key was not used for a while.
+func (p *post) due(e *model.Endpoint, now time.Time, check time.Duration) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch e.Status {
+	case model.Creating, model.Updating, model.Removing:
+		return true
+	case model.InService:
+		return p.serving == nil || p.lost || now.Sub(p.tried) >= check
+	}
+	return now.Sub(p.tried) >= check
+}
+
+func (p *post) drop(log *slog.Logger) {
+	p.mu.Lock()
+	s := p.serving
+	p.serving = nil
+	p.mu.Unlock()
+	if s != nil {
+		s.asked.Lock()
+		defer s.asked.Unlock()
+		if err := s.a.Close(); err != nil {
+			log.Warn("an endpoint's analyser did not end well", "model", s.model, "error", err)
+		}
+	}
+}
+
+// tend makes an endpoint what its row asks for.
+func (e *Engine) tend(ctx context.Context, k store.Key) {
+	p := e.post(k)
+	p.tending.Lock()
+	defer p.tending.Unlock()
+	var it store.Item[model.Endpoint]
+	var m model.Model
+	missing := false
+	err := e.Store.View(ctx, func(v store.View) (err error) {
+		if it, err = rows.ModelEndpoints.Get(v, k.Scope, k.ID); err != nil {
+			return err
+		}
+		x, err := rows.Models.Find(v, k.Scope, "arn", it.Value.DesiredModel)
+		missing, m = errors.Is(err, store.ErrNotFound), x.Value
+		if missing {
+			return nil
+		}
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		p.drop(e.Log)
+		return
+	}
+	if err == nil && it.Value.Status == model.Removing {
+		p.drop(e.Log)
+		err = e.forget(ctx, k)
+	} else if err == nil {
+		var broken error
+		if missing {
+			broken = fail("MODEL_UNAVAILABLE", "The model %s is not there.", it.Value.DesiredModel)
+			p.drop(e.Log)
+		} else {
+			broken = e.serve(ctx, p, it.Scope, &it.Value, &m)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		err = e.settle(ctx, k, &it.Value, broken)
+	}
+	if err != nil && ctx.Err() == nil {
+		e.Log.Error("cannot tend an endpoint", "endpoint", it.Value.ARN, "error", err)
+	}
+}
+
+// serve starts an analyser with the model, or sees that the one there may go on. A model is served only while its key can be used.
+func (e *Engine) serve(ctx context.Context, p *post, at store.Scope, end *model.Endpoint, m *model.Model) error {
+	p.mu.Lock()
+	p.tried = e.World.Now()
+	s, lost := p.serving, p.lost
+	p.mu.Unlock()
+	if s != nil && s.model == m.ARN && !lost {
+		if m.ModelKey == "" {
+			return nil
+		}
+		key, err := e.dataKey(ctx, as(at, end.ARN), m)
+		clear(key)
+		if err != nil {
+			p.drop(e.Log)
+		}
+		return err
+	}
+	a, err := e.start(ctx, at, end, m)
+	if err != nil {
+		p.drop(e.Log)
+		return err
+	}
+	p.mu.Lock()
+	p.serving, p.lost = &serving{model: m.ARN, kind: kindOf(m), a: a}, false
+	p.mu.Unlock()
+	if s != nil { // what it was asked is answered first
+		s.asked.Lock()
+		defer s.asked.Unlock()
+		if err := s.a.Close(); err != nil && !lost {
+			e.Log.Warn("an endpoint's analyser did not end well", "model", s.model, "error", err)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) start(ctx context.Context, at store.Scope, end *model.Endpoint, m *model.Model) (Analyser, error) {
+	if !m.Status.Ready() {
+		return nil, fail("MODEL_UNAVAILABLE", "The model %s is in the %s state.", m.ARN, m.Status)
+	}
+	key, err := e.dataKey(ctx, as(at, end.ARN), m)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(key)
+	r, err := e.reader(ctx, m, key)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return e.Analysers.Start(ctx, job.Setup{Kind: kindOf(m), Language: m.Language, Model: true}, r)
+}
+
+// kindOf is the kind of analysis that a model serves.
+func kindOf(m *model.Model) string {
+	if m.Kind == model.Classifier {
+		return "document-classification"
+	}
+	return "entities-detection"
+}
+
+// settle writes what became of an endpoint. A change that came between is left for the next look.
+func (e *Engine) settle(ctx context.Context, k store.Key, seen *model.Endpoint, broken error) error {
+	var f *failure
+	message := ""
+	if broken != nil {
+		message = "INTERNAL_ERROR: The endpoint could not be served."
+		if errors.As(broken, &f) {
+			message = f.Error()
+		} else {
+			e.Log.Error("cannot serve an endpoint", "endpoint", seen.ARN, "error", broken)
+		}
+	}
+	return e.Store.Update(ctx, func(tx store.Tx) error {
+		it, err := rows.ModelEndpoints.Get(tx, k.Scope, k.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		x := &it.Value
+		if x.Status == model.Removing || x.DesiredModel != seen.DesiredModel {
+			return nil
+		}
+		was := *x
+		x.Status, x.Message = model.Broken, message
+		if broken == nil {
+			x.Status, x.Model, x.Units, x.RoleARN = model.InService, x.DesiredModel, x.DesiredUnits, x.DesiredRole
+		}
+		if *x == was {
+			return nil
+		}
+		x.Changed = tx.Now()
+		e.Log.Info("an endpoint changed", "endpoint", x.ARN, "status", string(x.Status), "message", message)
+		return rows.ModelEndpoints.Save(tx, &it)
+	})
+}
+
+// forget takes an endpoint's row away.
+func (e *Engine) forget(ctx context.Context, k store.Key) error {
+	return e.Store.Update(ctx, func(tx store.Tx) error {
+		it, err := rows.ModelEndpoints.Get(tx, k.Scope, k.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := tx.RemoveTags(it.Value.ARN, nil); err != nil {
+			return err
+		}
+		return tx.Delete(k, it.Version)
+	})
+}
+
+// ErrBusy says that the inference units of an endpoint are used up for now.
+var ErrBusy = errors.New("serve: the endpoint is busy")
+
+// AnalyseAt analyses texts with the model of an endpoint, within its inference units: ErrBusy when they are used up. The other errors are faults
+// that the caller is told, or internal.
+func (e *Engine) AnalyseAt(ctx context.Context, endpointARN string, s job.Setup, texts []string) ([]Answer, error) {
+	select {
+	case <-e.begun:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	part := strings.SplitN(endpointARN, ":", 6)
+	if len(part) != 6 {
+		return nil, fault.New("InvalidRequestException", "The endpoint %s is not an ARN.", endpointARN)
+	}
+	k := store.Key{Scope: store.Scope{Partition: part[1], Account: part[4], Region: part[3]}, Kind: rows.ModelEndpoints.Kind, ID: part[5]}
+	var end model.Endpoint
+	err := e.Store.View(ctx, func(v store.View) error {
+		it, err := rows.ModelEndpoints.Get(v, k.Scope, k.ID)
+		end = it.Value
+		return err
+	})
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, fault.New("ResourceNotFoundException", "RESOURCE_NOT_FOUND: Could not find specified resource.")
+	case err != nil:
+		return nil, err
+	case end.Status == model.Broken:
+		return nil, fault.New("ResourceUnavailableException", "The endpoint %s is in the FAILED state: %s", endpointARN, end.Message)
+	case end.Status != model.InService && end.Status != model.Updating:
+		return nil, fault.New("ResourceUnavailableException", "The endpoint %s is in the %s state.", endpointARN, end.Status)
+	}
+	p := e.post(k)
+	p.mu.Lock()
+	serving, lost := p.serving, p.lost
+	p.mu.Unlock()
+	if serving == nil || lost { // the daemon has just begun, or the analyser is gone
+		e.tend(e.ctx, k)
+		p.mu.Lock()
+		serving = p.serving
+		p.mu.Unlock()
+	}
+	if serving == nil {
+		return nil, fault.New("ResourceUnavailableException", "The endpoint %s cannot be served. DescribeEndpoint says why.", endpointARN)
+	}
+	if serving.kind != s.Kind {
+		return nil, fault.New("InvalidRequestException", "The endpoint %s serves a model of another kind.", endpointARN)
+	}
+	n := 0
+	in := make([][]byte, len(texts))
+	for i, t := range texts {
+		in[i] = []byte(t)
+		n += utf8.RuneCountInString(t)
+	}
+	if !e.admit(k, end.Units, len(texts), n) {
+		return nil, ErrBusy
+	}
+	serving.asked.Lock()
+	defer serving.asked.Unlock()
+	p.mu.Lock()
+	current := p.serving
+	p.mu.Unlock()
+	if current != serving {
+		if current == nil {
+			return nil, fault.New("ResourceUnavailableException", "The endpoint %s cannot be served. DescribeEndpoint says why.", endpointARN)
+		}
+		return nil, ErrBusy // its model is just being changed
+	}
+	out, err := serving.a.Analyse(ctx, in)
+	if err != nil {
+		p.mu.Lock()
+		p.lost = p.lost || p.serving == serving
+		p.mu.Unlock()
+		return nil, fmt.Errorf("cannot analyse at %s: %w", endpointARN, err)
+	}
+	return out, nil
+}
+
+// admit asks the endpoint's meter.
+func (e *Engine) admit(k store.Key, units int64, documents, characters int) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	m := e.meters[k]
+	if m == nil {
+		m = &meter{}
+		e.meters[k] = m
+	}
+	now := e.World.Now()
+	if m.units != units {
+		m.set(units, now)
+	}
+	return m.admit(documents, characters, now)
+}

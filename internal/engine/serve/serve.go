@@ -1,0 +1,185 @@
+// Package serve keeps custom models at work: it serves their endpoints, copies models that are imported, and takes away those that are
+// deleted. It never holds a model whose key it could not use when it last asked, and asks again and again.
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"cloister/internal/api"
+	"cloister/internal/core/job"
+	"cloister/internal/core/keyring"
+	"cloister/internal/core/model"
+	"cloister/internal/store"
+	"cloister/internal/store/rows"
+	"cloister/internal/world"
+)
+
+// Principal is the service principal that uses models' keys.
+const Principal = "comprehend.amazonaws.com"
+
+// Calls is the gate: keys are asked for as anybody asks, authorised and recorded.
+type Calls interface {
+	Invoke(ctx context.Context, as api.As, service, operation string, in any) (out any, requestID string, err error)
+}
+
+// Blobs is where the sealed bytes of models lie.
+type Blobs interface {
+	Open(ctx context.Context, id string) (io.ReadSeekCloser, error)
+	Write(ctx context.Context, id string, fill func(io.Writer) error) error
+	Remove(ctx context.Context, id string) error
+}
+
+// Analysers starts processes that analyse, each in a cell without a network. The context bounds the start alone; the model is read to its end.
+type Analysers interface {
+	Start(ctx context.Context, s job.Setup, model io.Reader) (Analyser, error)
+}
+
+// Analyser is such a process. It takes one question at a time; an error means that it is of no use any more.
+type Analyser interface {
+	Analyse(ctx context.Context, texts [][]byte) ([]Answer, error)
+	Close() error
+}
+
+// Answer is what an analyser says about one text: the members of the result, or a refusal.
+type Answer struct {
+	Members       json.RawMessage
+	Code, Message string
+}
+
+// Config is what the engine needs.
+type Config struct {
+	Store     store.Store
+	World     world.World
+	Calls     Calls
+	Blobs     Blobs
+	Sealer    keyring.Sealer // of data keys of models without a key of KMS
+	Analysers Analysers
+	Log       *slog.Logger
+	Check     time.Duration // between two uses of a served model's key, and of what failed; 0: 20 seconds
+}
+
+// Engine serves until its context ends.
+type Engine struct {
+	Config
+	mu     sync.Mutex
+	posts  map[store.Key]*post
+	busy   map[store.Key]bool // what something is being done about
+	meters map[store.Key]*meter
+	wg     sync.WaitGroup
+	begun  chan struct{} // closed when Run has begun
+	ctx    context.Context
+}
+
+// New makes an engine.
+func New(c Config) *Engine {
+	if c.Check == 0 {
+		c.Check = 20 * time.Second
+	}
+	return &Engine{Config: c, posts: map[store.Key]*post{}, busy: map[store.Key]bool{}, meters: map[store.Key]*meter{}, begun: make(chan struct{})}
+}
+
+// Run does what rows ask for, now and whenever one changes. When it returns, every analyser of an endpoint is gone.
+func (e *Engine) Run(ctx context.Context) {
+	e.ctx = ctx
+	close(e.begun)
+	watch := e.Store.Watch(ctx, rows.Models.Kind, rows.ModelEndpoints.Kind, rows.Jobs.Kind)
+	tick := time.NewTicker(e.Check)
+	defer tick.Stop()
+	for {
+		e.sweep(ctx)
+		select {
+		case <-ctx.Done():
+			e.wg.Wait()
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			for _, p := range e.posts {
+				p.drop(e.Log)
+			}
+			return
+		case <-watch:
+		case <-tick.C:
+		}
+	}
+}
+
+// sweep looks at every endpoint and model; what is to be done is done beside it, one thing for each at a time.
+func (e *Engine) sweep(ctx context.Context) {
+	var ends []store.Item[model.Endpoint]
+	var models []store.Item[model.Model]
+	err := e.Store.View(ctx, func(v store.View) (err error) {
+		if ends, err = rows.ModelEndpoints.List(v, store.Query{AnyScope: true}); err != nil {
+			return err
+		}
+		models, err = rows.Models.List(v, store.Query{AnyScope: true})
+		return err
+	})
+	if err != nil {
+		if ctx.Err() == nil {
+			e.Log.Error("cannot list models", "error", err)
+		}
+		return
+	}
+	there := map[store.Key]bool{}
+	for _, it := range ends {
+		k := store.Key{Scope: it.Scope, Kind: rows.ModelEndpoints.Kind, ID: it.ID}
+		there[k] = true
+		p := e.post(k)
+		if !p.due(&it.Value, e.World.Now(), e.Check) {
+			continue
+		}
+		e.beside(k, func() { e.tend(ctx, k) })
+	}
+	for _, it := range models {
+		k := store.Key{Scope: it.Scope, Kind: rows.Models.Kind, ID: it.ID}
+		switch m := &it.Value; {
+		case m.Status == model.Deleting:
+			e.beside(k, func() { e.remove(ctx, it) })
+		case m.Source != "" && !m.Status.Ended():
+			e.beside(k, func() { e.copy(ctx, it) })
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for k, p := range e.posts { // the ledger forgot it (reset)
+		if !there[k] && !e.busy[k] {
+			p.drop(e.Log)
+			delete(e.posts, k)
+			delete(e.meters, k)
+		}
+	}
+}
+
+func (e *Engine) beside(k store.Key, f func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.busy[k] {
+		return
+	}
+	e.busy[k] = true
+	e.wg.Add(1)
+	go func() {
+		defer e.wg.Done()
+		defer func() {
+			e.mu.Lock()
+			delete(e.busy, k)
+			e.mu.Unlock()
+		}()
+		f()
+	}()
+}
+
+func (e *Engine) post(k store.Key) *post {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p := e.posts[k]
+	if p == nil {
+		p = &post{}
+		e.posts[k] = p
+	}
+	return p
+}
