@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -48,7 +47,8 @@ func (p *post) due(e *model.Endpoint, now time.Time, check time.Duration) bool {
 	return now.Sub(p.tried) >= check
 }
 
-func (p *post) drop(log *slog.Logger) {
+// drop stops serving, once what was asked is answered.
+func (p *post) drop() {
 	p.mu.Lock()
 	s := p.serving
 	p.serving = nil
@@ -56,9 +56,7 @@ func (p *post) drop(log *slog.Logger) {
 	if s != nil {
 		s.asked.Lock()
 		defer s.asked.Unlock()
-		if err := s.a.Close(); err != nil {
-			log.Warn("an endpoint's analyser did not end well", "model", s.model, "error", err)
-		}
+		s.a.Close()
 	}
 }
 
@@ -82,17 +80,17 @@ func (e *Engine) tend(ctx context.Context, k store.Key) {
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		p.drop(e.Log)
+		p.drop()
 		return
 	}
 	if err == nil && it.Value.Status == model.Removing {
-		p.drop(e.Log)
+		p.drop()
 		err = e.forget(ctx, k)
 	} else if err == nil {
 		var broken error
 		if missing {
 			broken = fail("MODEL_UNAVAILABLE", "The model %s is not there.", it.Value.DesiredModel)
-			p.drop(e.Log)
+			p.drop()
 		} else {
 			broken = e.serve(ctx, p, it.Scope, &it.Value, &m)
 		}
@@ -119,13 +117,13 @@ func (e *Engine) serve(ctx context.Context, p *post, at store.Scope, end *model.
 		key, err := e.dataKey(ctx, as(at, end.ARN), m)
 		clear(key)
 		if err != nil {
-			p.drop(e.Log)
+			p.drop()
 		}
 		return err
 	}
 	a, err := e.start(ctx, at, end, m)
 	if err != nil {
-		p.drop(e.Log)
+		p.drop()
 		return err
 	}
 	p.mu.Lock()
@@ -134,9 +132,7 @@ func (e *Engine) serve(ctx context.Context, p *post, at store.Scope, end *model.
 	if s != nil { // what it was asked is answered first
 		s.asked.Lock()
 		defer s.asked.Unlock()
-		if err := s.a.Close(); err != nil && !lost {
-			e.Log.Warn("an endpoint's analyser did not end well", "model", s.model, "error", err)
-		}
+		s.a.Close()
 	}
 	return nil
 }
@@ -155,7 +151,15 @@ func (e *Engine) start(ctx context.Context, at store.Scope, end *model.Endpoint,
 		return nil, err
 	}
 	defer r.Close()
-	return e.Analysers.Start(ctx, job.Setup{Kind: kindOf(m), Language: m.Language, Model: true}, r)
+	a, err := e.Analysers.Start(ctx, job.Setup{Kind: kindOf(m), Language: m.Language, Model: true}, r)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.Ask(ctx, []string{"."}); err != nil { // it has read its model when it answers
+		a.Close()
+		return nil, fmt.Errorf("the analyser does not take the model: %w", err)
+	}
+	return a, nil
 }
 
 // kindOf is the kind of analysis that a model serves.
@@ -226,7 +230,7 @@ var ErrBusy = errors.New("serve: the endpoint is busy")
 
 // AnalyseAt analyses texts with the model of an endpoint, within its inference units: ErrBusy when they are used up. The other errors are faults
 // that the caller is told, or internal.
-func (e *Engine) AnalyseAt(ctx context.Context, endpointARN string, s job.Setup, texts []string) ([]Answer, error) {
+func (e *Engine) AnalyseAt(ctx context.Context, endpointARN string, s job.Setup, texts []string) ([]job.Answer, error) {
 	select {
 	case <-e.begun:
 	case <-ctx.Done():
@@ -270,9 +274,7 @@ func (e *Engine) AnalyseAt(ctx context.Context, endpointARN string, s job.Setup,
 		return nil, fault.New("InvalidRequestException", "The endpoint %s serves a model of another kind.", endpointARN)
 	}
 	n := 0
-	in := make([][]byte, len(texts))
-	for i, t := range texts {
-		in[i] = []byte(t)
+	for _, t := range texts {
 		n += utf8.RuneCountInString(t)
 	}
 	if !e.admit(k, end.Units, len(texts), n) {
@@ -289,7 +291,7 @@ func (e *Engine) AnalyseAt(ctx context.Context, endpointARN string, s job.Setup,
 		}
 		return nil, ErrBusy // its model is just being changed
 	}
-	out, err := serving.a.Analyse(ctx, in)
+	out, err := serving.a.Ask(ctx, texts)
 	if err != nil {
 		p.mu.Lock()
 		p.lost = p.lost || p.serving == serving

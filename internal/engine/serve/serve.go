@@ -4,7 +4,6 @@ package serve
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"sync"
@@ -41,14 +40,8 @@ type Analysers interface {
 
 // Analyser is such a process. It takes one question at a time; an error means that it is of no use any more.
 type Analyser interface {
-	Analyse(ctx context.Context, texts [][]byte) ([]Answer, error)
-	Close() error
-}
-
-// Answer is what an analyser says about one text: the members of the result, or a refusal.
-type Answer struct {
-	Members       json.RawMessage
-	Code, Message string
+	Ask(ctx context.Context, texts []string) ([]job.Answer, error)
+	Close()
 }
 
 // Config is what the engine needs.
@@ -98,7 +91,7 @@ func (e *Engine) Run(ctx context.Context) {
 			e.mu.Lock()
 			defer e.mu.Unlock()
 			for _, p := range e.posts {
-				p.drop(e.Log)
+				p.drop()
 			}
 			return
 		case <-watch:
@@ -147,7 +140,7 @@ func (e *Engine) sweep(ctx context.Context) {
 	defer e.mu.Unlock()
 	for k, p := range e.posts { // the ledger forgot it (reset)
 		if !there[k] && !e.busy[k] {
-			p.drop(e.Log)
+			p.drop()
 			delete(e.posts, k)
 			delete(e.meters, k)
 		}

@@ -21,8 +21,9 @@ type meter struct {
 
 // set changes the units; what is there is cut to what may be.
 func (m *meter) set(units int64, now time.Time) {
-	if m.units == 0 {
-		m.documents, m.characters, m.at = float64(units*unitDocuments*burst), float64(units*unitCharacters*burst), now
+	if m.units == 0 { // the first time
+		m.units, m.documents, m.characters, m.at = units, float64(units*unitDocuments*burst), float64(units*unitCharacters*burst), now
+		return
 	}
 	m.fill(now)
 	m.units = units
