@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"cloister/internal/core/model"
 	"cloister/internal/driver/bucket"
 	"cloister/internal/driver/disk"
 	"cloister/internal/service/s3"
 	"cloister/internal/store"
+	tables "cloister/internal/store/rows"
 )
 
 // blobs is where the bytes of objects lie: the data directory, or a bucket of another store.
@@ -83,7 +86,7 @@ func (d *Daemon) boundTo(ctx context.Context) (row *objectStore, err error) {
 		if !errors.Is(err, store.ErrNotFound) || d.bucket == nil {
 			return ignore(err, store.ErrNotFound)
 		}
-		any, err := s3.Any(v)
+		any, err := anyBytes(v)
 		if err == nil && any {
 			err = errors.New("cannot use -objects: this data directory holds objects already; bytes are not moved from one store to another")
 		}
@@ -118,10 +121,28 @@ func (d *Daemon) bind(ctx context.Context) error {
 	})
 }
 
+// held says whether a row holds the blob: of an object, or of a custom model.
+func held(v store.View, id string) (bool, error) {
+	if ok, err := s3.Known(v, id); ok || err != nil {
+		return ok, err
+	}
+	ms, err := tables.Models.List(v, store.Query{AnyScope: true, Term: store.Term{Name: "blob", Value: id}, Limit: 1})
+	return len(ms) > 0, err
+}
+
+// anyBytes says whether the ledger knows of any bytes.
+func anyBytes(v store.View) (bool, error) {
+	if any, err := s3.Any(v); any || err != nil {
+		return any, err
+	}
+	ms, err := tables.Models.List(v, store.Query{AnyScope: true})
+	return slices.ContainsFunc(ms, func(m store.Item[model.Model]) bool { return m.Value.Artifact.Blob != "" }), err
+}
+
 // sweep removes the bytes that no row knows: what a crash left between a write and its commit.
 func (d *Daemon) sweep(ctx context.Context) error {
 	return d.store.View(ctx, func(v store.View) error {
-		n, err := d.directory.Sweep(func(id string) (bool, error) { return s3.Known(v, id) })
+		n, err := d.directory.Sweep(func(id string) (bool, error) { return held(v, id) })
 		if err != nil {
 			return fmt.Errorf("cannot sweep the objects: %w", err)
 		}
@@ -149,7 +170,7 @@ func (d *Daemon) sweepBucket(ctx context.Context) {
 			known = map[string]bool{}
 			err = d.store.View(ctx, func(v store.View) error {
 				for _, id := range ids {
-					if known[id], err = s3.Known(v, id); err != nil {
+					if known[id], err = held(v, id); err != nil {
 						return err
 					}
 				}

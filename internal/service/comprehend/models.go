@@ -184,11 +184,14 @@ func idle(c *api.Call, v store.View, arn string) error {
 			return fault.New("ResourceInUseException", "The model %s is in use by the endpoint %s.", arn, e.Value.ARN)
 		}
 	}
-	live, err := rows.Jobs.List(v, store.Query{Scope: c.Scope(), Term: store.Term{Name: "live", Value: "yes"}})
+	live, err := rows.Jobs.List(v, store.Query{AnyScope: true, Term: store.Term{Name: "live", Value: "yes"}})
 	if err != nil {
 		return err
 	}
 	for _, j := range live {
+		if j.Value.Model == arn && j.Value.Account != c.Account {
+			return fault.New("ResourceInUseException", "The model %s is in use by a job of another account.", arn)
+		}
 		if j.Value.Model == arn {
 			return fault.New("ResourceInUseException", "The model %s is in use by the job %s.", arn, j.Value.ARN)
 		}
