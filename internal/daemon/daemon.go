@@ -32,6 +32,7 @@ import (
 	"cloister/internal/engine/reconcile"
 	"cloister/internal/engine/retention"
 	"cloister/internal/engine/runner"
+	"cloister/internal/engine/serve"
 	"cloister/internal/engine/tend"
 	"cloister/internal/front/gate"
 	"cloister/internal/front/wire"
@@ -73,6 +74,7 @@ type Daemon struct {
 	loop      *reconcile.Loop
 	runner    *runner.Runner
 	engines   engines
+	endpoints *serve.Engine
 	doors     *doors
 	uplink    *uplink
 	execs     *execs
@@ -223,6 +225,7 @@ func (d *Daemon) build() error {
 		return err
 	}
 	d.gate = g
+	d.endpoints = serve.New(serve.Config{Store: d.store, World: d.world, Calls: g, Blobs: d.blobs, Sealer: d.sealer, Analysers: analysers{&sandbox{d}}, Log: d.log})
 	d.networks, d.execs = ec2s, newExecs(d)
 	d.doors = newDoors(d)
 	d.deliverer = deliver.New(deliver.Config{Store: d.store, World: d.world, Calls: g, Sealer: d.sealer, Log: d.log,
@@ -295,6 +298,7 @@ func (d *Daemon) Run(ctx context.Context, ready func()) error {
 	run(d.runner.Run)
 	run(d.deliverer.Run)
 	run(d.engines.Run)
+	run(d.endpoints.Run)
 	run(d.execs.Run)
 	run((&tend.Engine{Store: d.store, What: "keys", Keeper: aging{d.keys, d}, Log: d.log, Every: time.Minute}).Run)
 	run(d.sweepBucket)

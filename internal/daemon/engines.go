@@ -3,15 +3,18 @@ package daemon
 import (
 	"context"
 	"errors"
+	"io"
 
 	"cloister/internal/core/job"
+	"cloister/internal/engine/serve"
 	"cloister/internal/service/comprehend"
 )
 
 // engines answer the real-time operations.
-type engines struct{ *pool }
-
-var errUnready = errors.New("no endpoint serves yet")
+type engines struct {
+	*pool
+	d *Daemon // whose endpoints are made after the gate
+}
 
 func newEngines(s *sandbox) engines {
 	return engines{newPool(func(ctx context.Context, setup job.Setup) (warm, error) {
@@ -20,10 +23,34 @@ func newEngines(s *sandbox) engines {
 			return nil, err
 		}
 		return a, nil
-	})}
+	}), s.d}
 }
 
-// AnalyseAt fails.
-func (engines) AnalyseAt(context.Context, string, job.Setup, []string) ([]comprehend.Answer, error) {
-	return nil, errUnready
+// AnalyseAt satisfies comprehend.Engines.
+func (e engines) AnalyseAt(ctx context.Context, endpoint string, s job.Setup, texts []string) ([]comprehend.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, poolCall)
+	defer cancel()
+	out, err := e.d.endpoints.AnalyseAt(ctx, endpoint, s, texts)
+	if errors.Is(err, serve.ErrBusy) {
+		err = comprehend.ErrBusy
+	}
+	return out, err
 }
+
+// analysers start the analyser of an endpoint.
+type analysers struct{ *sandbox }
+
+// Start satisfies serve.Analysers.
+func (s analysers) Start(ctx context.Context, setup job.Setup, model io.Reader) (serve.Analyser, error) {
+	a, err := s.analyser(ctx, setup, model)
+	if err != nil {
+		return nil, err
+	}
+	return serving{a}, nil
+}
+
+// serving is an analyser that serves an endpoint.
+type serving struct{ *analyser }
+
+// Close ends it.
+func (s serving) Close() { s.close() }
