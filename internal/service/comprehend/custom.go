@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"cloister/internal/api"
@@ -153,7 +152,7 @@ func detectEntities(ctx context.Context, c *api.Call, e Engines, in *shape.Detec
 func classify(ctx context.Context, c *api.Call, e Engines, in *shape.ClassifyDocumentRequest) (any, error) {
 	var d document
 	carry(&d, in)
-	if strings.Contains(*d.EndpointArn, ":aws:") {
+	if a, err := arn.Parse(*d.EndpointArn); err == nil && a.Account == "aws" {
 		return nil, fault.New("InvalidRequestException", "The endpoint %s is AWS's own: no engine judges the safety of prompts here, and none is guessed.", *d.EndpointArn)
 	}
 	out := &shape.ClassifyDocumentResponse{}

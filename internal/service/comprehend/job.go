@@ -42,7 +42,7 @@ func (k kind) rows() []api.Operation {
 				return out, err
 			}},
 		{Service: "comprehend", Name: many, ReadOnly: true, Questions: sheet.Questions(many),
-			Honours: []string{"Filter.JobName", "Filter.JobStatus", "Filter.SubmitTimeBefore", "Filter.SubmitTimeAfter", "NextToken", "MaxResults"},
+			Honours: []string{"Filter", "Filter.JobName", "Filter.JobStatus", "Filter.SubmitTimeBefore", "Filter.SubmitTimeAfter", "NextToken", "MaxResults"},
 			View:    func(c *api.Call, v store.View, in any) (any, error) { return k.list(c, v, in, shape.NewOutput(many)) }},
 	}
 	if k.stops {

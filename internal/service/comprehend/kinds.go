@@ -29,7 +29,7 @@ var kinds = []kind{
 	{name: "sentiment-detection", operation: "SentimentDetectionJob", languages: english, stops: true, secluded: true},
 	{name: "targeted-sentiment-detection", operation: "TargetedSentimentDetectionJob", languages: english, stops: true, secluded: true},
 	{name: "pii-entities-detection", operation: "PiiEntitiesDetectionJob", languages: english, stops: true, setup: setupPII,
-		honours: []string{"Mode", "RedactionConfig.PiiEntityTypes", "RedactionConfig.MaskMode", "RedactionConfig.MaskCharacter"}},
+		honours: []string{"Mode", "RedactionConfig", "RedactionConfig.PiiEntityTypes", "RedactionConfig.MaskMode", "RedactionConfig.MaskCharacter"}},
 	{name: "topics-detection", operation: "TopicsDetectionJob", secluded: true, setup: setupTopics, honours: []string{"NumberOfTopics"}},
 	{name: "document-classification", operation: "DocumentClassificationJob", model: model.Classifier, must: true, secluded: true},
 	{name: "events-detection", operation: "EventsDetectionJob", languages: english, stops: true, honours: []string{"TargetEventTypes"},

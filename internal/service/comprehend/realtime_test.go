@@ -1,0 +1,154 @@
+package comprehend
+
+import (
+	"encoding/base64"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"cloister/internal/core/model"
+)
+
+// TestDetect: each operation asks its engine, and answers with the members that it is to have.
+func TestDetect(t *testing.T) {
+	for _, x := range []struct{ op, in, asked, members string }{
+		{"DetectDominantLanguage", `{"Text":"a b"}`, "- dominant-language-detection  false  1", "Languages"},
+		{"DetectEntities", `{"Text":"a b","LanguageCode":"en"}`, "- entities-detection en false  1", "Entities"},
+		{"DetectKeyPhrases", `{"Text":"a b","LanguageCode":"en"}`, "- key-phrases-detection en false  1", "KeyPhrases"},
+		{"DetectSentiment", `{"Text":"a b","LanguageCode":"en"}`, "- sentiment-detection en false  1", "Sentiment SentimentScore"},
+		{"DetectTargetedSentiment", `{"Text":"a b","LanguageCode":"en"}`, "- targeted-sentiment-detection en false  1", "Entities"},
+		{"DetectPiiEntities", `{"Text":"a b","LanguageCode":"en"}`, "- pii-entities-detection en false ONLY_OFFSETS 1", "Entities"},
+		{"ContainsPiiEntities", `{"Text":"a b","LanguageCode":"en"}`, "- pii-entities-detection en false ONLY_OFFSETS 1", "Labels"},
+		{"BatchDetectDominantLanguage", `{"TextList":["a","b"]}`, "- dominant-language-detection  false  2", "ErrorList ResultList"},
+		{"BatchDetectEntities", `{"TextList":["a","b"],"LanguageCode":"en"}`, "- entities-detection en false  2", "ErrorList ResultList"},
+		{"BatchDetectKeyPhrases", `{"TextList":["a","b"],"LanguageCode":"en"}`, "- key-phrases-detection en false  2", "ErrorList ResultList"},
+		{"BatchDetectSentiment", `{"TextList":["a","b"],"LanguageCode":"en"}`, "- sentiment-detection en false  2", "ErrorList ResultList"},
+		{"BatchDetectTargetedSentiment", `{"TextList":["a","b"],"LanguageCode":"en"}`, "- targeted-sentiment-detection en false  2", "ErrorList ResultList"},
+		{"BatchDetectSyntax", `{"TextList":["a","b"],"LanguageCode":"en"}`, "- syntax-detection en false  2", "ErrorList ResultList"},
+	} {
+		h := open(t)
+		out := h.must(x.op, x.in)
+		if len(h.minds.asked) != 1 || h.minds.asked[0] != x.asked {
+			t.Errorf("%s asked %q, want %q", x.op, h.minds.asked, x.asked)
+		}
+		for m := range strings.FieldsSeq(x.members) {
+			if out[m] == nil {
+				t.Errorf("%s has no %s: %v", x.op, m, out)
+			}
+			delete(out, m)
+		}
+		if len(out) > 0 {
+			t.Errorf("%s has more: %v", x.op, out)
+		}
+	}
+}
+
+// TestBatch: results and errors name their texts.
+func TestBatch(t *testing.T) {
+	h := open(t)
+	out := h.must("BatchDetectSentiment", `{"TextList":["a","!b","c"],"LanguageCode":"en"}`)
+	results, errs := out["ResultList"].([]any), out["ErrorList"].([]any)
+	if len(results) != 2 || len(errs) != 1 || results[1].(map[string]any)["Index"] != 2.0 || results[1].(map[string]any)["Sentiment"] != "MIXED" {
+		t.Errorf("%v", out)
+	}
+	if want := map[string]any{"Index": 1.0, "ErrorCode": "SOME_CODE", "ErrorMessage": "some words"}; !reflect.DeepEqual(errs[0], any(want)) {
+		t.Errorf("%v, want %v", errs[0], want)
+	}
+	l := `["x"` + strings.Repeat(`,"x"`, 25) + `]`
+	_, err := h.ask("BatchDetectSentiment", `{"TextList":`+l+`,"LanguageCode":"en"}`)
+	h.refused(err, "BatchSizeLimitExceededException", "25", "26")
+	_, err = h.ask("BatchDetectSentiment", `{"TextList":["`+strings.Repeat("x", 5001)+`"],"LanguageCode":"en"}`)
+	h.refused(err, "TextSizeLimitExceededException", "5000 bytes", "5001 bytes")
+	_, err = h.ask("BatchDetectKeyPhrases", `{"TextList":["x"],"LanguageCode":"ja"}`)
+	h.refused(err, "UnsupportedLanguageException", "ja")
+}
+
+// TestDetectRefused: sizes as AWS's refusals tell them (amazon-connect-salesforce-lambda, issue 20: 5000 bytes).
+func TestDetectRefused(t *testing.T) {
+	h := open(t)
+	for _, x := range []struct{ op, in, code, word string }{
+		{"DetectSentiment", `{"Text":"` + strings.Repeat("x", 5001) + `","LanguageCode":"en"}`, "TextSizeLimitExceededException", "allowed is 5000 bytes while in this request the text size is 5001 bytes"},
+		{"DetectSentiment", `{"Text":"` + strings.Repeat("é", 2501) + `","LanguageCode":"en"}`, "TextSizeLimitExceededException", "5002 bytes"},
+		{"DetectEntities", `{"Text":"` + strings.Repeat("x", 100001) + `","LanguageCode":"en"}`, "TextSizeLimitExceededException", "100000 bytes"},
+		{"DetectDominantLanguage", `{"Text":"` + strings.Repeat("x", 100001) + `"}`, "TextSizeLimitExceededException", "100000 bytes"},
+		{"DetectSyntax", `{"Text":"` + strings.Repeat("x", 5001) + `","LanguageCode":"en"}`, "TextSizeLimitExceededException", "5000 bytes"},
+		{"DetectKeyPhrases", `{"Text":"x","LanguageCode":"fr"}`, "UnsupportedLanguageException", "fr"},
+		{"DetectSyntax", `{"Text":"x","LanguageCode":"ja"}`, "Invalid", "languageCode"},
+		{"DetectSentiment", `{"Text":"","LanguageCode":"en"}`, "Invalid", "text"},
+		{"DetectSentiment", `{"Text":"x"}`, "Invalid", "languageCode"},
+		{"DetectSentiment", `{"Text":"!x","LanguageCode":"en"}`, "InvalidRequestException", "SOME_CODE: some words"},
+		{"ContainsPiiEntities", `{"Text":"x","LanguageCode":"es"}`, "UnsupportedLanguageException", "es"},
+		{"DetectEntities", `{"Text":"x"}`, "InvalidRequestException", "LanguageCode"},
+		{"DetectEntities", `{"LanguageCode":"en"}`, "InvalidRequestException", "Text"},
+		{"DetectEntities", `{"Bytes":"eA==","LanguageCode":"en"}`, "InvalidRequestException", "EndpointArn"},
+	} {
+		_, err := h.ask(x.op, x.in)
+		t.Log(x.op)
+		h.refused(err, x.code, x.word)
+	}
+	h.minds.err = errors.New("it broke")
+	if _, err := h.ask("DetectSentiment", `{"Text":"x","LanguageCode":"en"}`); err == nil || !strings.Contains(err.Error(), "it broke") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestContains: of each type the best score.
+func TestContains(t *testing.T) {
+	h := open(t)
+	out := h.must("ContainsPiiEntities", `{"Text":"NAME SSN NAME","LanguageCode":"en"}`)
+	want := []any{map[string]any{"Name": "NAME", "Score": 0.5}, map[string]any{"Name": "SSN", "Score": 1.0 / 3}}
+	if !reflect.DeepEqual(out["Labels"], any(want)) {
+		t.Errorf("%v, want %v", out["Labels"], want)
+	}
+	if l, ok := h.must("ContainsPiiEntities", `{"Text":" ","LanguageCode":"en"}`)["Labels"].([]any); !ok || len(l) != 0 {
+		t.Errorf("nothing is there: %v", l)
+	}
+}
+
+// TestAtEndpoint: a custom model answers as text and as bytes; the language is the model's.
+func TestAtEndpoint(t *testing.T) {
+	h := open(t)
+	h.put(account, "document-classifier/c", "fr", model.Trained)
+	h.put(account, "entity-recognizer/r", "de", model.Trained)
+	h.put(account, "document-classifier/raw", "en", model.Training)
+	at := func(name string) string {
+		return `"EndpointArn":"arn:aws:comprehend:us-west-2:111122223333:` + name + `"`
+	}
+	c, r := at("document-classifier-endpoint/c"), at("entity-recognizer-endpoint/r")
+	out := h.must("ClassifyDocument", `{"Text":"a b",`+c+`}`)
+	if l := out["Classes"].([]any); len(l) != 2 || l[0].(map[string]any)["Page"] != nil || out["DocumentMetadata"] != nil || out["DocumentType"] != nil {
+		t.Errorf("text: %v", out)
+	}
+	out = h.must("ClassifyDocument", `{"Bytes":"`+base64.StdEncoding.EncodeToString([]byte("é b"))+`",`+c+`}`)
+	if l := out["Classes"].([]any); len(l) != 2 || l[0].(map[string]any)["Page"] != 1.0 || !reflect.DeepEqual(out["DocumentType"], any([]any{map[string]any{"Page": 1.0, "Type": "PLAIN_TEXT"}})) ||
+		!reflect.DeepEqual(out["DocumentMetadata"], any(map[string]any{"Pages": 1.0, "ExtractedCharacters": []any{map[string]any{"Page": 1.0, "Count": 3.0}}})) {
+		t.Errorf("bytes: %v", out)
+	}
+	h.must("DetectEntities", `{"Text":"a","LanguageCode":"ja",`+r+`}`)
+	arn := "arn:aws:comprehend:us-west-2:111122223333:"
+	if want := []string{arn + "document-classifier-endpoint/c document-classification fr true  1", arn + "document-classifier-endpoint/c document-classification fr true  1",
+		arn + "entity-recognizer-endpoint/r entities-detection de true  1"}; !reflect.DeepEqual(h.minds.asked, want) {
+		t.Errorf("asked %q, want %q", h.minds.asked, want)
+	}
+	b64 := func(s string) string { return `"Bytes":"` + base64.StdEncoding.EncodeToString([]byte(s)) + `"` }
+	for _, x := range []struct{ in, code, word string }{
+		{`{"Text":"a",` + at("document-classifier-endpoint/none") + `}`, "ResourceUnavailableException", "none"},
+		{`{"Text":"a",` + at("document-classifier-endpoint/raw") + `}`, "ResourceUnavailableException", "CREATING"},
+		{`{"Text":"a","EndpointArn":"arn:aws:comprehend:us-west-2:aws:document-classifier-endpoint/prompt-safety"}`, "InvalidRequestException", "prompts"},
+		{`{"Text":"` + strings.Repeat("x", 10001) + `",` + c + `}`, "TextSizeLimitExceededException", "10000 bytes"},
+		{`{"Text":"a",` + b64("b") + `,` + c + `}`, "InvalidRequestException", "one of them"},
+		{`{` + c + `}`, "InvalidRequestException", "required"},
+		{`{` + b64("%PDF-1.7 x") + `,` + c + `}`, "InvalidRequestException", "PDF"},
+		{`{` + b64("PK\x03\x04word") + `,` + c + `}`, "InvalidRequestException", "Word"},
+		{`{` + b64("\xff\xfex\x00") + `,` + c + `}`, "InvalidRequestException", "UTF-8"},
+		{`{` + b64("x") + `,"DocumentReaderConfig":{"DocumentReadAction":"TEXTRACT_DETECT_DOCUMENT_TEXT","DocumentReadMode":"FORCE_DOCUMENT_READ_ACTION"},` + c + `}`, "InvalidRequestException", "Textract"},
+		{`{"Text":"x","DocumentReaderConfig":{"DocumentReadAction":"TEXTRACT_DETECT_DOCUMENT_TEXT"},` + c + `}`, "InvalidRequestException", "Bytes"},
+	} {
+		_, err := h.ask("ClassifyDocument", x.in)
+		h.refused(err, x.code, x.word)
+	}
+	h.minds.err = ErrBusy
+	_, err := h.ask("ClassifyDocument", `{"Text":"a",`+c+`}`)
+	h.refused(err, "TooManyRequestsException", "inference units")
+}
