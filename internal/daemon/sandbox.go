@@ -58,6 +58,20 @@ func (s *sandbox) Start(ctx context.Context, c runner.Cell) (runner.Running, err
 		return nil, err
 	}
 	defer scratch.Close()
+	files := []*os.File{scratch}
+	if c.Task.Share.Max > 1 {
+		pieces, err := s.scratch()
+		if err != nil {
+			return nil, err
+		}
+		defer pieces.Close()
+		none, err := os.Open(os.DevNull) // in the model's place
+		if err != nil {
+			return nil, err
+		}
+		defer none.Close()
+		files = append(files, none, pieces)
+	}
 	task, taskIn, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -76,7 +90,7 @@ func (s *sandbox) Start(ctx context.Context, c runner.Cell) (runner.Running, err
 		return nil, err
 	}
 	defer notesIn.Close()
-	agent := cell.Spec{Name: "agent", Port: c.Port, Argv: []string{AgentArg}, Stdin: task, Stdout: reportsIn, Stderr: notesIn, Files: []*os.File{scratch},
+	agent := cell.Spec{Name: "agent", Port: c.Port, Argv: []string{AgentArg}, Stdin: task, Stdout: reportsIn, Stderr: notesIn, Files: files,
 		Memory: jobMemory, Pids: jobPids, FileSize: jobScratch, Nameservers: c.Servers, Search: c.Search}
 	analyser := analyserSpec(c.Kind)
 	analyser.Stderr = notesIn
@@ -87,7 +101,7 @@ func (s *sandbox) Start(ctx context.Context, c runner.Cell) (runner.Running, err
 		notes.Close()
 		return nil, gone(fmt.Errorf("cannot start the job's cells: %w", err))
 	}
-	r := &running{pair: pair, reports: make(chan job.Report, 16), killed: make(chan struct{}), done: make(chan struct{}), fresh: make(chan job.Credentials, 1)}
+	r := &running{pair: pair, reports: make(chan job.Report, 16), killed: make(chan struct{}), done: make(chan struct{}), fresh: make(chan job.Credentials, 1), words: make(chan job.Word, 16)}
 	go r.tell(taskIn, c.Task)
 	go r.listen(reports)
 	go s.note(c.Job, notes)
@@ -155,6 +169,7 @@ type running struct {
 	killed  chan struct{} // nobody reads reports any more
 	done    chan struct{}
 	fresh   chan job.Credentials
+	words   chan job.Word
 	err     error
 }
 
@@ -170,7 +185,11 @@ func (r *running) tell(w *os.File, t job.Task) {
 	for {
 		select {
 		case c := <-r.fresh:
-			if enc.Encode(c) != nil {
+			if enc.Encode(job.Word{Creds: &c}) != nil {
+				return
+			}
+		case w := <-r.words:
+			if enc.Encode(w) != nil {
 				return
 			}
 		case <-r.done:
@@ -186,6 +205,14 @@ func (r *running) Renew(c job.Credentials) {
 	default:
 	}
 	r.fresh <- c
+}
+
+// Tell satisfies runner.Running. An agent that does not listen misses it.
+func (r *running) Tell(w job.Word) {
+	select {
+	case r.words <- w:
+	default:
+	}
 }
 
 // Stop asks the agent to deliver what there is.

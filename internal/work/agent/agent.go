@@ -28,12 +28,16 @@ type Ports struct {
 	From    io.Reader       // results from it
 	Scratch *os.File        // empty
 	Model   func() *os.File // the sealed model that Task.Artifact speaks of; only asked for then
+	Pieces  func() *os.File // empty; only asked for where Task.Share allows several instances
+
+	heard *heard
 }
 
 // Store is what the agent needs of S3. Errors are those of package objects.
 type Store interface {
 	List(ctx context.Context, bucket, prefix string, f func(objects.Object) error) error
 	Get(ctx context.Context, bucket, key string) (io.ReadCloser, error)
+	Range(ctx context.Context, bucket, key, tag string, from, to int64) (io.ReadCloser, error)
 	Put(ctx context.Context, bucket, key, contentType string, body io.Reader) error
 }
 
@@ -50,15 +54,8 @@ func Run(ctx, stop context.Context, p Ports) error {
 		return (&agent{ports: p}).last(job.Report{Err: internal("list", "The job could not be prepared.", err)})
 	}
 	s3.Seal(t.OutputKey)
-	go func() {
-		for {
-			var c job.Credentials
-			if told.Decode(&c) != nil {
-				return
-			}
-			s3.Renew(c)
-		}
-	}()
+	p.heard = newHeard()
+	go p.heard.listen(told, s3.Renew)
 	return work(ctx, stop, p, &t, s3)
 }
 
@@ -78,6 +75,7 @@ type agent struct {
 	stop    context.Context
 	s3      Store
 	scratch *scratch.File
+	pool    *scratch.Pool // of an instance that may lead
 	fed     int64
 	parts   []part // of the scratch, in its order
 	learnt  lesson
@@ -100,7 +98,15 @@ func (a *agent) run(ctx context.Context) *job.Failure {
 	if a.scratch, err = scratch.New(a.ports.Scratch, a.task.Volume); err != nil {
 		return internal("analyse", "The job could not be prepared.", err)
 	}
+	if a.task.Share.Max > 1 {
+		if a.pool, err = scratch.NewPool(a.ports.Pieces(), a.task.Volume); err != nil {
+			return internal("analyse", "The job could not be prepared.", err)
+		}
+	}
 	clear(a.task.Volume)
+	if a.task.Group != nil {
+		return a.serve(ctx)
+	}
 	if f := a.probe(ctx); f != nil {
 		return f
 	}
@@ -110,6 +116,8 @@ func (a *agent) run(ctx context.Context) *job.Failure {
 	}
 	if a.task.Kind.Corpus {
 		f = a.corpus(ctx, list)
+	} else if shards, n := a.shards(list); n > 1 {
+		f = a.shared(ctx, list, shards, n)
 	} else {
 		f = a.documents(ctx, list)
 	}
@@ -132,6 +140,13 @@ func (a *agent) progress() error {
 	}
 	a.said = now
 	return json.NewEncoder(a.ports.Reports).Encode(job.Report{Documents: a.done.Load(), Failed: a.failed.Load()})
+}
+
+// say writes a report that is not the final one.
+func (a *agent) say(r job.Report) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return json.NewEncoder(a.ports.Reports).Encode(r)
 }
 
 // last writes the final report.

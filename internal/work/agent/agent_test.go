@@ -31,6 +31,7 @@ type shelf struct {
 	mu      sync.Mutex
 	objects map[string]string
 	gone    string // this key was deleted after it was listed
+	swapped string // this key was replaced after it was listed
 	torn    string // the bytes of this key end in an error
 	refused string // nothing may be put under this prefix
 }
@@ -44,7 +45,11 @@ func (s *shelf) List(_ context.Context, bucket, prefix string, f func(objects.Ob
 	}
 	slices.Sort(keys)
 	for _, k := range keys {
-		if err := f(objects.Object{Key: k, Size: int64(len(s.objects[k]))}); err != nil {
+		o := objects.Object{Key: k, Size: int64(len(s.objects[k])), Tag: tagOf(s.objects[k])}
+		if k == s.swapped {
+			o.Tag = tagOf("another")
+		}
+		if err := f(o); err != nil {
 			return err
 		}
 	}
@@ -132,6 +137,7 @@ type set struct {
 	kinds map[string]analyse.Kind
 	stop  context.Context
 	model string // path of the sealed model
+	alone bool   // by one instance
 }
 
 func scene(t *testing.T, kind string, objects map[string]string) *set {

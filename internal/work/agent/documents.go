@@ -25,23 +25,41 @@ func (a *agent) documents(ctx context.Context, list []item) *job.Failure {
 	go func() {
 		defer close(queue)
 		defer a.ports.To.Close()
-		fed = a.feed(fctx, list, queue)
+		w := bufio.NewWriterSize(a.ports.To, 256<<10)
+		if fed = a.begin(w); fed == nil {
+			fed = a.feed(fctx, w, list, queue)
+		}
 	}()
-	taken := a.collect(queue)
+	taken := a.collect(frame.NewReader(bufio.NewReaderSize(a.ports.From, 256<<10)), queue, func(d document, k frame.Kind, result []byte) error {
+		if d.begins {
+			a.parts = append(a.parts, part{name: d.place})
+			return nil
+		}
+		return a.note(d, k, result)
+	})
 	cancel()
 	for range queue { // the queue's end is the feeder's end: fed is set
 	}
+	return a.outcome(taken, fed)
+}
+
+// outcome tells what became of both sides.
+func (a *agent) outcome(taken, fed error) *job.Failure {
 	switch {
 	case taken != nil: // a feeder that was cut off then has nothing of its own to say
 		return internal("analyse", "The documents could not be analyzed.", taken)
 	case errors.Is(fed, errLimit):
-		return &job.Failure{Code: "INPUT_LIMIT_EXCEEDED", Message: fmt.Sprintf("The input has more than %d documents.", a.task.Kind.Limits.Documents), Stage: "read", Cause: "limit"}
+		return a.tooMany()
 	case errors.Is(fed, errAnalyser):
 		return internal("analyse", "The documents could not be analyzed.", fed)
 	case fed != nil:
 		return a.failure("read", fed)
 	}
 	return nil
+}
+
+func (a *agent) tooMany() *job.Failure {
+	return &job.Failure{Code: "INPUT_LIMIT_EXCEEDED", Message: fmt.Sprintf("The input has more than %d documents.", a.task.Kind.Limits.Documents), Stage: "read", Cause: "limit"}
 }
 
 // begin tells the analyser what it is to do, and gives it the model by which it does it.
@@ -59,18 +77,14 @@ func (a *agent) begin(w *bufio.Writer) error {
 	return nil
 }
 
-// feed gives every document of the objects to the analyser and to the queue.
-func (a *agent) feed(ctx context.Context, list []item, queue chan<- document) error {
-	w := bufio.NewWriterSize(a.ports.To, 256<<10)
-	if err := a.begin(w); err != nil {
-		return err
-	}
+// feed gives every document of the objects to the analyser, by w, and to the queue.
+func (a *agent) feed(ctx context.Context, w *bufio.Writer, list []item, queue chan<- document) error {
 	limit := a.task.Kind.Limits.Document
 	give := func(d document) error {
 		if a.stop.Err() != nil {
 			return errStop
 		}
-		if d.line <= 0 { // a signature is not text
+		if d.line <= 0 && !d.inner { // a signature is not text
 			d.text = bytes.TrimPrefix(d.text, []byte("\xef\xbb\xbf"))
 		}
 		text := d.text
@@ -102,7 +116,7 @@ func (a *agent) feed(ctx context.Context, list []item, queue chan<- document) er
 		return nil
 	}
 	err := a.each(ctx, list, func(o item, body io.Reader) error {
-		d := document{file: o.name(), line: -1, begins: true, place: o.place()}
+		d := document{file: o.name(), line: -1, begins: true, place: o.place(), inner: o.from > 0}
 		if err := give(d); err != nil {
 			return err
 		}
@@ -121,29 +135,26 @@ func (a *agent) feed(ctx context.Context, list []item, queue chan<- document) er
 		}
 		return err
 	})
-	if err != nil && !errors.Is(err, errStop) {
-		return err
+	if errors.Is(err, errStop) {
+		err = nil
 	}
-	if err := w.Flush(); err != nil {
-		return fmt.Errorf("%w: %w", errAnalyser, err)
+	if ferr := w.Flush(); ferr != nil && err == nil { // after an error too: results of what is on the queue are awaited
+		err = fmt.Errorf("%w: %w", errAnalyser, ferr)
 	}
-	return nil
+	return err
 }
 
 // resultMax bounds the result of one document, in bytes: each of its words may be a mention with a score.
 const resultMax = 256 << 20
 
-// collect writes what came of every document of the queue, in its order.
-func (a *agent) collect(queue <-chan document) error {
-	in := frame.NewReader(bufio.NewReaderSize(a.ports.From, 256<<10))
+// collect tells take what came of every document of the queue, in its order, and of files that begin. What it tells is valid until
+// take returns.
+func (a *agent) collect(in *frame.Reader, queue <-chan document, take func(document, frame.Kind, []byte) error) error {
 	var buf []byte
 	for d := range queue {
-		if d.begins {
-			a.parts = append(a.parts, part{name: d.place})
-			continue
-		}
 		k := frame.Refusal
 		switch {
+		case d.begins:
 		case d.bad:
 			buf = refusal(buf, "UNSUPPORTED_ENCODING", "Document is not in UTF-8 format and all subsequent lines are ignored.")
 		case d.long:
@@ -160,20 +171,25 @@ func (a *agent) collect(queue <-chan document) error {
 				return fmt.Errorf("cannot take a result: %w", err)
 			}
 		}
-		if k == frame.Refusal {
-			a.failed.Add(1)
-		}
-		before := a.scratch.Size()
-		if err := a.line(d, k, buf); err != nil {
-			return err
-		}
-		a.parts[len(a.parts)-1].size += a.scratch.Size() - before
-		a.done.Add(1)
-		if err := a.progress(); err != nil {
+		if err := take(d, k, buf); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// note writes what came of a document behind what came of those before it.
+func (a *agent) note(d document, k frame.Kind, result []byte) error {
+	if k == frame.Refusal {
+		a.failed.Add(1)
+	}
+	before := a.scratch.Size()
+	if err := a.line(d, k, result); err != nil {
+		return err
+	}
+	a.parts[len(a.parts)-1].size += a.scratch.Size() - before
+	a.done.Add(1)
+	return a.progress()
 }
 
 func refusal(buf []byte, code, message string) []byte {

@@ -52,6 +52,9 @@ func (a *agent) failure(stage string, err error) *job.Failure {
 		case se.Status == 404 && errors.As(err, &gone):
 			f.Cause, f.Code = "missing", "NO_INPUT_FOUND"
 			f.Message = fmt.Sprintf("The input object %s was listed, but was not there any more when it was read.", gone.uri)
+		case se.Status == 412 && errors.As(err, &gone):
+			f.Cause, f.Code = "changed", "INPUT_CHANGED"
+			f.Message = fmt.Sprintf("The input object %s was replaced while the job read it.", gone.uri)
 		case se.Status == 404:
 			f.Cause = "missing"
 		case se.Status >= 500:

@@ -18,6 +18,10 @@ type item struct {
 	input       *job.Input
 	bucket, key string
 	size        int64
+	tag         string // its ETag
+	pinned      bool   // another ETag is another object
+	whole       int64  // bytes of the object of which this is a stretch
+	from, to    int64  // the lines that begin there; both 0: all
 }
 
 // name is how results call it: the last part of its key.
@@ -49,7 +53,7 @@ func (a *agent) list(ctx context.Context) ([]item, *job.Failure) {
 			if o.Size == 0 && strings.HasSuffix(o.Key, "/") {
 				return nil // a folder's marker
 			}
-			all, total = append(all, item{in, bucket, o.Key, o.Size}), total+o.Size
+			all, total = append(all, item{input: in, bucket: bucket, key: o.Key, size: o.Size, tag: o.Tag}), total+o.Size
 			if total > l.Total || int64(len(all)) > l.Documents {
 				return errLimit
 			}
@@ -106,7 +110,7 @@ func (a *agent) each(ctx context.Context, list []item, f func(item, io.Reader) e
 		}
 		got := <-<-queue
 		if got.err == nil && got.body == nil {
-			got.body, got.err = a.s3.Get(ctx, o.bucket, o.key)
+			got.body, got.err = a.open(ctx, o)
 		}
 		if got.err != nil {
 			return &lost{o.uri(), got.err}
@@ -122,7 +126,7 @@ func (a *agent) each(ctx context.Context, list []item, f func(item, io.Reader) e
 
 // fetch reads a small object whole. One that has grown since it was listed is read again in its turn.
 func (a *agent) fetch(ctx context.Context, o item) fetched {
-	body, err := a.s3.Get(ctx, o.bucket, o.key)
+	body, err := a.open(ctx, o)
 	if err != nil {
 		return fetched{err: err}
 	}

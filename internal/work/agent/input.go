@@ -13,6 +13,7 @@ type document struct {
 	text   []byte
 	long   bool // over the limit
 	bad    bool // not UTF-8
+	inner  bool // of a stretch that does not begin its file
 	begins bool // no document: a file begins, whose results have this place
 	place  string
 }

@@ -21,6 +21,7 @@ const (
 	fromAnalyser = 4
 	scratchFile  = 5
 	modelFile    = 6
+	piecesFile   = 7
 )
 
 // Agent runs the job agent and gives its exit status.
@@ -30,7 +31,8 @@ func Agent() int {
 	signal.Ignore(syscall.SIGXFSZ) // a scratch at its limit is an error of a write
 	return status(agent.Run(context.Background(), stop, agent.Ports{Task: os.Stdin, Reports: os.Stdout, To: os.NewFile(toAnalyser, "documents"),
 		From: os.NewFile(fromAnalyser, "results"), Scratch: os.NewFile(scratchFile, "scratch"),
-		Model: func() *os.File { return os.NewFile(modelFile, "model") }}))
+		Model:  func() *os.File { return os.NewFile(modelFile, "model") },
+		Pieces: func() *os.File { return os.NewFile(piecesFile, "pieces") }}))
 }
 
 // Probe is the kind of analyser that tries to get out instead of reading documents.

@@ -81,6 +81,7 @@ func (e *Error) Error() string { return fmt.Sprintf("%s (%d): %s", e.Code, e.Sta
 type Object struct {
 	Key  string
 	Size int64
+	Tag  string `xml:"ETag"`
 }
 
 // List calls f for every object whose key begins with prefix, in key order.
@@ -122,6 +123,19 @@ func (c *Client) List(ctx context.Context, bucket, prefix string, f func(Object)
 // Get opens an object. The caller closes it.
 func (c *Client) Get(ctx context.Context, bucket, key string) (io.ReadCloser, error) {
 	res, err := c.do(ctx, http.MethodGet, bucket, key, nil, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	return res.Body, nil
+}
+
+// Range opens the bytes of an object from from and before to, or all of it when to is 0, if its ETag still is tag. The caller closes it.
+func (c *Client) Range(ctx context.Context, bucket, key, tag string, from, to int64) (io.ReadCloser, error) {
+	h := http.Header{"If-Match": {tag}}
+	if to > 0 {
+		h.Set("Range", fmt.Sprintf("bytes=%d-%d", from, to-1))
+	}
+	res, err := c.do(ctx, http.MethodGet, bucket, key, nil, h, nil)
 	if err != nil {
 		return nil, err
 	}
