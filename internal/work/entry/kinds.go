@@ -19,6 +19,7 @@ var kinds = map[string]analyse.Kind{
 	"document-classification": {Engine: func(s job.Setup, m io.Reader) (analyse.Engine, error) { return classify.Open(s, m) }},
 	"key-phrases-detection":   english(openPhrases),
 	"syntax-detection":        english(openSpeech),
+	"entities-detection":      english(openEntities),
 }
 
 // languages gives Comprehend's members to what the detector finds.

@@ -1,0 +1,166 @@
+// Package entity finds names, dates and amounts in English text. Names are found by a trained model and have its probabilities;
+// dates and amounts are found by rules and have a fixed score for each rule. It is pure and the same text gives the same answer.
+package entity
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+
+	"cloister/internal/work/crf"
+	"cloister/internal/work/token"
+)
+
+//go:embed entity.crf
+var modelFile []byte
+
+//go:embed lexicon.bin
+var lexiconFile []byte
+
+// Entity is a stretch of text: the Unicode code points [Begin, End).
+type Entity struct {
+	BeginOffset, EndOffset int
+	Score                  float64 // 0 to 1
+	Text                   string
+	Type                   string // PERSON LOCATION ORGANIZATION COMMERCIAL_ITEM EVENT TITLE OTHER DATE QUANTITY
+}
+
+// Model finds entities. It is made once and shared; each goroutine takes a Detector of its own.
+type Model struct {
+	crf     *crf.Model
+	lexicon *Lexicon
+	types   []string
+}
+
+// Open reads the built-in model.
+func Open() (*Model, error) {
+	x, err := OpenLexicon()
+	if err != nil {
+		return nil, err
+	}
+	m, err := crf.Read(bytes.NewReader(modelFile))
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the entity model: %w", err)
+	}
+	return &Model{m, x, m.Labels.Types()}, nil
+}
+
+// OpenLexicon reads the built-in lexicon alone.
+func OpenLexicon() (*Lexicon, error) {
+	x, err := ReadLexicon(bytes.NewReader(lexiconFile))
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the entity lexicon: %w", err)
+	}
+	return x, nil
+}
+
+// Detector finds entities in one text after another. It is not for two goroutines.
+type Detector struct {
+	m      *Model
+	x      Extractor
+	l      crf.Lattice
+	pieces []Piece
+}
+
+// NewDetector gives a detector of the model.
+func (m *Model) NewDetector() *Detector {
+	return &Detector{m: m, x: Extractor{Lexicon: m.lexicon, Bits: m.crf.Bits()}}
+}
+
+// least is the probability below which a name is not told. Below one half, because a name missed and a name invented are equal
+// errors and the likeliest labels together miss more than they invent.
+const least = 0.35
+
+// longest is the most pieces of a name.
+const longest = 14
+
+// Find gives the entities of a text in their order. They don't overlap.
+func (d *Detector) Find(text string) []Entity {
+	var out []Entity
+	tokens := token.Split(text)
+	for _, s := range token.Sentences(text, tokens) {
+		d.pieces = Pieces(text, tokens[s.Begin:s.End], d.pieces[:0])
+		d.x.Sentence(d.pieces)
+		d.m.crf.Run(&d.l, d.x.Feats, d.x.Offs, nil)
+		names := d.l.Spans(least, longest)
+		var found []span
+		for _, n := range names {
+			if s, ok := trim(d.pieces, span{n.Begin, n.End, d.m.types[n.Type], n.Score}); ok {
+				found = append(found, s)
+			}
+		}
+		for _, f := range merge(found, rules(d.pieces)) {
+			a, b := d.pieces[f.begin], d.pieces[f.end-1]
+			out = append(out, Entity{int(a.From), int(b.To), f.score, text[a.Begin : int(b.Begin)+len(b.Text)], f.kind})
+		}
+	}
+	return out
+}
+
+// span is an entity as pieces [begin, end) of a sentence.
+type span struct {
+	begin, end int
+	kind       string
+	score      float64
+}
+
+// trim takes from a name what does not belong to it: forms of address, a possessive, signs.
+func trim(ps []Piece, s span) (span, bool) {
+	for s.begin < s.end && (outside(ps[s.begin]) || s.kind == "PERSON" && s.end-s.begin > 1 && honorific(ps[s.begin].Text)) {
+		s.begin++
+	}
+	for s.end > s.begin {
+		p := ps[s.end-1]
+		if outside(p) && p.Text != ")" && p.Text != "!" || p.Text == "'s" || p.Text == "’s" || p.Text == ")" && !hasPiece(ps[s.begin:s.end], "(") {
+			s.end--
+			continue
+		}
+		break
+	}
+	if s.begin == s.end {
+		return s, false
+	}
+	for _, p := range ps[s.begin:s.end] {
+		if p.Kind == token.Word || p.Kind == token.Number && s.kind != "PERSON" {
+			return s, true
+		}
+	}
+	return s, false
+}
+
+func outside(p Piece) bool {
+	return p.Kind == token.Punct || p.Kind == token.Symbol || p.Kind == token.Address || p.Kind == token.Handle
+}
+
+func hasPiece(ps []Piece, text string) bool {
+	return slices.ContainsFunc(ps, func(p Piece) bool { return p.Text == text })
+}
+
+func honorific(w string) bool {
+	switch strings.TrimSuffix(strings.ToLower(w), ".") {
+	case "mr", "mrs", "ms", "miss", "dr", "prof", "professor", "sir", "madam", "mister", "messrs", "rev", "hon":
+		return true
+	}
+	return false
+}
+
+// merge puts names and rules together. A rule wins over a name, unless the name holds more.
+func merge(names, rules []span) []span {
+	out := slices.Clone(names)
+	for _, r := range rules {
+		wins := true
+		for _, n := range names {
+			if r.begin < n.end && n.begin < r.end && (n.begin < r.begin || n.end > r.end) {
+				wins = false
+			}
+		}
+		if wins {
+			out = slices.DeleteFunc(out, func(n span) bool { return r.begin < n.end && n.begin < r.end })
+			out = append(out, r)
+		}
+	}
+	slices.SortFunc(out, func(a, b span) int { return a.begin - b.begin })
+	return out
+}
