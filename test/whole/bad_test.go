@@ -112,9 +112,11 @@ func TestBadStart(t *testing.T) {
 		{"six groups", vpc([]string{s.subnet}, []string{"sg-1", "sg-2", "sg-3", "sg-4", "sg-5", "sg-6"}), "ValidationException", "securityGroupIds"},
 		{"a tag of AWS", dict{"Tags": []dict{{"Key": "aws:team", "Value": "a"}}}, "InvalidRequestException", "aws:"},
 		{"a wrong type", dict{"JobName": []string{"a"}}, "SerializationException", ""},
-		// Members that nothing honours.
-		{"VolumeKmsKeyId", dict{"VolumeKmsKeyId": "12345678-1234-1234-1234-123456789012"}, "ValidationException", "VolumeKmsKeyId"},
-		{"KmsKeyId", dict{"OutputDataConfig": dict{"S3Uri": "s3://" + s.bucket + "/out", "KmsKeyId": "12345678-1234-1234-1234-123456789012"}}, "ValidationException", "OutputDataConfig.KmsKeyId"},
+		{"a key that is none", dict{"VolumeKmsKeyId": "none"}, "KmsKeyValidationException", "VolumeKmsKeyId"},
+		{"an alias for the volume", dict{"VolumeKmsKeyId": "alias/jobs"}, "KmsKeyValidationException", "VolumeKmsKeyId"},
+		{"a key of another region", dict{"OutputDataConfig": dict{"S3Uri": "s3://" + s.bucket + "/out", "KmsKeyId": "arn:aws:kms:eu-west-1:" + s.account + ":alias/jobs"}},
+			"KmsKeyValidationException", "us-east-1"},
+		// A member that no job of this kind honours.
 		{"DocumentReaderConfig", dict{"InputDataConfig": dict{"S3Uri": "s3://" + s.bucket + "/in/", "DocumentReaderConfig": dict{"DocumentReadAction": "TEXTRACT_DETECT_DOCUMENT_TEXT"}}},
 			"ValidationException", "InputDataConfig.DocumentReaderConfig"},
 	}
