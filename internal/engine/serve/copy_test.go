@@ -1,0 +1,91 @@
+package serve
+
+import (
+	"strings"
+	"testing"
+
+	shape "cloister/internal/shape/comprehend"
+	keys "cloister/internal/shape/kms"
+)
+
+// TestImport: Comprehend Developer Guide, "Copying custom models between AWS accounts": the source's policy and the importer's own decide; keys
+// of both sides are used by the importer's role.
+func TestImport(t *testing.T) {
+	h := build(t)
+	sourceKey, ownKey := h.key(home), h.key(abroad)
+	source := h.trained(home, "m", sourceKey, "the model's bytes")
+	plain := h.trained(home, "plain", "", "plain bytes")
+	asked := func(from, name, key, role string) error {
+		in := &shape.ImportModelRequest{SourceModelArn: &from, ModelName: &name}
+		if key != "" {
+			in.ModelKmsKeyId = &key
+		}
+		if role != "" {
+			in.DataAccessRoleArn = &role
+		}
+		_, err := h.try(abroad, "comprehend", "ImportModel", in)
+		return err
+	}
+	h.refused(asked(source, "c", "", h.role[abroad]), "AccessDenied", "")
+	allow := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + abroad + `:root"},"Action":"comprehend:ImportModel","Resource":"*"}]}`
+	for _, m := range []string{source, plain} {
+		h.do(home, "comprehend", "PutResourcePolicy", &shape.PutResourcePolicyRequest{ResourceArn: &m, ResourcePolicy: &allow})
+	}
+	h.refused(asked(source, "c", "", ""), "InvalidRequestException", "DataAccessRoleArn")
+	h.refused(asked(source, "c", ownKey, h.role[home]), "AccessDenied", "iam:PassRole")
+
+	reaches := func(name, status string) *shape.DocumentClassifierProperties {
+		t.Helper()
+		arn := strings.Replace(strings.Replace(source, home, abroad, 1), "/m", "/"+name, 1)
+		var p *shape.DocumentClassifierProperties
+		h.until(name+" to be "+status, func() bool {
+			p = h.do(abroad, "comprehend", "DescribeDocumentClassifier", &shape.DescribeDocumentClassifierRequest{DocumentClassifierArn: &arn}).(*shape.DescribeDocumentClassifierResponse).DocumentClassifierProperties
+			return *p.Status == status
+		})
+		return p
+	}
+	// The source's key does not know the importer's role.
+	if err := asked(source, "early", "", h.role[abroad]); err != nil {
+		t.Fatal(err)
+	}
+	if p := reaches("early", "IN_ERROR"); !strings.Contains(*p.Message, "KMS_KEY_ACCESS_DENIED") || !strings.Contains(*p.Message, sourceKey) {
+		t.Errorf("%s", *p.Message)
+	}
+	text := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + home + `:root"},"Action":"kms:*","Resource":"*"},
+		{"Effect":"Allow","Principal":{"AWS":"` + h.role[abroad] + `"},"Action":"kms:Decrypt","Resource":"*","Condition":{"StringEquals":{"kms:EncryptionContext:aws:comprehend:arn":"` + source + `"}}}]}`
+	h.do(home, "kms", "PutKeyPolicy", &keys.PutKeyPolicyRequest{KeyId: &sourceKey, Policy: &text})
+	if err := asked(source, "copy", ownKey, h.role[abroad]); err != nil {
+		t.Fatal(err)
+	}
+	h.refused(asked(source, "copy", ownKey, h.role[abroad]), "ResourceInUseException", "copy")
+	p := reaches("copy", "TRAINED")
+	if *p.SourceModelArn != source || *p.ModelKmsKeyId != ownKey || *p.ClassifierMetadata.NumberOfLabels != 2 || *p.LanguageCode != "en" || *p.Mode != "MULTI_CLASS" {
+		t.Errorf("%+v", *p)
+	}
+	if n := h.uses(abroad, "GenerateDataKey", ownKey); n != 1 {
+		t.Errorf("the trail shows %d data keys", n)
+	}
+	if err := asked(plain, "open", "", ""); err != nil {
+		t.Fatal(err)
+	}
+	reaches("open", "TRAINED")
+
+	// The copies live without their source, and without its key.
+	h.do(home, "kms", "DisableKey", &keys.DisableKeyRequest{KeyId: &sourceKey})
+	for name, want := range map[string]string{"copy": "the model's bytes", "open": "plain bytes"} {
+		e := h.endpoint(abroad, name, strings.Replace(strings.Replace(source, home, abroad, 1), "/m", "/"+name, 1), 1)
+		h.reaches(abroad, e, "IN_SERVICE")
+		if got, err := h.says(e, "x"); got != "document-classification "+want {
+			t.Errorf("%s: %q %v", name, got, err)
+		}
+	}
+
+	// A copy that fails keeps no grant.
+	if err := asked(source, "late", ownKey, h.role[abroad]); err != nil {
+		t.Fatal(err)
+	}
+	reaches("late", "IN_ERROR")
+	if g := h.do(abroad, "kms", "ListGrants", &keys.ListGrantsRequest{KeyId: &ownKey}).(*keys.ListGrantsResponse).Grants; len(g) != 1 {
+		t.Errorf("%d grants", len(g))
+	}
+}

@@ -1,0 +1,178 @@
+package serve
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"cloister/internal/core/job"
+	"cloister/internal/core/model"
+	shape "cloister/internal/shape/comprehend"
+	keys "cloister/internal/shape/kms"
+	"cloister/internal/store"
+	"cloister/internal/store/rows"
+)
+
+// TestEndpoint: Comprehend Developer Guide, "Managing Amazon Comprehend endpoints".
+func TestEndpoint(t *testing.T) {
+	h := build(t)
+	one, two := h.trained(home, "one", "", "first model"), h.trained(home, "two", "", "second model")
+	e := h.endpoint(home, "e", one, 2)
+	p := h.reaches(home, e, "IN_SERVICE")
+	if *p.ModelArn != one || *p.CurrentInferenceUnits != 2 || *p.DesiredInferenceUnits != 2 || p.Message != nil {
+		t.Errorf("%+v", *p)
+	}
+	if got, err := h.says(e, "x"); got != "document-classification first model" {
+		t.Errorf("%q %v", got, err)
+	}
+	_, err := h.engine.AnalyseAt(t.Context(), e, job.Setup{Kind: "entities-detection"}, []string{"x"})
+	h.refused(err, "InvalidRequestException", "another kind")
+	_, err = h.says(strings.Replace(e, "/e", "/f", 1), "x")
+	h.refused(err, "ResourceNotFoundException", "")
+	_, err = h.try(home, "comprehend", "DeleteDocumentClassifier", &shape.DeleteDocumentClassifierRequest{DocumentClassifierArn: &one})
+	h.refused(err, "ResourceInUseException", e)
+
+	// Another model and more units, while the first goes on.
+	units := int64(10)
+	h.do(home, "comprehend", "UpdateEndpoint", &shape.UpdateEndpointRequest{EndpointArn: &e, DesiredModelArn: &two, DesiredInferenceUnits: &units})
+	p = h.reaches(home, e, "IN_SERVICE")
+	if *p.ModelArn != two || *p.CurrentInferenceUnits != 10 {
+		t.Errorf("%+v", *p)
+	}
+	if got, err := h.says(e, "x"); got != "document-classification second model" {
+		t.Errorf("%q %v", got, err)
+	}
+
+	// An analyser that goes by itself is replaced.
+	if _, err := h.says(e, "die"); err == nil {
+		t.Error("it answers without an analyser")
+	}
+	if got, err := h.says(e, "x"); got != "document-classification second model" {
+		t.Errorf("after its end: %q %v", got, err)
+	}
+
+	h.do(home, "comprehend", "DeleteEndpoint", &shape.DeleteEndpointRequest{EndpointArn: &e})
+	h.until("the endpoint to go", func() bool {
+		_, err := h.try(home, "comprehend", "DescribeEndpoint", &shape.DescribeEndpointRequest{EndpointArn: &e})
+		return err != nil
+	})
+	_, err = h.says(e, "x")
+	h.refused(err, "ResourceNotFoundException", "")
+	h.until("the analysers to go", func() bool {
+		return h.config.Analysers.(*echo).running() == 0
+	})
+}
+
+// TestUnits: an endpoint does what its units allow, and no more.
+func TestUnits(t *testing.T) {
+	h := build(t)
+	e := h.endpoint(home, "e", h.trained(home, "m", "", "m"), 1)
+	h.reaches(home, e, "IN_SERVICE")
+	if _, err := h.says(e, strings.Repeat("é", 5000)); err != nil {
+		t.Errorf("a long document: %v", err)
+	}
+	if _, err := h.says(e, "x"); !errors.Is(err, ErrBusy) {
+		t.Errorf("after it: %v", err)
+	}
+}
+
+// TestRestart: what is in service is in service again after a daemon's end.
+func TestRestart(t *testing.T) {
+	h := build(t)
+	e := h.endpoint(home, "e", h.trained(home, "m", h.key(home), "sealed"), 2)
+	h.reaches(home, e, "IN_SERVICE")
+	h.stop()
+	if n := h.config.Analysers.(*echo).running(); n != 0 {
+		t.Errorf("%d analysers outlive their daemon", n)
+	}
+	h.run()
+	if got, err := h.says(e, "x"); got != "document-classification sealed" {
+		t.Errorf("%q %v", got, err)
+	}
+}
+
+// TestModelKey: the owner of a model's key ends its service, by whichever way, and lets it come back.
+func TestModelKey(t *testing.T) {
+	h := build(t)
+	key := h.key(home)
+	m := h.trained(home, "m", key, "sealed")
+	e := h.endpoint(home, "e", m, 10)
+	h.reaches(home, e, "IN_SERVICE")
+	used := h.uses(home, "Decrypt", key)
+	if used == 0 || h.uses(home, "GenerateDataKey", key) != 1 {
+		t.Errorf("the trail shows %d uses of the key", used)
+	}
+	h.until("the key to be used again", func() bool { return h.uses(home, "Decrypt", key) > used+1 })
+
+	h.do(home, "kms", "DisableKey", &keys.DisableKeyRequest{KeyId: &key})
+	p := h.reaches(home, e, "FAILED")
+	if p.Message == nil || !strings.Contains(*p.Message, "KMS_KEY_UNAVAILABLE") || !strings.Contains(*p.Message, key+" is disabled") {
+		t.Errorf("%+v", p.Message)
+	}
+	_, err := h.says(e, "x")
+	h.refused(err, "ResourceUnavailableException", key)
+	if h.config.Analysers.(*echo).running() != 0 {
+		t.Error("the model is still in memory")
+	}
+	h.do(home, "kms", "EnableKey", &keys.EnableKeyRequest{KeyId: &key})
+	if p = h.reaches(home, e, "IN_SERVICE"); p.Message != nil {
+		t.Errorf("%s", *p.Message)
+	}
+	if got, err := h.says(e, "x"); got != "document-classification sealed" {
+		t.Errorf("%q %v", got, err)
+	}
+
+	grants := h.do(home, "kms", "ListGrants", &keys.ListGrantsRequest{KeyId: &key}).(*keys.ListGrantsResponse).Grants
+	if len(grants) != 1 || *grants[0].GranteePrincipal != Principal || *grants[0].RetiringPrincipal != Principal || grants[0].Constraints.EncryptionContextSubset["aws:comprehend:arn"] != m {
+		t.Fatalf("%+v", grants)
+	}
+	h.do(home, "kms", "RevokeGrant", &keys.RevokeGrantRequest{KeyId: &key, GrantId: grants[0].GrantId})
+	if p = h.reaches(home, e, "FAILED"); !strings.Contains(*p.Message, "KMS_KEY_ACCESS_DENIED") || !strings.Contains(*p.Message, key) {
+		t.Errorf("%s", *p.Message)
+	}
+}
+
+// TestDelete: a deleted model leaves nothing: no bytes, no grant, no tags, no row of its training.
+func TestDelete(t *testing.T) {
+	h := build(t)
+	key := h.key(home)
+	m := h.trained(home, "m", key, "sealed")
+	h.do(home, "comprehend", "TagResource", &shape.TagResourceRequest{ResourceArn: &m, Tags: []shape.Tag{{Key: new("team"), Value: new("red")}}})
+	var row model.Model
+	at := store.Scope{Partition: "aws", Account: home, Region: here}
+	if err := h.store.View(t.Context(), func(v store.View) error {
+		it, err := rows.Models.Find(v, at, "arn", m)
+		row = it.Value
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	h.do(home, "comprehend", "DeleteDocumentClassifier", &shape.DeleteDocumentClassifierRequest{DocumentClassifierArn: &m})
+	h.until("the model to go", func() bool {
+		_, err := h.try(home, "comprehend", "DescribeDocumentClassifier", &shape.DescribeDocumentClassifierRequest{DocumentClassifierArn: &m})
+		return err != nil
+	})
+	if g := h.do(home, "kms", "ListGrants", &keys.ListGrantsRequest{KeyId: &key}).(*keys.ListGrantsResponse).Grants; len(g) != 0 {
+		t.Errorf("a grant is left: %+v", g)
+	}
+	if h.uses(home, "RetireGrant", key) != 1 {
+		t.Error("the trail does not show that the grant was retired")
+	}
+	if f, err := h.blobs.Open(t.Context(), row.Artifact.Blob); err == nil {
+		f.Close()
+		t.Error("its bytes are left")
+	}
+	if err := h.store.View(t.Context(), func(v store.View) error {
+		if _, err := rows.Jobs.Get(v, at, row.Job); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("the training's row: %v", err)
+		}
+		tags, err := v.Tags(m)
+		if len(tags) != 0 {
+			t.Errorf("tags %v", tags)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	h.trained(home, "m", key, "again") // the name is free
+}
