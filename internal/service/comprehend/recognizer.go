@@ -18,7 +18,7 @@ func (s *custom) recognizerRows() []api.Rower {
 	taught, retaught := sheet.Questions("CreateEntityRecognizer"), sheet.As("CreateEntityRecognizer", "entity-recognizer-version=RecognizerName+VersionName")
 	return []api.Rower{
 		api.Op[shape.CreateEntityRecognizerRequest, shape.CreateEntityRecognizerResponse]{Name: "CreateEntityRecognizer",
-			Honours: slices.Concat(trainingHonours, []string{"RecognizerName", "InputDataConfig.DataFormat", "InputDataConfig.EntityTypes.Type", "InputDataConfig.Documents.*",
+			Honours: slices.Concat(trainingHonours, []string{"RecognizerName", "InputDataConfig.DataFormat", "InputDataConfig.EntityTypes.*", "InputDataConfig.Documents.*",
 				"InputDataConfig.Annotations.*", "InputDataConfig.EntityList.S3Uri", "InputDataConfig.AugmentedManifests.*"}),
 			Questions: func(c *api.Call, v store.View, in *shape.CreateEntityRecognizerRequest) ([]api.Question, error) {
 				if deref(in.VersionName) != "" {
