@@ -75,7 +75,7 @@ func (s *sandbox) analyser(ctx context.Context, setup job.Setup, model io.Reader
 		err = a.w.Flush()
 	}
 	if err != nil {
-		a.close()
+		a.Close()
 		return nil, fmt.Errorf("cannot tell an analyser its task: %w", err)
 	}
 	return a, nil
@@ -121,7 +121,7 @@ func (a *analyser) Ask(ctx context.Context, texts []string) ([]job.Answer, error
 	}()
 	out, err := a.answers(len(texts))
 	if err != nil {
-		a.close() // the writing too
+		a.Close() // the writing too
 	}
 	if werr := <-wrote; err == nil {
 		err = werr
@@ -162,8 +162,8 @@ func (a *analyser) answers(n int) ([]job.Answer, error) {
 	return out, nil
 }
 
-// close ends the cell.
-func (a *analyser) close() {
+// Close ends the cell.
+func (a *analyser) Close() {
 	a.ended.Do(func() {
 		_ = a.cell.Kill()
 		a.to.Close()

@@ -46,11 +46,5 @@ func (s analysers) Start(ctx context.Context, setup job.Setup, model io.Reader) 
 	if err != nil {
 		return nil, err
 	}
-	return serving{a}, nil
+	return a, nil
 }
-
-// serving is an analyser that serves an endpoint.
-type serving struct{ *analyser }
-
-// Close ends it.
-func (s serving) Close() { s.close() }

@@ -22,7 +22,7 @@ const (
 // warm is an analyser as the pool sees it.
 type warm interface {
 	Ask(ctx context.Context, texts []string) ([]job.Answer, error)
-	close()
+	Close()
 }
 
 // pool keeps analysers warm for calls that are answered at once. One serves the calls of one setup, one after another, whosever they are:
@@ -91,7 +91,7 @@ func (p *pool) take(ctx context.Context, key string, setup job.Setup) (w warm, u
 		}
 		if p.taken+len(p.rest) < p.size || len(p.rest) > 0 {
 			if p.taken+len(p.rest) >= p.size {
-				p.rest[0].close()
+				p.rest[0].Close()
 				p.rest = p.rest[1:]
 			}
 			p.taken++
@@ -120,7 +120,7 @@ func (p *pool) give(key string, w warm, well bool) {
 	case well && !p.closed:
 		p.rest = append(p.rest, resting{w, key, time.Now()})
 	case w != nil:
-		w.close()
+		w.Close()
 	}
 	close(p.change)
 	p.change = make(chan struct{})
@@ -147,7 +147,7 @@ func (p *pool) end(idle time.Duration) {
 	p.closed = idle == 0
 	n := 0
 	for n < len(p.rest) && (p.closed || time.Since(p.rest[n].since) >= idle) {
-		p.rest[n].close()
+		p.rest[n].Close()
 		n++
 	}
 	p.rest = p.rest[n:]

@@ -38,7 +38,7 @@ func (e *echo) Ask(ctx context.Context, texts []string) ([]job.Answer, error) {
 	return []job.Answer{{Code: fmt.Sprint(e.setup.Kind, e.n)}}, nil
 }
 
-func (e *echo) close() { e.mu.Lock(); *e.ended++; e.mu.Unlock() }
+func (e *echo) Close() { e.mu.Lock(); *e.ended++; e.mu.Unlock() }
 
 type counted struct {
 	*pool

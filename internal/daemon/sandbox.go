@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -59,19 +60,88 @@ func (s *sandbox) Start(ctx context.Context, c runner.Cell) (runner.Running, err
 	}
 	defer scratch.Close()
 	files := []*os.File{scratch}
+	var sealed *os.File
+	switch {
+	case c.Model != "" || c.Keep != "":
+		sealed, err = s.sealed(ctx, c.Model)
+	case c.Task.Share.Max > 1:
+		sealed, err = os.Open(os.DevNull) // in the model's place
+	}
+	if err != nil {
+		return nil, err
+	}
+	if sealed != nil {
+		files = append(files, sealed)
+	}
 	if c.Task.Share.Max > 1 {
 		pieces, err := s.scratch()
 		if err != nil {
+			sealed.Close()
 			return nil, err
 		}
 		defer pieces.Close()
-		none, err := os.Open(os.DevNull) // in the model's place
-		if err != nil {
-			return nil, err
-		}
-		defer none.Close()
-		files = append(files, none, pieces)
+		files = append(files, pieces)
 	}
+	r, err := s.pair(ctx, c, files)
+	if err != nil {
+		if sealed != nil {
+			sealed.Close()
+		}
+		return nil, err
+	}
+	go func() {
+		r.await(func(size int64) error { return s.keep(c.Keep, sealed, size) })
+		if sealed != nil {
+			sealed.Close()
+		}
+	}()
+	return r, nil
+}
+
+// sealed is a file for a model's sealed bytes: of the blob, or empty.
+func (s *sandbox) sealed(ctx context.Context, blob string) (*os.File, error) {
+	f, err := s.scratch()
+	if err != nil || blob == "" {
+		return f, err
+	}
+	b, err := s.d.blobs.Open(ctx, blob)
+	if err == nil {
+		_, err = io.Copy(f, b)
+		b.Close()
+	}
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("cannot read a model: %w", err)
+	}
+	return f, nil
+}
+
+// keep makes a blob of the sealed model of size bytes that an agent wrote.
+func (s *sandbox) keep(blob string, f *os.File, size int64) error {
+	if blob == "" {
+		return errors.New("wrote a model that nobody asked for")
+	}
+	if st, err := f.Stat(); err != nil || st.Size() != size {
+		return fmt.Errorf("wrote a model of another size than it says, %w", err)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	err := s.d.blobs.Write(context.Background(), blob, func(w io.Writer) error {
+		_, err := io.Copy(w, f)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("cannot keep a model: %w", err)
+	}
+	return nil
+}
+
+// pair starts the job's two cells; files are the agent's from ScratchFile on.
+func (s *sandbox) pair(ctx context.Context, c runner.Cell, files []*os.File) (*running, error) {
 	task, taskIn, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -101,11 +171,11 @@ func (s *sandbox) Start(ctx context.Context, c runner.Cell) (runner.Running, err
 		notes.Close()
 		return nil, gone(fmt.Errorf("cannot start the job's cells: %w", err))
 	}
-	r := &running{pair: pair, reports: make(chan job.Report, 16), killed: make(chan struct{}), done: make(chan struct{}), fresh: make(chan job.Credentials, 1), words: make(chan job.Word, 16)}
+	r := &running{pair: pair, reports: make(chan job.Report, 16), killed: make(chan struct{}), done: make(chan struct{}), heard: make(chan struct{}),
+		fresh: make(chan job.Credentials, 1), words: make(chan job.Word, 16)}
 	go r.tell(taskIn, c.Task)
-	go r.listen(reports)
+	go func() { r.listen(reports); close(r.heard) }()
 	go s.note(c.Job, notes)
-	go r.await()
 	return r, nil
 }
 
@@ -168,8 +238,10 @@ type running struct {
 	kill    sync.Once
 	killed  chan struct{} // nobody reads reports any more
 	done    chan struct{}
+	heard   chan struct{} // the last report is known
 	fresh   chan job.Credentials
 	words   chan job.Word
+	size    atomic.Int64 // of the model that the last report speaks of
 	err     error
 }
 
@@ -250,6 +322,9 @@ func (r *running) listen(f io.ReadCloser) {
 			}
 		}
 		last = time.Now()
+		if rep.Final && rep.Err == nil && !rep.Stopped {
+			r.size.Store(rep.Artifact)
+		}
 		select {
 		case r.reports <- rep:
 		case <-r.killed:
@@ -261,15 +336,18 @@ func (r *running) listen(f io.ReadCloser) {
 	}
 }
 
-// await ends the analyser with the agent: it ends by itself when its input does, or is killed soon after.
-func (r *running) await() {
+// analyserExit is how long an analyser may go on when its agent, and with it its pipes, are gone.
+const analyserExit = time.Second
+
+// await ends the analyser with the agent: it ends by itself when its input does, or is killed soon after. Then the model is kept.
+func (r *running) await(keep func(size int64) error) {
 	defer close(r.done)
 	ctx := context.Background()
 	r.err = r.pair.Agent.Wait(ctx)
 	if r.err != nil {
 		r.err = fmt.Errorf("the agent %w", r.err)
 	}
-	wctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	wctx, cancel := context.WithTimeout(ctx, analyserExit)
 	defer cancel()
 	err := r.pair.Analyser.Wait(wctx)
 	if wctx.Err() != nil {
@@ -278,6 +356,10 @@ func (r *running) await() {
 	}
 	if err != nil && r.err == nil {
 		r.err = fmt.Errorf("the analyser %w", err)
+	}
+	<-r.heard
+	if n := r.size.Load(); n > 0 { // how they ended after the last report is no matter then
+		r.err = keep(n)
 	}
 }
 

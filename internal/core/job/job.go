@@ -65,8 +65,27 @@ type Input struct {
 	Attributes []string `json:",omitempty"` // AttributeNames of a manifest
 }
 
-// Grant is a KMS grant that a job lives on.
-type Grant struct{ Key, ID string }
+// Grant is a KMS grant that a job lives on. It is written down before it is asked for, with its name, by which the same request finds it.
+type Grant struct {
+	Key, ID string // an ID that is empty: not known to be made
+	Name    string
+	Model   bool // goes over to the model that is trained
+}
+
+// KeyCode is the code of a job that failed because KMS refused it, by KMS's code.
+func KeyCode(code string) string {
+	switch code {
+	case "AccessDenied", "AccessDeniedException":
+		return "KMS_KEY_ACCESS_DENIED"
+	case "DisabledException":
+		return "KMS_KEY_DISABLED"
+	case "NotFoundException":
+		return "KMS_KEY_NOT_FOUND"
+	case "KMSInvalidStateException":
+		return "KMS_KEY_INVALID_STATE"
+	}
+	return "KMS_KEY_UNAVAILABLE"
+}
 
 // Network is VpcConfig.
 type Network struct{ Subnets, Groups []string }

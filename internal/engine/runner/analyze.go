@@ -33,9 +33,13 @@ const progressEvery = 500 * time.Millisecond
 
 // analyze runs the two processes and waits for the agent's last word.
 func (w *walk) analyze(ctx context.Context) error {
-	run, err := w.Sandbox.Start(ctx, Cell{Job: w.job.ID, Kind: w.job.Kind, Network: w.network, Port: w.port, Servers: w.servers, Search: w.search, Task: job.Task{
+	c := Cell{Job: w.job.ID, Kind: w.job.Kind, Network: w.network, Port: w.port, Servers: w.servers, Search: w.search, Model: w.model, Task: job.Task{
 		Job: w.job.ID, Account: w.job.Account, Region: w.job.Region, Kind: job.Kinds()[w.job.Kind], Setup: w.job.Setup, Inputs: w.job.Inputs,
-		OutputURI: w.job.OutputObject, Creds: w.creds, CA: w.CA}})
+		OutputURI: w.job.OutputObject, OutputKey: w.job.OutputKey, Volume: w.volume, Artifact: w.artifact, Creds: w.creds, CA: w.CA}}
+	if w.trained != nil {
+		c.Keep = w.trained.Blob
+	}
+	run, err := w.Sandbox.Start(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -122,6 +126,14 @@ func (w *walk) analyze(ctx context.Context) error {
 		return w.judged(ctx, last.Err)
 	case last.Stopped:
 		return errStopped
+	case w.trained != nil && werr != nil: // its model was not kept
+		return werr
+	}
+	if w.trained != nil {
+		w.trained.Size = last.Artifact
+	}
+	if last.Result != nil {
+		return w.edit(ctx, func(j *job.Job) { j.Result = last.Result })
 	}
 	return nil
 }

@@ -207,13 +207,16 @@ func (w *walk) segment(ctx context.Context) error {
 	return w.Network.OpenSegment(ctx, w.network, w.port, w.job.Partition, w.job.Account, w.job.Region)
 }
 
-// undo takes away whatever the steps made, in this attempt or an earlier one.
-func (w *walk) undo(ctx context.Context) error {
+// undo takes away whatever the steps made, in this attempt or an earlier one; a job that did its work keeps what its model lives on.
+func (w *walk) undo(ctx context.Context, done bool) error {
 	w.Network.CloseSegment("job-" + w.job.ID)
 	for _, eni := range w.job.Interfaces {
 		if err := w.release(ctx, eni); err != nil {
 			return fmt.Errorf("cannot release %s: %w", eni, err)
 		}
+	}
+	if err := w.retire(ctx, done); err != nil {
+		return fmt.Errorf("cannot retire the job's grants: %w", err)
 	}
 	return w.edit(ctx, func(j *job.Job) {
 		for i := range j.Steps {

@@ -13,6 +13,8 @@ import (
 
 	"cloister/internal/api"
 	"cloister/internal/core/job"
+	"cloister/internal/core/keyring"
+	"cloister/internal/core/model"
 	"cloister/internal/core/vpc"
 	"cloister/internal/store"
 	"cloister/internal/store/rows"
@@ -45,6 +47,8 @@ type Cell struct {
 	Servers   []netip.Addr // name servers that DHCP tells, in order; none: no names
 	Search    []string     // domains that DHCP tells
 	Task      job.Task
+	Model     string // blob of the sealed model that the agent reads; empty: none
+	Keep      string // blob to be made of the one that it writes
 }
 
 // Running is a started job.
@@ -66,6 +70,7 @@ type Config struct {
 	Calls    Calls
 	Network  Network
 	Sandbox  Sandbox
+	Sealer   keyring.Sealer // of the data keys of models without a key of KMS
 	Log      *slog.Logger
 	CA       string // PEM, handed to the agents
 	Parallel int    // jobs at once; 0: 4
@@ -197,6 +202,11 @@ type walk struct {
 	port    string
 	servers []netip.Addr
 	search  []string
+
+	volume   []byte          // data key of the scratch
+	artifact *job.Artifact   // of the model that is read or written
+	model    string          // blob of the one that is read
+	trained  *model.Artifact // what will be known of the one that is written
 }
 
 // failed ends a job with a message of AWS's form and reasons for explain.
@@ -222,10 +232,14 @@ type step struct {
 }
 
 func (w *walk) steps() []step {
-	if w.job.Network == nil {
-		return []step{{"assume-role", w.assume}, {"open-segment", w.segment}, {"analyze", w.analyze}}
+	all := []step{{"assume-role", w.assume}}
+	if w.keyed() {
+		all = append(all, step{"check-keys", w.keys})
 	}
-	return []step{{"assume-role", w.assume}, {"check-network", w.check}, {"create-interface", w.create}, {"open-interface", w.open}, {"analyze", w.analyze}}
+	if w.job.Network == nil {
+		return append(all, step{"open-segment", w.segment}, step{"analyze", w.analyze})
+	}
+	return append(all, step{"check-network", w.check}, step{"create-interface", w.create}, step{"open-interface", w.open}, step{"analyze", w.analyze})
 }
 
 func (w *walk) run(ctx context.Context) error {
@@ -242,7 +256,7 @@ func (w *walk) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // the daemon ends: the next one undoes and begins again
 	}
-	if uerr := w.undo(ctx); uerr != nil {
+	if uerr := w.undo(ctx, err == nil && !w.job.State.Ended()); uerr != nil {
 		return uerr
 	}
 	return w.end(ctx, err)
@@ -254,7 +268,7 @@ func (w *walk) begin(ctx context.Context) error {
 		return err
 	}
 	if w.job.Attempt > 1 && len(w.job.Steps) > 0 {
-		if err := w.undo(ctx); err != nil {
+		if err := w.undo(ctx, false); err != nil {
 			return err
 		}
 	}
@@ -315,27 +329,34 @@ func (w *walk) end(ctx context.Context, err error) error {
 		w.log.Error("a job failed for a reason of ours", "error", err)
 		state, f = job.Failed, fail("INTERNAL_ERROR", "The job could not be run.").because(job.Reason{Layer: "daemon", Text: err.Error()})
 	}
-	return w.edit(ctx, func(j *job.Job) {
+	return w.change(ctx, func(tx store.Tx, j *job.Job) error {
 		j.Cleaned = true
 		if j.State.Ended() {
-			return
+			return nil
 		}
 		j.State, j.Ended = state, w.World.Now()
 		j.Reasons = w.Notes
 		if f != nil {
 			j.Message, j.Reasons = f.Error(), append(f.reasons, w.Notes...)
 		}
+		return w.learned(tx, j)
 	})
 }
 
 // edit changes the job's row. Another writer (a stop) may come between: the change is made to what is there.
 func (w *walk) edit(ctx context.Context, f func(*job.Job)) error {
+	return w.change(ctx, func(_ store.Tx, j *job.Job) error { f(j); return nil })
+}
+
+func (w *walk) change(ctx context.Context, f func(store.Tx, *job.Job) error) error {
 	return w.Store.Update(ctx, func(tx store.Tx) error {
 		it, err := rows.Jobs.Get(tx, w.key.Scope, w.key.ID)
 		if err != nil {
 			return err
 		}
-		f(&it.Value)
+		if err := f(tx, &it.Value); err != nil {
+			return err
+		}
 		if err := rows.Jobs.Save(tx, &it); err != nil {
 			return err
 		}

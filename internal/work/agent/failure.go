@@ -47,8 +47,8 @@ func (a *agent) failure(stage string, err error) *job.Failure {
 	case errors.As(err, &se):
 		f.RequestID, f.Cause = se.RequestID, "denied"
 		switch {
-		case strings.HasPrefix(se.Code, "KMS."): // S3 tells what KMS refused it, in KMS's words
-			f.Code, f.Message = keyCode(se.Code), "The KMS key of the "+side(stage)+" cannot be used: "+se.Message
+		case strings.HasPrefix(se.Code, "KMS."), se.Code == "AccessDenied" && strings.Contains(se.Message, "kms:"): // S3 tells what KMS refused it, in KMS's words
+			f.Code, f.Message = job.KeyCode(strings.TrimPrefix(se.Code, "KMS.")), "The KMS key of the "+side(stage)+" cannot be used: "+se.Message
 		case se.Status == 404 && errors.As(err, &gone):
 			f.Cause, f.Code = "missing", "NO_INPUT_FOUND"
 			f.Message = fmt.Sprintf("The input object %s was listed, but was not there any more when it was read.", gone.uri)
@@ -75,19 +75,6 @@ func side(stage string) string {
 		return "output"
 	}
 	return "input"
-}
-
-// keyCode is a refusal of KMS in the form of a job's codes: KMS.DisabledException is KMS_KEY_DISABLED.
-func keyCode(code string) string {
-	switch code {
-	case "KMS.DisabledException":
-		return "KMS_KEY_DISABLED"
-	case "KMS.KMSInvalidStateException":
-		return "KMS_KEY_INVALID_STATE"
-	case "KMS.NotFoundException":
-		return "KMS_KEY_NOT_FOUND"
-	}
-	return "KMS_KEY_NOT_ACCESSIBLE"
 }
 
 func isTimeout(err error) bool {
