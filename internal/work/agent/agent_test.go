@@ -121,12 +121,12 @@ func (p *pupil) Finish(create func(string) io.Writer) (any, error) {
 	case "two models":
 		create(analyse.ModelFile).Write([]byte("a"))
 	case "path":
-		create("../x")
+		create("output/../../x")
 	}
 	if p.does != "no model" {
 		_, _ = create(analyse.ModelFile).Write(bytes.Repeat([]byte("model "), 50_000))
 	}
-	_, _ = io.WriteString(create("empty.csv"), "")
+	_, _ = io.WriteString(create("output/empty.csv"), "")
 	return map[string]int{"NumberOfLabels": 2}, nil
 }
 
@@ -421,7 +421,7 @@ func TestCorpus(t *testing.T) {
 	if r.Err != nil || string(r.Result) != `{"NumberOfLabels":2}` {
 		t.Fatalf("%+v, %+v", r, r.Err)
 	}
-	same(t, s.delivered(), map[string]string{"empty.csv": "", "notes.txt": fmt.Sprintf("labels 1.csv [] 4 \"a,b\\n\"\nlabels 2.csv [] %d %q\ntest-labels 1.csv [x] 1 \"c\"\n", len(long), long[:20])})
+	same(t, s.delivered(), map[string]string{"output/empty.csv": "", "notes.txt": fmt.Sprintf("labels 1.csv [] 4 \"a,b\\n\"\nlabels 2.csv [] %d %q\ntest-labels 1.csv [x] 1 \"c\"\n", len(long), long[:20])})
 	f, err := os.Open(s.model)
 	if err != nil {
 		t.Fatal(err)

@@ -194,9 +194,14 @@ func (a *agent) file(in *frame.Reader, x *lesson) error {
 	return err
 }
 
-// plain keeps a name from being a path.
+// plain keeps a name from leading out of the archive.
 func plain(name string) bool {
-	return name != "" && name[0] != '.' && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == ""
+	for p := range strings.SplitSeq(name, "/") {
+		if p == "" || p[0] == '.' || strings.Trim(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // giveModel opens the sealed model while it goes to the analyser.

@@ -1,0 +1,190 @@
+package whole_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// keyed is a role for jobs under keys: by key, what it may do there. Of S3 and EC2 it may what jobs need.
+func (s *site) keyed(name string, may map[string][]string) string {
+	s.Helper()
+	base := strings.TrimSuffix(dataAccess(), "]}")
+	for key, actions := range may {
+		base += "," + encode(s, dict{"Effect": "Allow", "Action": actions, "Resource": key})
+	}
+	return s.newRole(name, trust, base+"]}")
+}
+
+var (
+	granting = []string{"kms:CreateGrant"}
+	wrapping  = []string{"kms:GenerateDataKey", "kms:Decrypt"}
+)
+
+// grantsOf counts the grants of a key.
+func (a *actor) grantsOf(key string) int {
+	a.Helper()
+	return len(a.kms("ListGrants", dict{"KeyId": key})["Grants"].([]any))
+}
+
+// TestKeys runs a job under two keys, and takes each permission away.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.put(s.bucket, "in/d.txt", []byte(english+"\n"+french+"\n"))
+	volume, output := s.newKey(), s.newKey()
+	all := map[string][]string{volume: granting, output: wrapping}
+	s.role = s.keyed("Keyed", all)
+	over := func(role string) dict {
+		return dict{"DataAccessRoleArn": role, "VolumeKmsKeyId": volume, "OutputDataConfig": dict{"S3Uri": "s3://" + s.bucket + "/out/", "KmsKeyId": output}}
+	}
+	begun := time.Now()
+	p := s.finish(s.start(over(s.role)))
+	if p.JobStatus != "COMPLETED" {
+		t.Fatalf("job is %s: %s\n%s", p.JobStatus, p.Message, s.why(p.JobArn))
+	}
+	_, key, _ := strings.Cut(strings.TrimPrefix(p.OutputDataConfig.S3Uri, "s3://"), "/")
+	res, _ := s.send(http.MethodHead, s.bucket, key, nil, nil, nil)
+	if h := res.Header; h.Get("x-amz-server-side-encryption") != "aws:kms" || h.Get("x-amz-server-side-encryption-aws-kms-key-id") != output {
+		t.Errorf("the results are sealed by %v", h)
+	}
+	if n := s.grantsOf(volume); n != 0 {
+		t.Errorf("%d grants are left", n)
+	}
+	if got := len(s.result(p)); got != 2 {
+		t.Errorf("%d lines", got)
+	}
+	// The trail tells who used the volume's key: the role gave the grant, the service used and retired it.
+	for _, op := range []string{"CreateGrant", "GenerateDataKey", "RetireGrant"} {
+		l := s.mustJSON("cloudtrail", "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents", dict{"LookupAttributes": []dict{{"AttributeKey": "EventName", "AttributeValue": op}}, "StartTime": begun.Unix() - 1})
+		found := false
+		for _, e := range l["Events"].([]any) {
+			text := e.(dict)["CloudTrailEvent"].(string)
+			byService := strings.Contains(text, `"type":"AWSService"`)
+			found = found || strings.Contains(text, volume) && strings.Contains(text, "comprehend.amazonaws.com") && byService == (op != "CreateGrant")
+		}
+		if !found {
+			t.Errorf("no event tells of kms:%s under the volume's key", op)
+		}
+	}
+	for name, c := range map[string]struct {
+		without, code string
+		says          []string
+	}{
+		"no grant on the volume's key": {volume, "KMS_KEY_ACCESS_DENIED", []string{"kms:CreateGrant", volume}},
+		"no use of the output's key":   {output, "KMS_KEY_ACCESS_DENIED", []string{"kms:GenerateDataKey", output}},
+	} {
+		may := map[string][]string{volume: granting, output: wrapping}
+		delete(may, c.without)
+		role := s.keyed("Lacks"+fmt.Sprint(len(name)), may)
+		why := s.failed(over(role), c.code, c.says...)
+		if !strings.Contains(why, "kms:") {
+			t.Errorf("%s: %s", name, why)
+		}
+	}
+	s.kms("DisableKey", dict{"KeyId": output})
+	s.failed(over(s.role), "KMS_KEY_DISABLED", output)
+	s.kms("EnableKey", dict{"KeyId": output})
+	s.kms("DisableKey", dict{"KeyId": volume})
+	s.failed(over(s.role), "KMS_KEY_DISABLED", volume)
+	s.kms("EnableKey", dict{"KeyId": volume})
+	if n := s.grantsOf(volume); n != 0 {
+		t.Errorf("%d grants are left", n)
+	}
+	// A key of another account.
+	o := s.house.root(t)
+	foreign := o.newKey()
+	o.kms("PutKeyPolicy", dict{"KeyId": foreign, "PolicyName": "default", "Policy": encode(t, dict{"Version": "2012-10-17", "Statement": []dict{
+		{"Effect": "Allow", "Principal": dict{"AWS": "arn:aws:iam::" + o.account + ":root"}, "Action": "kms:*", "Resource": "*"},
+		{"Effect": "Allow", "Principal": dict{"AWS": "arn:aws:iam::" + s.account + ":root"}, "Action": []string{"kms:CreateGrant", "kms:GenerateDataKey", "kms:Decrypt"}, "Resource": "*"}}})})
+	role := s.keyed("Foreign", map[string][]string{foreign: slices.Concat(granting, wrapping)})
+	p = s.finish(s.start(dict{"DataAccessRoleArn": role, "VolumeKmsKeyId": foreign, "OutputDataConfig": dict{"S3Uri": "s3://" + s.bucket + "/out/", "KmsKeyId": foreign}}))
+	if p.JobStatus != "COMPLETED" || o.grantsOf(foreign) != 0 {
+		t.Errorf("under another account's key: %s %s, %d grants", p.JobStatus, p.Message, o.grantsOf(foreign))
+	}
+}
+
+// TestModelKey trains a classifier under three keys, analyses with it, and takes its key away.
+func TestModelKey(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	volume, output, models := s.newKey(), s.newKey(), s.newKey()
+	s.role = s.keyed("Keyed", map[string][]string{volume: granting, models: granting, output: wrapping})
+	var rows strings.Builder
+	for i := range 60 {
+		fmt.Fprintf(&rows, "BREAKFAST,\"Porridge, eggs and toast number %d are on the table\"\nWEATHER,Rain and wind number %d come from the west\n", i, i)
+	}
+	s.put(s.bucket, "train/a.csv", []byte(rows.String()))
+	s.put(s.bucket, "in/d.txt", []byte("Eggs and porridge are on the table\nRain comes from the west\n"))
+	create := func(name, role string) dict {
+		return dict{"DocumentClassifierName": name, "DataAccessRoleArn": role, "LanguageCode": "en", "InputDataConfig": dict{"S3Uri": "s3://" + s.bucket + "/train/"},
+			"OutputDataConfig": dict{"S3Uri": "s3://" + s.bucket + "/out/", "KmsKeyId": output}, "VolumeKmsKeyId": volume, "ModelKmsKeyId": models,
+			"VpcConfig": dict{"SecurityGroupIds": []string{s.group}, "Subnets": []string{s.subnet}}}
+	}
+	train := func(in dict) dict {
+		t.Helper()
+		out, err := s.call("CreateDocumentClassifier", in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p dict
+		until(t, time.Minute, "the training to end", func() bool {
+			d, err := s.call("DescribeDocumentClassifier", dict{"DocumentClassifierArn": out["DocumentClassifierArn"]})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p = d["DocumentClassifierProperties"].(dict)
+			return p["Status"] != "SUBMITTED" && p["Status"] != "TRAINING"
+		})
+		return p
+	}
+	p := train(create("meals", s.role))
+	if p["Status"] != "TRAINED" {
+		t.Fatalf("%v: %v\n%s", p["Status"], p["Message"], s.why(p["DocumentClassifierArn"].(string)))
+	}
+	if m := p["ClassifierMetadata"].(dict); m["NumberOfLabels"] != 2.0 {
+		t.Errorf("metadata %v", m)
+	}
+	if s.grantsOf(models) != 1 || s.grantsOf(volume) != 0 {
+		t.Errorf("%d grants on the model's key, %d on the volume's", s.grantsOf(models), s.grantsOf(volume))
+	}
+	classify := func() dict {
+		t.Helper()
+		out, err := s.call("StartDocumentClassificationJob", s.input(dict{"DocumentClassifierArn": p["DocumentClassifierArn"]}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d dict
+		until(t, time.Minute, "the job to end", func() bool {
+			x, err := s.call("DescribeDocumentClassificationJob", dict{"JobId": out["JobId"]})
+			if err != nil {
+				t.Fatal(err)
+			}
+			d = x["DocumentClassificationJobProperties"].(dict)
+			return d["JobStatus"] == "COMPLETED" || d["JobStatus"] == "FAILED"
+		})
+		return d
+	}
+	if d := classify(); d["JobStatus"] != "COMPLETED" {
+		t.Fatalf("%v: %v", d["JobStatus"], d["Message"])
+	}
+	s.kms("DisableKey", dict{"KeyId": models})
+	if d := classify(); d["JobStatus"] != "FAILED" || !strings.HasPrefix(fmt.Sprint(d["Message"]), "KMS_KEY_DISABLED: ") || !strings.Contains(fmt.Sprint(d["Message"]), models) {
+		t.Errorf("with a disabled key: %v %v", d["JobStatus"], d["Message"])
+	}
+	s.kms("EnableKey", dict{"KeyId": models})
+	lacks := s.keyed("Lacks", map[string][]string{volume: granting, output: wrapping})
+	if p := train(create("other", lacks)); p["Status"] != "IN_ERROR" || !strings.HasPrefix(fmt.Sprint(p["Message"]), "KMS_KEY_ACCESS_DENIED: ") || !strings.Contains(fmt.Sprint(p["Message"]), models) {
+		t.Errorf("without a grant: %v %v", p["Status"], p["Message"])
+	}
+	if s.grantsOf(models) != 1 || s.grantsOf(volume) != 0 {
+		t.Errorf("afterwards %d grants on the model's key, %d on the volume's", s.grantsOf(models), s.grantsOf(volume))
+	}
+	if _, err := s.call("DeleteDocumentClassifier", dict{"DocumentClassifierArn": p["DocumentClassifierArn"]}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, time.Minute, "the grant to be retired", func() bool { return s.grantsOf(models) == 0 })
+}
