@@ -68,7 +68,7 @@ func (h *house) ask(op, in string) (any, error) {
 	r := h.rows[i]
 	for _, m := range o.SetMembers(v) {
 		if !slices.ContainsFunc(r.Honours, func(x string) bool {
-			return x == m || strings.HasSuffix(x, ".*") && strings.HasPrefix(m, strings.TrimSuffix(x, "*"))
+			return x == m || strings.HasSuffix(x, ".*") && strings.HasPrefix(m+".", strings.TrimSuffix(x, "*"))
 		}) {
 			return nil, fault.Of(fault.NotHonoured, "%s", m)
 		}
