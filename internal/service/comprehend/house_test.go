@@ -32,16 +32,16 @@ const (
 
 // house runs rows on a ledger, behind the checks that the model demands.
 type house struct {
-	*testing.T
+	testing.TB
 	db    store.Store
 	rows  []api.Operation
 	minds *minds
 	now   time.Time
 }
 
-func open(t *testing.T) *house {
+func open(t testing.TB) *house {
 	t.Helper()
-	h := &house{T: t, minds: &minds{}, now: time.Date(2026, 3, 4, 5, 6, 7, 891_234_000, time.UTC)}
+	h := &house{TB: t, minds: &minds{}, now: time.Date(2026, 3, 4, 5, 6, 7, 891_234_000, time.UTC)}
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"), func() time.Time { return h.now })
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"cloister/internal/core/model"
 	"cloister/internal/store"
 	"cloister/internal/store/rows"
+	"cloister/internal/world"
 )
 
 // with is an input of a Start call: the members that all have, and more.
@@ -370,5 +371,40 @@ func TestList(t *testing.T) {
 	} {
 		_, err := h.ask("ListKeyPhrasesDetectionJobs", x.in)
 		h.refused(err, x.code)
+	}
+}
+
+// BenchmarkList reads a page of a hundred of 10,000 jobs, all of them or by a condition.
+func BenchmarkList(b *testing.B) {
+	h := open(b)
+	begin := h.now
+	err := h.db.Update(b.Context(), func(tx store.Tx) error {
+		for i := range 10_000 {
+			j := job.Job{ID: newID(begin.Add(time.Duration(i)*time.Second), world.Real{}), Kind: "topics-detection", Name: fmt.Sprint("n", i%100), State: job.Completed, Cleaned: true,
+				Spec: []byte(`{"OutputDataConfig":{},"NumberOfTopics":10}`)}
+			j.ARN = j.ID
+			if err := rows.Jobs.Create(tx, store.Scope{Partition: "aws", Account: account, Region: region}, j.ID, &j); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, x := range []struct{ name, in string }{
+		{"all", `{}`},
+		{"name", `{"Filter":{"JobName":"n7"}}`},
+		{"status", `{"Filter":{"JobStatus":"COMPLETED"}}`},
+		{"none", `{"Filter":{"JobStatus":"FAILED"}}`},
+		{"after", `{"Filter":{"SubmitTimeAfter":"2026-03-04T06:06:07Z"}}`},
+	} {
+		b.Run(x.name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := h.ask("ListTopicsDetectionJobs", x.in); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
