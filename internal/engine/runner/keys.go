@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -173,10 +174,10 @@ func (w *walk) retire(ctx context.Context, keep bool) error {
 			continue
 		}
 		if err := w.retireOne(ctx, g); err != nil {
-			if !refusal(err) {
+			if no := (*failed)(nil); !refusal(err) && !errors.As(err, &no) {
 				return err
 			}
-			w.log.Warn("cannot retire a grant", "grant", g.ID, "error", err) // the key is gone, or somebody revoked it
+			w.log.Warn("cannot retire a grant", "key", g.Key, "grant", cmp.Or(g.ID, g.Name), "error", err) // the key or the role is gone, or somebody revoked it
 		}
 	}
 	return w.edit(ctx, func(j *job.Job) {
