@@ -47,7 +47,7 @@ bench:
 	cd bench/objects && $(GO) run . && $(GO) run . -sdk -rounds 3 # beside versitygw and plain file serving, in one run
 
 quality:
-	$(GO) test -count=1 -run Quality -v -timeout 60m ./internal/work/language ./internal/work/classify
+	$(GO) test -count=1 -run Quality -v -timeout 60m ./internal/work/language ./internal/work/classify ./internal/work/pii
 	$(GO) test -count=1 -run Quality -v ./internal/work/syntax ./internal/work/phrase
 
 FUZZTIME ?= 20s

@@ -20,6 +20,7 @@ var kinds = map[string]analyse.Kind{
 	"key-phrases-detection":   english(openPhrases),
 	"syntax-detection":        english(openSpeech),
 	"entities-detection":      english(openEntities),
+	"pii-entities-detection":  {Engine: openPII},
 }
 
 // languages gives Comprehend's members to what the detector finds.
