@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+"""Comprehend's jobs with boto3, of every kind: in a VPC, under the keys that the kind takes, read by a reader of AWS's documentation."""
+
+import os
+import sys
+import time
+
+import outputs
+from walk import INTERFACES, TAG, Session, allow, equal, held, network, policy, refused
+
+ENGLISH = [
+    "Maria Lopez of Acme Corporation opened the new library in Lisbon on March 3rd.",
+    "The readers loved the bright rooms, but the café was terribly slow.",
+    "Write to maria.lopez@example.com or call 206-555-0123 before you pay with the card 4111 1111 1111 1111.",
+    "Trains to Porto leave every hour from the old station.",
+]
+
+
+def documents(s3, bucket):
+    """Two objects of two lines, and four objects of one document: the texts by the places that results name."""
+    by_line, by_file = {}, {}
+    for i in range(2):
+        s3.put_object(Bucket=bucket, Key=f"lines/part-{i}.txt", Body="\n".join(ENGLISH[2 * i:2 * i + 2]).encode())
+        for j in range(2):
+            by_line[(f"part-{i}.txt", j)] = ENGLISH[2 * i + j]
+    for i, text in enumerate(ENGLISH):
+        s3.put_object(Bucket=bucket, Key=f"files/doc-{i}.txt", Body=text.encode())
+        by_file[(f"doc-{i}.txt", None)] = text
+    return {"ONE_DOC_PER_LINE": ("lines", by_line), "ONE_DOC_PER_FILE": ("files", by_file)}
+
+
+class Site:
+    """An account with a VPC, a bucket, a data access role as the guide writes it, and a key for each purpose."""
+
+    def __init__(self, session):
+        self.region = session.region_name
+        self.s3, self.kms, self.comprehend, self.ec2 = (session.client(n) for n in ("s3", "kms", "comprehend", "ec2"))
+        self.account = session.client("sts").get_caller_identity()["Account"]
+        self.bucket = f"{TAG}-analyses"
+        self.s3.create_bucket(Bucket=self.bucket)
+        self.vpc, subnet, group = network(self.ec2, self.region)
+        self.vpc_config = {"SecurityGroupIds": [group], "Subnets": [subnet]}
+        self.keys = {name: self.kms.create_key(Description=name)["KeyMetadata"]["Arn"] for name in ("volume", "output", "model")}
+        self.role = self.data_access(session.client("iam"))
+        self.inputs = documents(self.s3, self.bucket)
+
+    def data_access(self, iam):
+        """Developer Guide, "Permissions required to use KMS encryption": CreateGrant, and Decrypt and GenerateDataKey by way of S3."""
+        trust = policy({"Effect": "Allow", "Principal": {"Service": "comprehend.amazonaws.com"}, "Action": "sts:AssumeRole"})
+        name = TAG + "-analyses"
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        iam.put_role_policy(RoleName=name, PolicyName="data", PolicyDocument=policy(
+            allow(INTERFACES), allow(["s3:GetObject", "s3:PutObject"], f"arn:aws:s3:::{self.bucket}/*"), allow("s3:ListBucket", f"arn:aws:s3:::{self.bucket}"),
+            allow("kms:CreateGrant", list(self.keys.values())),
+            allow(["kms:Decrypt", "kms:GenerateDataKey"], self.keys["output"], Condition={"StringEquals": {"kms:ViaService": f"s3.{self.region}.amazonaws.com"}})))
+        return arn
+
+    def run(self, kind, form, secluded=True, **more):
+        """Runs a job of a kind to its end and gives its properties and the documents that it was given."""
+        where, texts = self.inputs[form]
+        if secluded:
+            more.update(VpcConfig=self.vpc_config, VolumeKmsKeyId=self.keys["volume"])
+        asked = dict(JobName=f"{TAG}-{kind}", DataAccessRoleArn=self.role, InputDataConfig={"S3Uri": f"s3://{self.bucket}/{where}/", "InputFormat": form},
+                     OutputDataConfig={"S3Uri": f"s3://{self.bucket}/out", "KmsKeyId": self.keys["output"]}, **more)
+        started = getattr(self.comprehend, f"start_{kind}_job")(**asked)
+        p = self.finish(kind, started["JobId"])
+        if p["JobStatus"] != "COMPLETED":
+            sys.exit(f"FAIL {kind}: {p['JobStatus']}: {p.get('Message')}")
+        told = dict(asked, OutputDataConfig=dict(asked["OutputDataConfig"], S3Uri=p["OutputDataConfig"]["S3Uri"]))
+        equal(f"{kind}: Describe tells what was asked", {k: p.get(k) for k in told}, told)
+        listed = getattr(self.comprehend, f"list_{kind}_jobs")(Filter={"JobName": asked["JobName"]})
+        equal(f"{kind}: List tells the same", [v for k, v in listed.items() if k.endswith("PropertiesList")][0][0], p)
+        return p, texts
+
+    def finish(self, kind, job):
+        until = time.monotonic() + 120
+        while True:
+            answer = getattr(self.comprehend, f"describe_{kind}_job")(JobId=job)
+            p = next(v for k, v in answer.items() if k.endswith("Properties"))
+            if p["JobStatus"] not in ("SUBMITTED", "IN_PROGRESS", "STOP_REQUESTED"):
+                return p
+            if time.monotonic() > until:
+                sys.exit(f"FAIL {kind}: {p['JobStatus']} after two minutes")
+            time.sleep(0.1)
+
+    def sealed(self, kind, uri):
+        """What was delivered lies under the key of the output."""
+        bucket, key = outputs.split(uri)
+        for o in self.s3.list_objects_v2(Bucket=bucket, Prefix=key)["Contents"]:
+            head = self.s3.head_object(Bucket=bucket, Key=o["Key"])
+            equal(f"{kind}: {o['Key'].rsplit('/', 1)[1]} lies under the key", (head["ServerSideEncryption"], head["SSEKMSKeyId"]), ("aws:kms", self.keys["output"]))
+
+    def place(self, kind, code, p, end):
+        want = f"s3://{self.bucket}/out/{self.account}-{code}-{p['JobId']}/output/{end}"
+        equal(f"{kind}: the output's place", p["OutputDataConfig"]["S3Uri"], want)
+
+
+def by_lines(site):
+    """The kinds whose archive has one file of lines."""
+    for kind, code, more, check, word in [
+        ("dominant_language_detection", "LANGUAGE", {}, outputs.language, '"en"'),
+        ("entities_detection", "NER", {"LanguageCode": "en"}, outputs.entities(), '"Maria Lopez"'),
+        ("key_phrases_detection", "KP", {"LanguageCode": "en"}, outputs.phrases, '"the old station"'),
+    ]:
+        for form in site.inputs:
+            p, texts = site.run(kind, form, **more)
+            site.place(kind, code, p, "output.tar.gz")
+            site.sealed(kind, p["OutputDataConfig"]["S3Uri"])
+            files = outputs.archive(site.s3, p["OutputDataConfig"]["S3Uri"])
+            equal(f"{kind}, {form}: one file", list(files), ["output"])
+            equal(f"{kind}, {form}: it says {word}", word in files["output"], True)
+            _, failed = outputs.by_place(outputs.lines(files["output"]), texts, check)
+            equal(f"{kind}, {form}: all documents are analysed", failed, {})
+    equal("the jobs' interfaces are gone", site.ec2.describe_network_interfaces(Filters=[{"Name": "vpc-id", "Values": [site.vpc]}])["NetworkInterfaces"], [])
+
+
+SUBJECTS = {
+    "HARBOUR": ["The pilot steers", "A tugboat pulls", "The crane lifts", "Two sailors tie", "The ferry carries", "A diver checks"],
+    "KITCHEN": ["The cook stirs", "A baker kneads", "The oven browns", "Two guests taste", "The knife cuts", "A kettle warms"],
+    "MOUNTAIN": ["The climber crosses", "A goat jumps over", "The guide marks", "Two hikers see", "The snow hides", "An eagle circles above"],
+}
+OBJECTS = {
+    "HARBOUR": ["the anchor of the ship", "a rope at the quay", "containers on deck", "the hull below the water", "the mast of the yacht"],
+    "KITCHEN": ["the soup with pepper", "dough for the bread", "onions in butter", "the sauce of tomatoes", "a cake of almonds"],
+    "MOUNTAIN": ["the ridge under the summit", "a glacier in the valley", "rocks along the trail", "the pass near the hut", "the cliff at dawn"],
+}
+
+
+def labelled():
+    return [(name, f"{a} {b}.") for name in SUBJECTS for a in SUBJECTS[name] for b in OBJECTS[name]]
+
+
+def trained(site, arn):
+    until = time.monotonic() + 180
+    while True:
+        p = site.comprehend.describe_document_classifier(DocumentClassifierArn=arn)["DocumentClassifierProperties"]
+        if p["Status"] not in ("SUBMITTED", "TRAINING"):
+            break
+        if time.monotonic() > until:
+            sys.exit(f"FAIL the training is {p['Status']} after three minutes")
+        time.sleep(0.1)
+    if p["Status"] != "TRAINED":
+        sys.exit(f"FAIL the training: {p['Status']}: {p.get('Message')}")
+    return p
+
+
+def classification(site):
+    """Training, jobs and an endpoint of classifiers of both modes, in the VPC and under all three keys."""
+    site.inputs = {"ONE_DOC_PER_LINE": ("lines", site.inputs["ONE_DOC_PER_LINE"][1])}
+    texts = ["The sailor ties the rope of the yacht.", "Stir the dough with butter."]
+    site.s3.put_object(Bucket=site.bucket, Key="fresh/new.txt", Body="\n".join(texts).encode())
+    site.inputs["ONE_DOC_PER_LINE"] = ("fresh", {("new.txt", i): t for i, t in enumerate(texts)})
+    for mode in ("MULTI_CLASS", "MULTI_LABEL"):
+        rows = labelled() if mode == "MULTI_CLASS" else [(name + ("|OUTDOORS" if name != "KITCHEN" else "|INDOORS"), t) for name, t in labelled()]
+        site.s3.put_object(Bucket=site.bucket, Key=f"labelled/{mode}.csv", Body="".join(f"{name},{t}\n" for name, t in rows).encode())
+        name = f"{TAG}-{mode.lower().replace('_', '-')}"
+        arn = site.comprehend.create_document_classifier(
+            DocumentClassifierName=name, Mode=mode, LanguageCode="en", DataAccessRoleArn=site.role, InputDataConfig={"S3Uri": f"s3://{site.bucket}/labelled/{mode}.csv"},
+            OutputDataConfig={"S3Uri": f"s3://{site.bucket}/out", "KmsKeyId": site.keys["output"]}, VolumeKmsKeyId=site.keys["volume"], ModelKmsKeyId=site.keys["model"],
+            VpcConfig=site.vpc_config)["DocumentClassifierArn"]
+        p = trained(site, arn)
+        m = p["ClassifierMetadata"]
+        known = set(SUBJECTS) | ({"OUTDOORS", "INDOORS"} if mode == "MULTI_LABEL" else set())
+        equal(f"{mode}: what was learned", (m["NumberOfLabels"], m["NumberOfTrainedDocuments"] + m["NumberOfTestDocuments"]), (len(known), len(rows)))
+        equal(f"{mode}: it was learned well", m["EvaluationMetrics"]["F1Score"] > 0.8, True)
+        site.sealed(mode, p["OutputDataConfig"]["S3Uri"])
+        equal(f"{mode}: the model lives on a grant", [g["Operations"] != [] for g in site.kms.list_grants(KeyId=site.keys["model"])["Grants"]][:1], [True])
+        done, texts = site.run("document_classification", "ONE_DOC_PER_LINE", DocumentClassifierArn=arn)
+        site.place("document_classification", "CLN", done, "output.tar.gz")
+        site.sealed("document_classification", done["OutputDataConfig"]["S3Uri"])
+        files = outputs.archive(site.s3, done["OutputDataConfig"]["S3Uri"])
+        equal(f"{mode}: one file", list(files), ["predictions.jsonl"])
+        check = outputs.classes(known) if mode == "MULTI_CLASS" else outputs.labels(known)
+        found, _ = outputs.by_place(outputs.lines(files["predictions.jsonl"]), texts, check, number=str)
+        best = [max(d.get("Classes") or d["Labels"], key=lambda x: x["Score"] if x["Name"] in SUBJECTS else 0)["Name"] for _, d in sorted(found.items())]
+        equal(f"{mode}: the documents are told apart", best, ["HARBOUR", "KITCHEN"])
+        at_endpoint(site, arn, name, list(texts.values()), best)
+        site.comprehend.delete_document_classifier(DocumentClassifierArn=arn)
+    wait("the models' grants end with them", lambda: site.kms.list_grants(KeyId=site.keys["model"])["Grants"] == [])
+    equal("no job's grant is left", site.kms.list_grants(KeyId=site.keys["volume"])["Grants"], [])
+
+
+def at_endpoint(site, model, name, texts, best):
+    arn = site.comprehend.create_endpoint(EndpointName=name[:40], ModelArn=model, DesiredInferenceUnits=1)["EndpointArn"]
+    wait("the endpoint serves", lambda: site.comprehend.describe_endpoint(EndpointArn=arn)["EndpointProperties"]["Status"] == "IN_SERVICE")
+    for i, document in enumerate([dict(Text=texts[0]), dict(Bytes=texts[1].encode())]):
+        until = time.monotonic() + 60
+        while True:
+            try:
+                out = site.comprehend.classify_document(EndpointArn=arn, **document)
+                break
+            except site.comprehend.exceptions.TooManyRequestsException:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
+        first = max(out.get("Classes") or out["Labels"], key=lambda x: x["Score"] if x["Name"] in SUBJECTS else 0)
+        equal(f"the endpoint says {best[i]} of {next(iter(document))}", first["Name"], best[i])
+        equal("bytes have a type and pages", [t["Type"] for t in out.get("DocumentType", [])], ["PLAIN_TEXT"] * i)
+    refused("a PDF file", "InvalidRequestException", 400, site.comprehend.classify_document, EndpointArn=arn, Bytes=b"%PDF-1.7")
+    refused("a model that serves", "ResourceInUseException", 400, site.comprehend.delete_document_classifier, DocumentClassifierArn=model)
+    site.comprehend.delete_endpoint(EndpointArn=arn)
+
+    def gone():
+        try:
+            site.comprehend.describe_endpoint(EndpointArn=arn)
+        except site.comprehend.exceptions.ResourceNotFoundException:
+            return True
+        return False
+
+    wait("the endpoint is gone", gone)
+
+
+def wait(what, holds):
+    until = time.monotonic() + 60
+    while not holds():
+        if time.monotonic() > until:
+            sys.exit(f"FAIL {what}: not after a minute")
+        time.sleep(0.1)
+    held(what)
+
+
+def early(site):
+    """What Start refuses."""
+    base = dict(DataAccessRoleArn=site.role, InputDataConfig={"S3Uri": f"s3://{site.bucket}/lines/"}, OutputDataConfig={"S3Uri": f"s3://{site.bucket}/out"})
+    start = site.comprehend
+    refused("Japanese key phrases", "UnsupportedLanguageException", 400, start.start_key_phrases_detection_job, LanguageCode="ja", **base)
+    refused("a redaction without its configuration", "InvalidRequestException", 400, start.start_pii_entities_detection_job, LanguageCode="en", Mode="ONLY_REDACTION", **base)
+    refused("an alias for the volume", "KmsKeyValidationException", 400, start.start_topics_detection_job, VolumeKmsKeyId="alias/x", **base)
+    refused("101 topics", "ValidationException", 400, start.start_topics_detection_job, NumberOfTopics=101, **base)
+    refused("a classification without a classifier", "InvalidRequestException", 400, start.start_document_classification_job, **base)
+    refused("a recogniser that is none", "ResourceNotFoundException", 400, start.start_entities_detection_job, LanguageCode="en",
+            EntityRecognizerArn=f"arn:aws:comprehend:{site.region}:{site.account}:entity-recognizer/none", **base)
+    refused("events", "InvalidRequestException", 400, start.start_events_detection_job, LanguageCode="en", TargetEventTypes=["BANKRUPTCY"], **base)
+    equal("there are none of them", start.list_events_detection_jobs()["EventsDetectionJobPropertiesList"], [])
+
+
+def main():
+    site = Site(Session())
+    early(site)
+    by_lines(site)
+    classification(site)
+    held(f"every kind of job, at {os.environ['AWS_ENDPOINT_URL']}")
+
+
+if __name__ == "__main__":
+    main()
