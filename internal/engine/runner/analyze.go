@@ -33,16 +33,21 @@ const progressEvery = 500 * time.Millisecond
 
 // analyze runs the two processes and waits for the agent's last word.
 func (w *walk) analyze(ctx context.Context) error {
-	c := Cell{Job: w.job.ID, Kind: w.job.Kind, Network: w.network, Port: w.port, Servers: w.servers, Search: w.search, Model: w.model, Task: job.Task{
+	cell := Cell{Job: w.job.ID, Kind: w.job.Kind, Network: w.network, Port: w.port, Servers: w.servers, Search: w.search, Model: w.model, Task: job.Task{
 		Job: w.job.ID, Account: w.job.Account, Region: w.job.Region, Kind: job.Kinds()[w.job.Kind], Setup: w.job.Setup, Inputs: w.job.Inputs,
 		OutputURI: w.job.OutputObject, OutputKey: w.job.OutputKey, Volume: w.volume, Artifact: w.artifact, Creds: w.creds, CA: w.CA}}
 	if w.trained != nil {
-		c.Keep = w.trained.Blob
+		cell.Keep = w.trained.Blob
 	}
-	run, err := w.Sandbox.Start(ctx, c)
+	if w.job.Network != nil && !cell.Task.Kind.Corpus {
+		cell.Task.Share = w.Share
+	}
+	run, err := w.Sandbox.Start(ctx, cell)
 	if err != nil {
 		return err
 	}
+	others := &crew{ends: make(chan gone)}
+	defer others.end(0)
 	asked := make(chan struct{})
 	tell := sync.OnceFunc(func() { close(asked) })
 	stop := func() { run.Stop(); tell() }
@@ -55,7 +60,7 @@ func (w *walk) analyze(ctx context.Context) error {
 		w.mu.Unlock()
 	}()
 	// A stop that was asked before the processes could be told is told now.
-	if err := w.edit(ctx, func(*job.Job) {}); err == nil && w.job.StopAsked {
+	if err := w.edit(ctx, func(j *job.Job) { j.Instances = 1 }); err == nil && w.job.StopAsked {
 		stop()
 	}
 	over := time.NewTimer(w.Limits.Run)
@@ -83,6 +88,14 @@ func (w *walk) analyze(ctx context.Context) error {
 				break
 			}
 			run.Renew(w.creds)
+			others.renew(w.creds)
+		case g := <-others.ends:
+			if f := w.without(g); f != nil {
+				run.Kill()
+				_ = run.Wait()
+				return w.judged(ctx, f)
+			}
+			run.Tell(job.Word{Lost: []int{g.instance}})
 		case <-over.C:
 			run.Kill()
 			_ = run.Wait()
@@ -95,6 +108,14 @@ func (w *walk) analyze(ctx context.Context) error {
 				break
 			}
 			last = r
+			if r.Instances > 1 && w.ports == nil && cell.Task.Share.Max > 1 {
+				if err := w.spread(ctx, run, others, cell, r.Instances); err != nil {
+					run.Kill()
+					_ = run.Wait()
+					return err
+				}
+				break
+			}
 			if !r.Final && time.Since(noted) < progressEvery {
 				break
 			}
@@ -107,6 +128,7 @@ func (w *walk) analyze(ctx context.Context) error {
 		}
 	}
 	werr := await(ctx, run, w.Limits.Exit)
+	others.end(w.Limits.Exit)
 	select {
 	case <-asked:
 		stopping = true
@@ -162,7 +184,14 @@ func (w *walk) judged(ctx context.Context, f *job.Failure) error {
 		if err != nil {
 			return err
 		}
-		out = out.because(reach.Explain(snap, w.port, "s3")...)
+		port := w.port
+		if i := f.Instance; i > 0 && i < len(w.ports) {
+			port = w.ports[i]
+		}
+		if f.Stage == "join" {
+			return out.because(reach.Between(snap, port, w.port, job.GroupPort)...)
+		}
+		out = out.because(reach.Explain(snap, port, "s3")...)
 		if n := &snap.VPC; f.Cause == "unresolved" && n.DNSSupport && !slices.Contains(w.servers, vpc.Resolver(n.CIDRs[0])) {
 			out = out.because(job.Reason{Layer: "dhcp-options", Rule: n.DHCPOptions, Change: "AssociateDhcpOptions with " + n.ID + ": a set whose domain-name-servers is " + vpc.AmazonDNS,
 				Text: fmt.Sprintf("the DHCP options of %s name the servers %v for names, and not the VPC's own resolver", n.ID, w.servers)})

@@ -117,30 +117,45 @@ func (w *walk) check(ctx context.Context) error {
 // create makes the interface under an id that is written down first, and asks beforehand whether the role may take it
 // away again: a job that could not clean up after itself is not begun.
 func (w *walk) create(ctx context.Context) error {
-	w.port = w.interfaceID()
-	if err := w.edit(ctx, func(j *job.Job) {
-		if !slices.Contains(j.Interfaces, w.port) {
-			j.Interfaces = append(j.Interfaces, w.port)
-		}
-	}); err != nil {
+	w.port = w.interfaceID(0)
+	if err := w.claim(ctx, w.port); err != nil {
 		return err
 	}
-	token, desc := w.token(), "Amazon Comprehend job "+w.job.ID
+	return w.make(ctx, 0, w.chosen)
+}
+
+// claim writes ids of interfaces down.
+func (w *walk) claim(ctx context.Context, ids ...string) error {
+	return w.edit(ctx, func(j *job.Job) {
+		for _, id := range ids {
+			if !slices.Contains(j.Interfaces, id) {
+				j.Interfaces = append(j.Interfaces, id)
+			}
+		}
+	})
+}
+
+// make makes the interface of an instance, whose id is written down.
+func (w *walk) make(ctx context.Context, instance int, subnet string) error {
+	eni, token, desc := w.interfaceID(instance), w.token(instance), "Amazon Comprehend job "+w.job.ID
+	if instance > 0 {
+		desc += fmt.Sprintf(", instance %d", instance)
+	}
 	res, err := call[ec2.CreateNetworkInterfaceResult](ctx, w, "CreateNetworkInterface", &ec2.CreateNetworkInterfaceRequest{
-		SubnetId: &w.chosen, Groups: w.job.Network.Groups, Description: &desc, ClientToken: &token})
+		SubnetId: &subnet, Groups: w.job.Network.Groups, Description: &desc, ClientToken: &token})
 	if err != nil {
 		return err
 	}
-	if got := *res.NetworkInterface.NetworkInterfaceId; got != w.port {
-		return fmt.Errorf("cannot know the interface: asked for %s, got %s", w.port, got)
+	if got := *res.NetworkInterface.NetworkInterfaceId; got != eni {
+		return fmt.Errorf("cannot know the interface: asked for %s, got %s", eni, got)
 	}
 	service, perm, dry := w.job.Service, "INSTANCE-ATTACH", true
 	p, err := call[ec2.CreateNetworkInterfacePermissionResult](ctx, w, "CreateNetworkInterfacePermission", &ec2.CreateNetworkInterfacePermissionRequest{
-		NetworkInterfaceId: &w.port, AwsService: &service, Permission: &perm})
+		NetworkInterfaceId: &eni, AwsService: &service, Permission: &perm})
 	if err != nil {
 		return err
 	}
-	if _, err := call[ec2.DescribeNetworkInterfacesResult](ctx, w, "DescribeNetworkInterfaces", &ec2.DescribeNetworkInterfacesRequest{NetworkInterfaceIds: []string{w.port}}); err != nil {
+	if _, err := call[ec2.DescribeNetworkInterfacesResult](ctx, w, "DescribeNetworkInterfaces", &ec2.DescribeNetworkInterfacesRequest{NetworkInterfaceIds: []string{eni}}); err != nil {
 		return err
 	}
 	_, err = call[ec2.DeleteNetworkInterfacePermissionResult](ctx, w, "DeleteNetworkInterfacePermission", &ec2.DeleteNetworkInterfacePermissionRequest{
@@ -148,7 +163,7 @@ func (w *walk) create(ctx context.Context) error {
 	if !dryRun(err) {
 		return err
 	}
-	_, err = call[struct{}](ctx, w, "DeleteNetworkInterface", &ec2.DeleteNetworkInterfaceRequest{NetworkInterfaceId: &w.port, DryRun: &dry})
+	_, err = call[struct{}](ctx, w, "DeleteNetworkInterface", &ec2.DeleteNetworkInterfaceRequest{NetworkInterfaceId: &eni, DryRun: &dry})
 	if !dryRun(err) {
 		return err
 	}
@@ -167,8 +182,17 @@ func refusal(err error) bool {
 
 // open attaches the interface, as the service to which the role gave the permission, and waits for the kernel.
 func (w *walk) open(ctx context.Context) error {
+	if err := w.attach(ctx, w.port); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, openLimit)
+	defer cancel()
+	return w.Network.WaitOpen(ctx, w.port)
+}
+
+func (w *walk) attach(ctx context.Context, eni string) error {
 	err := w.Store.Update(ctx, func(tx store.Tx) error {
-		it, err := rows.Interfaces.Get(tx, w.scope(), w.port)
+		it, err := rows.Interfaces.Get(tx, w.scope(), eni)
 		if err != nil {
 			return err
 		}
@@ -189,14 +213,12 @@ func (w *walk) open(ctx context.Context) error {
 			return err
 		}
 		w.servers, w.search = v.Value.Names(options)
-		return tx.Record(w.serviceEvent("AttachNetworkInterface", w.port))
+		return tx.Record(w.serviceEvent("AttachNetworkInterface", eni))
 	})
 	if err != nil {
-		return fmt.Errorf("cannot attach %s: %w", w.port, err)
+		return fmt.Errorf("cannot attach %s: %w", eni, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, openLimit)
-	defer cancel()
-	return w.Network.WaitOpen(ctx, w.port)
+	return nil
 }
 
 // segment opens the service-owned network of a job without VpcConfig.

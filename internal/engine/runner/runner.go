@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -55,9 +56,10 @@ type Cell struct {
 type Running interface {
 	Reports() <-chan job.Report // closed at the end
 	Renew(job.Credentials)      // go on with these
-	Stop()                      // deliver what is done, then end
-	Kill()                      // may be called again, and after the end
-	Wait() error                // after Reports is closed; says how the processes ended, unless well
+	Tell(job.Word)
+	Stop()       // deliver what is done, then end
+	Kill()       // may be called again, and after the end
+	Wait() error // after Reports is closed; says how the processes ended, unless well
 }
 
 // ErrGone is the answer of a sandbox under which everything has ended. The daemon ends then too.
@@ -78,6 +80,8 @@ type Config struct {
 	Refuse string
 	Notes  []job.Reason
 	Limits Limits
+	// Share says how many instances an analysis in a VPC may have; zero: one.
+	Share job.Share
 }
 
 // maxAttempts is how often a job is begun before a daemon that dies with it gives it up.
@@ -199,9 +203,11 @@ type walk struct {
 	chosen  string // subnet
 	vpcID   string
 	network string
-	port    string
+	port    string   // of the first instance
+	ports   []string // of all, where there are others
 	servers []netip.Addr
 	search  []string
+	notes   []job.Reason // besides those of the runner
 
 	volume   []byte          // data key of the scratch
 	artifact *job.Artifact   // of the model that is read or written
@@ -295,11 +301,12 @@ func (w *walk) forward(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		at := len(w.job.Steps) - 1
 		start := time.Now()
 		err = s.do(ctx)
 		w.log.Debug("walked a step", "step", s.name, "took", time.Since(start), "error", err)
 		if err2 := w.edit(ctx, func(j *job.Job) {
-			st := &j.Steps[len(j.Steps)-1]
+			st := &j.Steps[at]
 			if err == nil {
 				st.Done = w.World.Now()
 			} else {
@@ -335,10 +342,10 @@ func (w *walk) end(ctx context.Context, err error) error {
 			return nil
 		}
 		j.State, j.Ended = state, w.World.Now()
-		j.Reasons = w.Notes
 		if f != nil {
-			j.Message, j.Reasons = f.Error(), append(f.reasons, w.Notes...)
+			j.Message, j.Reasons = f.Error(), f.reasons
 		}
+		j.Reasons = slices.Concat(j.Reasons, w.notes, w.Notes)
 		return w.learned(tx, j)
 	})
 }
@@ -389,7 +396,14 @@ func (w *walk) scope() store.Scope {
 	return store.Scope{Partition: w.job.Partition, Account: w.job.Account, Region: w.job.Region}
 }
 
-// token names the job's interface; its id follows from it before it exists.
-func (w *walk) token() string { return "comprehend-" + w.job.ID }
+// token names an instance's interface; its id follows from it before it exists.
+func (w *walk) token(instance int) string {
+	if instance == 0 {
+		return "comprehend-" + w.job.ID
+	}
+	return fmt.Sprintf("comprehend-%s-%d", w.job.ID, instance)
+}
 
-func (w *walk) interfaceID() string { return vpc.InterfaceFor(w.job.Account, w.job.Region, w.token()) }
+func (w *walk) interfaceID(instance int) string {
+	return vpc.InterfaceFor(w.job.Account, w.job.Region, w.token(instance))
+}

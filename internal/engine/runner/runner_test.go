@@ -37,6 +37,7 @@ type cloud struct {
 	asked  []string
 	free   int64
 	vpcOf  map[string]string // group -> VPC, subnet -> VPC
+	zones  map[string]string // subnet -> zone
 	tenant string
 	vault  *vault // KMS
 }
@@ -70,7 +71,7 @@ func (c *cloud) Invoke(ctx context.Context, as api.As, service, op string, in an
 			if !ok {
 				return nil, "r", fault.New("InvalidSubnetID.NotFound", "The subnet ID '%s' does not exist", id)
 			}
-			out.Subnets = append(out.Subnets, ec2.Subnet{SubnetId: p(id), VpcId: p(v), AvailableIpAddressCount: p(c.free)})
+			out.Subnets = append(out.Subnets, ec2.Subnet{SubnetId: p(id), VpcId: p(v), AvailableIpAddressCount: p(c.free), AvailabilityZone: p(c.zones[id])})
 		}
 		return out, "r", nil
 	case *ec2.DescribeSecurityGroupsRequest:
@@ -188,6 +189,7 @@ func (p *process) Stop() {
 		p.once.Do(func() { close(p.b.stop) })
 	}
 }
+func (p *process) Tell(job.Word) {}
 func (p *process) Renew(c job.Credentials) {
 	p.b.mu.Lock()
 	defer p.b.mu.Unlock()

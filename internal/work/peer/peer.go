@@ -47,7 +47,7 @@ type Do func(ctx context.Context, s Shard, emit func(Record) error) *job.Failure
 
 // Limits of patience and size.
 const (
-	joinLimit   = 20 * time.Second // of an instance, to reach the first one
+	joinLimit   = 10 * time.Second // of an instance, to reach the first one
 	dialLimit   = 5 * time.Second  // of one attempt
 	absentLimit = time.Minute      // of the first one, with the others
 	beatEvery   = 5 * time.Second

@@ -1,0 +1,174 @@
+package whole_test
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// agents gives the agents of a daemon's jobs, the oldest first.
+func agents(h *house) (pids []int) {
+	all := tree(h.cmd.Process.Pid)
+	for pid := range all {
+		if b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline")); err == nil && strings.HasPrefix(string(b), "cloister-agent\x00") {
+			pids = append(pids, pid)
+		}
+	}
+	slices.SortFunc(pids, func(a, b int) int {
+		x, _ := strconv.ParseInt(all[a], 10, 64)
+		y, _ := strconv.ParseInt(all[b], 10, 64)
+		return cmp.Compare(x, y)
+	})
+	return pids
+}
+
+// TestInstances: an analysis of much input is done by several instances in two zones, which the group must let talk; what it delivers is
+// what one instance delivers.
+func TestInstances(t *testing.T) {
+	t.Parallel()
+	three := []string{"-instances", "3", "-instance-bytes", "1500000"}
+	h := open(t, three...)
+	s := siteIn(t, h)
+	again := func() {
+		t.Helper()
+		if err := h.serve(three...); err != nil {
+			t.Fatal(err)
+		}
+		s.Client = h.client(s.Creds)
+	}
+	zone := s.must("ec2", "DescribeSubnets", "SubnetId.1", s.subnet).text("availabilityZone")
+	other := "us-east-1b"
+	if zone == other {
+		other = "us-east-1a"
+	}
+	far := s.must("ec2", "CreateSubnet", "VpcId", s.vpc, "CidrBlock", "10.0.32.0/20", "AvailabilityZone", other).text("subnetId")
+	logs := "flows-" + s.account
+	s.newBucket(logs)
+	flow := s.must("ec2", "CreateFlowLogs", "ResourceType", "VPC", "ResourceId.1", s.vpc, "TrafficType", "ALL", "LogDestinationType", "s3", "LogDestination", "arn:aws:s3:::"+logs,
+		"MaxAggregationInterval", "60").all("flowLogIdSet")[0].text("item")
+	s.slow()
+	both := dict{"VpcConfig": dict{"SecurityGroupIds": []string{s.group}, "Subnets": []string{s.subnet, far}}}
+	want := s.completed(dict{"VpcConfig": nil})
+	if len(want) < 10000 {
+		t.Fatalf("only %d results", len(want))
+	}
+	same := func(got []string) {
+		t.Helper()
+		if !slices.Equal(got, want) {
+			t.Errorf("%d results that are not those of one instance (%d)", len(got), len(want))
+		}
+	}
+
+	// A small job is one instance's, and needs no rule.
+	s.put(s.bucket, "one/d.txt", []byte(english))
+	s.completed(dict{"InputDataConfig": dict{"S3Uri": "s3://" + s.bucket + "/one/", "InputFormat": "ONE_DOC_PER_LINE"}, "VpcConfig": both["VpcConfig"]})
+
+	why := s.failed(both, "INVALID_VPC_CONFIG", "cannot communicate with each other", "inbound connections between members of the same security group")
+	holds(t, why, "[security-group, "+s.group+"]", "no ingress rule of "+s.group+" admits tcp 7788 from members of the same group", "AuthorizeSecurityGroupIngress "+s.group+": tcp 7788 from "+s.group+" itself")
+
+	s.admitGroup(s.group, s.group, 7788) // the change that the explanation names
+	id := s.start(both)
+	var subnets []string
+	until(t, 30*time.Second, "three interfaces in use", func() bool {
+		n := s.must("ec2", "DescribeNetworkInterfaces", "Filter.1.Name", "description", "Filter.1.Value.1", "Amazon Comprehend job "+id+"*", "Filter.2.Name", "status", "Filter.2.Value.1", "in-use")
+		subnets = nil
+		for _, x := range n.all("subnetId") {
+			subnets = append(subnets, x.Data)
+		}
+		return len(subnets) == 3
+	})
+	slices.Sort(subnets)
+	if len(slices.Compact(subnets)) != 2 {
+		t.Errorf("the instances are in %v", subnets)
+	}
+	p := s.finish(id)
+	if p.JobStatus != "COMPLETED" {
+		t.Fatalf("%s: %s\n%s", p.JobStatus, p.Message, s.why(p.JobArn))
+	}
+	same(s.result(p))
+	s.nothingLeft()
+
+	if err := h.end(); err != nil { // what is known of the flows is delivered
+		t.Fatal(err)
+	}
+	again()
+	refused, admitted := 0, 0
+	key := regexp.MustCompile(`^AWSLogs/` + s.account + `/vpcflowlogs/us-east-1/.*` + flow + `.*\.log\.gz$`)
+	for _, r := range s.records(logs, key) {
+		if r["dstport"] != "7788" {
+			continue
+		}
+		if r["action"] == "REJECT" {
+			refused++
+		} else if n, _ := strconv.Atoi(r["bytes"]); n > 100_000 {
+			admitted++
+		}
+	}
+	if refused == 0 || admitted == 0 {
+		t.Errorf("the flow logs have %d refused and %d great admitted flows between the instances", refused, admitted)
+	}
+
+	// One that is killed in the middle leaves its work to the others.
+	id = s.start(both)
+	until(t, 30*time.Second, "three agents", func() bool { return len(agents(h)) == 3 })
+	if err := syscall.Kill(agents(h)[2], syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if p = s.finish(id); p.JobStatus != "COMPLETED" {
+		t.Fatalf("%s: %s\n%s", p.JobStatus, p.Message, s.why(p.JobArn))
+	}
+	same(s.result(p))
+	s.nothingLeft()
+	holds(t, s.why(p.JobArn), "ended early; the others did its work")
+
+	// A daemon that is killed takes all of them away when it is back, and begins anew.
+	id = s.start(both)
+	until(t, 30*time.Second, "three agents", func() bool { return len(agents(h)) == 3 })
+	h.kill()
+	again()
+	if p = s.finish(id); p.JobStatus != "COMPLETED" {
+		t.Fatalf("%s: %s\n%s", p.JobStatus, p.Message, s.why(p.JobArn))
+	}
+	same(s.result(p))
+	s.nothingLeft()
+}
+
+// TestInstancesWithoutRoom: each instance needs two addresses.
+func TestInstancesWithoutRoom(t *testing.T) {
+	t.Parallel()
+	h := open(t, "-instances", "8", "-instance-bytes", "500000")
+	s := siteIn(t, h)
+	s.slow()
+	little := s.newSubnet(s.vpc, "10.0.64.0/28") // 11 addresses
+	over := dict{"VpcConfig": dict{"SecurityGroupIds": []string{s.group}, "Subnets": []string{little}}}
+	s.failed(over, "INSUFFICIENT_FREE_ADDRESSES", little, "for the 8 instances", "2 in a subnet for each instance")
+}
+
+// BenchmarkInstances prints how much longer one instance takes than two, on the same input.
+func BenchmarkInstances(b *testing.B) {
+	took := map[int]time.Duration{}
+	for _, n := range []int{1, 2} {
+		h := open(b, "-instances", fmt.Sprint(n), "-instance-bytes", "1000000")
+		s := siteIn(b, h)
+		s.admitGroup(s.group, s.group, 7788)
+		s.slow()
+		s.copies(5, 20)
+		s.completed(nil) // warm
+		for range b.N {
+			began := time.Now()
+			s.completed(nil)
+			took[n] += time.Since(began)
+		}
+	}
+	b.ReportMetric(took[1].Seconds()/float64(b.N), "s/one")
+	b.ReportMetric(took[2].Seconds()/float64(b.N), "s/two")
+	b.ReportMetric(took[1].Seconds()/took[2].Seconds(), "one/two")
+}
