@@ -48,7 +48,7 @@ bench:
 
 quality:
 	$(GO) test -count=1 -run Quality -v -timeout 60m ./internal/work/language ./internal/work/classify ./internal/work/pii
-	$(GO) test -count=1 -run Quality -v ./internal/work/syntax ./internal/work/phrase
+	$(GO) test -count=1 -run Quality -v ./internal/work/syntax ./internal/work/phrase ./internal/work/sentiment
 
 FUZZTIME ?= 20s
 fuzz:

@@ -7,6 +7,7 @@ import (
 	"cloister/internal/core/job"
 	"cloister/internal/work/analyse"
 	"cloister/internal/work/phrase"
+	"cloister/internal/work/sentiment"
 	"cloister/internal/work/syntax"
 )
 
@@ -65,3 +66,14 @@ func (s speech) Analyse(text []byte) (any, error) {
 	})
 	return out, nil
 }
+
+// feelings gives Comprehend's members to sentiment.
+type feelings struct{ j *sentiment.Judge }
+
+func openFeelings() (analyse.Engine, error) {
+	j, err := sentiment.Open()
+	return feelings{j}, err
+}
+
+// Analyse satisfies analyse.Engine.
+func (f feelings) Analyse(text []byte) (any, error) { return f.j.Judge(string(text)), nil }

@@ -21,6 +21,7 @@ var kinds = map[string]analyse.Kind{
 	"syntax-detection":        english(openSpeech),
 	"entities-detection":      english(openEntities),
 	"pii-entities-detection":  {Engine: openPII},
+	"sentiment-detection":     english(openFeelings),
 }
 
 // languages gives Comprehend's members to what the detector finds.
