@@ -79,6 +79,9 @@ type agent struct {
 	fed     int64
 	parts   []part // of the scratch, in its order
 	learnt  lesson
+	at      []byte // the end of a line
+	named   string // what name is of
+	name    []byte // in JSON
 
 	done, failed atomic.Int64
 

@@ -93,7 +93,10 @@ func (p parrot) Analyse(text []byte) (any, error) {
 	case string(text) == "refuse":
 		return nil, analyse.Refuse("TEXT_REFUSED", "No.")
 	}
-	return map[string]any{"Text": string(text), "File": "forged", "Line": 99}, nil
+	if string(text) == "secret" {
+		return map[string]any{"Text": string(text), "File": "forged", "Line": 99, "LINE": 98}, nil
+	}
+	return map[string]any{"Text": string(text)}, nil
 }
 
 // pupil notes what it was taught.
@@ -131,7 +134,7 @@ func (p *pupil) Finish(create func(string) io.Writer) (any, error) {
 }
 
 type set struct {
-	t     *testing.T
+	t     testing.TB
 	task  job.Task
 	shelf *shelf
 	kinds map[string]analyse.Kind
@@ -140,7 +143,7 @@ type set struct {
 	alone bool   // by one instance
 }
 
-func scene(t *testing.T, kind string, objects map[string]string) *set {
+func scene(t testing.TB, kind string, objects map[string]string) *set {
 	k, ok := job.Kinds()[kind]
 	if !ok {
 		t.Fatal(kind)
@@ -291,17 +294,17 @@ func TestLayouts(t *testing.T) {
 		change func(*job.Task)
 		want   map[string]string
 	}{
-		"one member, lines": {"entities-detection", nil, map[string]string{"output": `{"File":"x","Line":0,"Text":"q"}` + "\n" + `{"File":"a.txt","Line":0,"Text":"secret"}` + "\n" + refused +
-			`{"File":"a.txt","Line":0,"Text":"other"}` + "\n"}},
+		"one member, lines": {"entities-detection", nil, map[string]string{"output": `{"Text":"q","File":"x","Line":0}` + "\n" + `{"Text":"secret","File":"a.txt","Line":0}` + "\n" + refused +
+			`{"Text":"other","File":"a.txt","Line":0}` + "\n"}},
 		"one member, files": {"entities-detection", func(t *job.Task) { t.Inputs[0].Format, t.Inputs[0].URI = "ONE_DOC_PER_FILE", "s3://b/in/a.txt" },
-			map[string]string{"output": `{"File":"a.txt","Text":"secret\nrefuse\n"}` + "\n"}},
+			map[string]string{"output": `{"Text":"secret\nrefuse\n","File":"a.txt"}` + "\n"}},
 		"lines are strings": {"document-classification", func(t *job.Task) { t.Inputs[0].URI = "s3://b/in/sub/a" },
-			map[string]string{"predictions.jsonl": `{"File":"a.txt","Line":"0","Text":"other"}` + "\n"}},
-		"by file": {"targeted-sentiment-detection", nil, map[string]string{"a.txt.out": `{"File":"a.txt","Line":0,"Text":"secret"}` + "\n" + refused,
-			"sub/a.txt.out": `{"File":"a.txt","Line":0,"Text":"other"}` + "\n", "empty.out": "", "_/x.out": `{"File":"x","Line":0,"Text":"q"}` + "\n"}},
+			map[string]string{"predictions.jsonl": `{"Text":"other","File":"a.txt","Line":"0"}` + "\n"}},
+		"by file": {"targeted-sentiment-detection", nil, map[string]string{"a.txt.out": `{"Text":"secret","File":"a.txt","Line":0}` + "\n" + refused,
+			"sub/a.txt.out": `{"Text":"other","File":"a.txt","Line":0}` + "\n", "empty.out": "", "_/x.out": `{"Text":"q","File":"x","Line":0}` + "\n"}},
 		"objects": {"pii-entities-detection", func(t *job.Task) { t.Setup.PII = &job.PII{Mode: "ONLY_OFFSETS"} }, map[string]string{
-			"a.txt.out": `{"File":"a.txt","Line":0,"Text":"secret"}` + "\n" + refused, "sub/a.txt.out": `{"File":"a.txt","Line":0,"Text":"other"}` + "\n", "empty.out": "",
-			"../x.out": `{"File":"x","Line":0,"Text":"q"}` + "\n"}},
+			"a.txt.out": `{"Text":"secret","File":"a.txt","Line":0}` + "\n" + refused, "sub/a.txt.out": `{"Text":"other","File":"a.txt","Line":0}` + "\n", "empty.out": "",
+			"../x.out": `{"Text":"q","File":"x","Line":0}` + "\n"}},
 		"redacted lines": {"pii-entities-detection", func(t *job.Task) { t.Setup.PII = &job.PII{Mode: "ONLY_REDACTION"} }, map[string]string{
 			"a.txt.out": "SECRET\nREFUSE\n", "sub/a.txt.out": "OTHER\n", "empty.out": "", "../x.out": "Q\n"}},
 		"redacted files": {"pii-entities-detection", func(t *job.Task) {
@@ -340,15 +343,15 @@ func TestHostileInput(t *testing.T) {
 		body        string
 		lines, file string // lines of output, joined by |, for either format
 	}{
-		"empty":           {"", "", `{"File":"d","Text":""}`},
-		"a signature":     {"\ufeffa\n\ufeffb", `{"File":"d","Line":0,"Text":"a"}|{"File":"d","Line":1,"Text":"` + "\ufeff" + `b"}`, `{"File":"d","Text":"a\n` + "\ufeff" + `b"}`},
+		"empty":           {"", "", `{"Text":"","File":"d"}`},
+		"a signature":     {"\ufeffa\n\ufeffb", `{"Text":"a","File":"d","Line":0}|{"Text":"` + "\ufeff" + `b","File":"d","Line":1}`, `{"Text":"a\n` + "\ufeff" + `b","File":"d"}`},
 		"UTF-16, marked":  {"\xff\xfea\x00\n\x00", encoding + `,"Line":0}`, encoding + `}`},
-		"UTF-16, bare":    {"a\x00", `{"File":"d","Line":0,"Text":"a\u0000"}`, `{"File":"d","Text":"a\u0000"}`},
-		"NULs":            {"\x00\x00\nb", `{"File":"d","Line":0,"Text":"\u0000\u0000"}|{"File":"d","Line":1,"Text":"b"}`, `{"File":"d","Text":"\u0000\u0000\nb"}`},
+		"UTF-16, bare":    {"a\x00", `{"Text":"a\u0000","File":"d","Line":0}`, `{"Text":"a\u0000","File":"d"}`},
+		"NULs":            {"\x00\x00\nb", `{"Text":"\u0000\u0000","File":"d","Line":0}|{"Text":"b","File":"d","Line":1}`, `{"Text":"\u0000\u0000\nb","File":"d"}`},
 		"gzip":            {zipped.String(), encoding + `,"Line":0}`, encoding + `}`},
-		"bad in between":  {"a\n\xc3\x28\nc", `{"File":"d","Line":0,"Text":"a"}|` + encoding + `,"Line":1}`, encoding + `}`},
+		"bad in between":  {"a\n\xc3\x28\nc", `{"Text":"a","File":"d","Line":0}|` + encoding + `,"Line":1}`, encoding + `}`},
 		"a surrogate":     {"\xed\xa0\x80", encoding + `,"Line":0}`, encoding + `}`},
-		"long, then more": {strings.Repeat("é", limit/2) + "x\nb", size + `,"Line":0}|{"File":"d","Line":1,"Text":"b"}`, size + `}`},
+		"long, then more": {strings.Repeat("é", limit/2) + "x\nb", size + `,"Line":0}|{"Text":"b","File":"d","Line":1}`, size + `}`},
 		"long and bad":    {strings.Repeat("\xff", limit+1), size + `,"Line":0}`, size + `}`},
 	} {
 		for format, want := range map[string]string{perLine: c.lines, "ONE_DOC_PER_FILE": c.file} {
@@ -551,4 +554,37 @@ func TestForgedResults(t *testing.T) {
 			t.Errorf("%s: %s", name, reports.String())
 		}
 	}
+}
+
+// own never lets through what a reader could take for another document's, or for another line.
+func FuzzOwn(f *testing.F) {
+	for _, s := range []string{`{}`, `{"a":1}`, `{"File":1}`, `{"a":{"File":1}}`, `{"\u0046ile":1}`, `{"a":"\",\"File\":1"}`, "{\"a\":\n1}", `{"a":["b",{"Line":2}],"lInE":3}`, `[]`, `null`, `{"a":"b","Line"`, ` {"ſile":1} `} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var want map[string]json.RawMessage
+		bad := json.Unmarshal(b, &want)
+		got, err := own(b)
+		if (bad != nil || want == nil) != (err != nil) {
+			t.Fatalf("%q: %v, %v", b, bad, err)
+		}
+		if err != nil {
+			return
+		}
+		var m map[string]json.RawMessage
+		if err := json.Unmarshal(got, &m); err != nil || bytes.ContainsAny(got, "\n\r") || got[0] != '{' || got[len(got)-1] != '}' || (len(m) == 0) != (len(got) == 2) {
+			t.Fatalf("%q: %q, %v", b, got, err)
+		}
+		for k := range m {
+			if strings.EqualFold(k, "File") || strings.EqualFold(k, "Line") {
+				t.Fatalf("%q: %q", b, got)
+			}
+			delete(want, k)
+		}
+		for k := range want {
+			if !strings.EqualFold(k, "File") && !strings.EqualFold(k, "Line") {
+				t.Fatalf("%q lost %q", b, k)
+			}
+		}
+	})
 }

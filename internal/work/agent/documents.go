@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"unicode/utf8"
 
 	"cloister/internal/core/job"
@@ -211,25 +212,31 @@ func (a *agent) line(d document, k frame.Kind, result []byte) error {
 		_, err := io.WriteString(a.scratch, text)
 		return err
 	}
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(result, &m); err != nil || m == nil {
+	members, err := own(result)
+	if err != nil {
 		return fmt.Errorf("cannot read a result: %w", err)
 	}
-	res := make(map[string]any, len(m)+2)
-	for key, v := range m {
-		res[key] = v
+	at := append(a.at[:0], ',')
+	if len(members) == 2 { // {}
+		at = at[:0]
 	}
-	res["File"] = d.file // last: an analyser that read one document must not speak for another
-	delete(res, "Line")
-	if d.line >= 0 && a.task.Kind.LineText {
-		res["Line"] = fmt.Sprint(d.line)
-	} else if d.line >= 0 {
-		res["Line"] = d.line
+	if d.file != a.named || a.name == nil {
+		if a.name, err = json.Marshal(d.file); err != nil {
+			return err
+		}
+		a.named = d.file
 	}
-	j, err := json.Marshal(res)
-	if err != nil {
+	at = append(append(at, `"File":`...), a.name...)
+	switch {
+	case d.line >= 0 && a.task.Kind.LineText:
+		at = append(strconv.AppendInt(append(at, `,"Line":"`...), int64(d.line), 10), '"')
+	case d.line >= 0:
+		at = strconv.AppendInt(append(at, `,"Line":`...), int64(d.line), 10)
+	}
+	a.at = append(at, "}\n"...)
+	if _, err := a.scratch.Write(members[:len(members)-1]); err != nil {
 		return err
 	}
-	_, err = a.scratch.Write(append(j, '\n'))
+	_, err = a.scratch.Write(a.at)
 	return err
 }
