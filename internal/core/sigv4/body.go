@@ -6,9 +6,11 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
+	"cloister/internal/core/checksum"
 	"cloister/internal/core/fault"
 )
 
@@ -84,8 +86,11 @@ func (b *Body) frame(a *Auth, r *Request, payload, secret string) *fault.Fault {
 	if len(names) > 0 && payload == StreamSigned || len(names) > maxTrailers {
 		return malformedTrailer()
 	}
+	if len(names) > 0 && slices.ContainsFunc(b.digests, func(d digest) bool { return strings.HasPrefix(d.name, sumHeader) }) {
+		return manySums()
+	}
 	for _, n := range names {
-		h := NewChecksum(n)
+		h := checksum.New(n)
 		if h == nil {
 			return fault.New("InvalidRequest", "The value specified in the x-amz-trailer header is not supported").With(400)
 		}
@@ -148,6 +153,9 @@ func (b *Body) finish() error {
 		d := &b.digests[i]
 		if d.want == "" && b.frames != nil {
 			d.want = b.frames.got[d.name]
+			if !d.wellFormed() {
+				return fault.New("InvalidRequest", "Value for %s trailing header is invalid.", d.name).With(400)
+			}
 		}
 		if f := d.check(); f != nil {
 			return f

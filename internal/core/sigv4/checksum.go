@@ -1,35 +1,19 @@
 package sigv4
 
 import (
-	"crypto/md5"  // Content-MD5 is part of S3's protocol; it guards against accidents, not against people
-	"crypto/sha1" // so is x-amz-checksum-sha1
-	"crypto/sha256"
+	"crypto/md5" // Content-MD5 is part of S3's protocol; it guards against accidents, not against people
 	"encoding/base64"
 	"hash"
-	"hash/crc32"
-	"hash/crc64"
 	"strings"
 
+	"cloister/internal/core/checksum"
 	"cloister/internal/core/fault"
 )
 
-// NewChecksum makes the hash of an S3 checksum header or trailer ("x-amz-checksum-crc32c") or algorithm ("CRC32C"); nil when
-// there is none of that name. The sum's bytes are what the header has in base64.
-// Source: S3 User Guide, "Checking object integrity".
-func NewChecksum(name string) hash.Hash {
-	switch strings.TrimPrefix(strings.ToLower(name), "x-amz-checksum-") {
-	case "crc32":
-		return crc32.NewIEEE()
-	case "crc32c":
-		return crc32.New(crc32.MakeTable(crc32.Castagnoli))
-	case "crc64nvme":
-		return crc64.New(crc64.MakeTable(0x9a6c9329ac4bc9b5)) // the NVMe polynomial, reversed
-	case "sha1":
-		return sha1.New()
-	case "sha256":
-		return sha256.New()
-	}
-	return nil
+const sumHeader = "x-amz-checksum-"
+
+func manySums() *fault.Fault {
+	return fault.New("InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.").With(400)
 }
 
 // digest is a hash and what it must come to.
@@ -39,40 +23,54 @@ type digest struct {
 	want string // base64; empty until a trailer brings it
 }
 
-// digests reads Content-MD5 and x-amz-checksum-* of the headers.
+// digests reads Content-MD5 and x-amz-checksum-* of the headers. Of the latter there may be one.
 func digests(h map[string][]string) ([]digest, *fault.Fault) {
 	var out []digest
+	sums := 0
+	for k := range h {
+		if name := strings.ToLower(k); strings.HasPrefix(name, sumHeader) && checksum.New(name) != nil {
+			sums++
+		}
+	}
+	if sums > 1 {
+		return nil, manySums()
+	}
 	for k, vs := range h {
 		name := strings.ToLower(k)
 		d := digest{name: name}
 		switch {
 		case name == "content-md5":
 			d.h = md5.New()
-		case strings.HasPrefix(name, "x-amz-checksum-"):
-			if d.h = NewChecksum(name); d.h == nil {
+		case strings.HasPrefix(name, sumHeader):
+			if d.h = checksum.New(name); d.h == nil {
 				continue // -mode, -type, -algorithm
 			}
 		default:
 			continue
 		}
-		b, err := base64.StdEncoding.DecodeString(vs[0])
-		if len(vs) != 1 || err != nil || len(b) != d.h.Size() {
+		d.want = vs[0]
+		if len(vs) != 1 || !d.wellFormed() {
 			if name == "content-md5" {
 				return nil, fault.New("InvalidDigest", "The Content-MD5 you specified was invalid.").With(400)
 			}
 			return nil, fault.New("InvalidRequest", "Value for %s header is invalid.", name).With(400)
 		}
-		d.want = vs[0]
 		out = append(out, d)
 	}
 	return out, nil
+}
+
+// wellFormed says whether what is wanted can be a sum of that kind at all.
+func (d *digest) wellFormed() bool {
+	b, err := base64.StdEncoding.DecodeString(d.want)
+	return err == nil && len(b) == d.h.Size()
 }
 
 func (d *digest) check() *fault.Fault {
 	if base64.StdEncoding.EncodeToString(d.h.Sum(nil)) == d.want {
 		return nil
 	}
-	f := fault.Of(fault.BodyMismatch, "The %s you specified did not match the calculated checksum.", strings.ToUpper(strings.TrimPrefix(d.name, "x-amz-checksum-")))
+	f := fault.Of(fault.BodyMismatch, "The %s you specified did not match the calculated checksum.", strings.ToUpper(strings.TrimPrefix(d.name, sumHeader)))
 	if d.name == "content-md5" {
 		f.Message = "The Content-MD5 you specified did not match what we received."
 	}

@@ -16,6 +16,7 @@ import (
 const (
 	maxLine     = 4 << 10  // of a frame's head or a trailer
 	maxTrailers = 16       // lines
+	minFrame    = 8 << 10  // of every frame but the last that has data
 	maxSigned   = 16 << 20 // bytes of a signed frame, which is held back until its signature is checked
 )
 
@@ -27,6 +28,7 @@ type chunked struct {
 	left    uint64 // of an unsigned frame
 	held    []byte // of a signed frame, checked
 	inFrame bool
+	short   bool // a frame below minFrame came: it must have been the last
 	done    bool
 	trailer bool
 	names   map[string]bool // announced
@@ -80,20 +82,21 @@ func (c *chunked) Read(p []byte) (int, error) {
 // torn makes an end in the middle a fault; other errors stay what they are.
 func torn(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return incomplete()
+		return malformedFrame()
 	}
 	return err
 }
 
+// malformedFrame is what S3 says of frames that cannot be read: it takes them for a body that is not all there.
 func malformedFrame() *fault.Fault {
-	return fault.New("InvalidRequest", "The aws-chunked body is malformed").With(400)
+	return fault.New("IncompleteBody", "The request body terminated unexpectedly").With(400)
 }
 
 func malformedTrailer() *fault.Fault {
 	return fault.New("MalformedTrailerError", "The request contained trailing data that was not well-formed or did not conform to our published schema.").With(400)
 }
 
-// line reads up to CRLF (or LF); the end of input is a fault.
+// line reads up to CRLF; the end of input is a fault, and so is a line feed alone.
 func (c *chunked) line() (string, error) {
 	l, err := c.br.ReadSlice('\n')
 	switch {
@@ -102,7 +105,11 @@ func (c *chunked) line() (string, error) {
 	case err != nil:
 		return "", torn(err)
 	}
-	return string(bytes.TrimSuffix(bytes.TrimSuffix(l, []byte("\n")), []byte("\r"))), nil
+	text, ok := bytes.CutSuffix(l, []byte("\r\n"))
+	if !ok || bytes.ContainsRune(text, '\r') {
+		return "", malformedFrame()
+	}
+	return string(text), nil
 }
 
 // next opens the next frame that has data, or ends.
@@ -124,6 +131,11 @@ func (c *chunked) next() error {
 	if err != nil || c.key != nil && n > maxSigned {
 		return malformedFrame()
 	}
+	// Source: S3 API Reference, "Signature Calculations for the Authorization Header: Transferring Payload in Multiple Chunks".
+	if n > 0 && c.short {
+		return fault.New("InvalidChunkSizeError", "Only the last chunk is allowed to have a size less than %d bytes", minFrame).With(400)
+	}
+	c.short = n < minFrame
 	if c.key != nil {
 		data := make([]byte, 0, min(n, 64<<10))
 		buf := bytes.NewBuffer(data)
@@ -146,8 +158,11 @@ func (c *chunked) next() error {
 
 func (c *chunked) checkFrame(data []byte, ext string) error {
 	sig, ok := strings.CutPrefix(strings.TrimSpace(ext), "chunk-signature=")
+	if !ok || !isHash(sig) {
+		return malformedFrame()
+	}
 	want := hex.EncodeToString(mac(c.key, "AWS4-HMAC-SHA256-PAYLOAD\n"+c.date+"\n"+c.scope+"\n"+c.prev+"\n"+emptyHash+"\n"+Hash(data)))
-	if !ok || subtle.ConstantTimeCompare([]byte(sig), []byte(want)) != 1 {
+	if subtle.ConstantTimeCompare([]byte(sig), []byte(want)) != 1 {
 		return fault.Of(fault.BadSignature, "")
 	}
 	c.prev = want
@@ -162,10 +177,6 @@ func (c *chunked) end() error {
 	for i := 0; ; i++ {
 		l, err := c.line()
 		if err != nil {
-			var f *fault.Fault
-			if errors.As(err, &f) && f.Code == "IncompleteBody" && c.key == nil && len(c.got) == len(c.names) {
-				break // some clients leave the last line out
-			}
 			return err
 		}
 		if l == "" {
@@ -175,6 +186,9 @@ func (c *chunked) end() error {
 		k, v = strings.ToLower(strings.TrimSpace(k)), strings.TrimSpace(v)
 		if k == "x-amz-trailer-signature" && c.unproved {
 			continue
+		}
+		if !signed && len(c.got) == len(c.names) && !strings.HasPrefix(k, sumHeader) && (k != "x-amz-trailer-signature" || !isHash(v)) {
+			return malformedFrame()
 		}
 		if k == "x-amz-trailer-signature" && !signed {
 			want := hex.EncodeToString(mac(c.key, "AWS4-HMAC-SHA256-TRAILER\n"+c.date+"\n"+c.scope+"\n"+c.prev+"\n"+Hash([]byte(canon.String()))))

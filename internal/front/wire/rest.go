@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"cloister/internal/core/checksum"
 	"cloister/internal/core/fault"
 	"cloister/internal/shape/model"
 )
@@ -33,6 +34,9 @@ func (o *Operation) decodeParts(req *http.Request, labels Labels, out tree) *fau
 			}
 		case "header":
 			v, f = fromHeader(req, m)
+			if o.Service.Name == "s3" {
+				v = folded(m, v)
+			}
 		case "headers":
 			v = fromHeaders(req.Header, m)
 		}
@@ -44,6 +48,9 @@ func (o *Operation) decodeParts(req *http.Request, labels Labels, out tree) *fau
 		}
 	}
 	if o.Service.Name == "s3" {
+		if f := o.trailing(req.Header, out); f != nil {
+			return f
+		}
 		return o.strayHeader(req.Header)
 	}
 	return nil
@@ -211,7 +218,8 @@ func transport(h string) bool {
 	case "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-decoded-content-length", "x-amz-trailer", "x-amz-user-agent",
 		"x-amz-te", "x-amz-account-id", "x-amz-region-set":
 		return true
-	case "x-amz-checksum-crc32", "x-amz-checksum-crc32c", "x-amz-checksum-crc64nvme", "x-amz-checksum-sha1", "x-amz-checksum-sha256":
+	}
+	if strings.HasPrefix(h, "x-amz-checksum-") && checksum.New(h) != nil {
 		return true // of the body itself, which its reader holds to them
 	}
 	return strings.HasPrefix(h, "x-amz-cf-")

@@ -310,12 +310,11 @@ func invalidS3(vs []violation) *fault.Fault {
 	v := vs[0]
 	var f *fault.Fault
 	switch {
+	case v.top.Location != "" && s3Words(&v) != nil:
+		f = s3Words(&v)
 	case v.top.Location != "":
 		f = fault.New("InvalidArgument", "Value%s at '%s' is invalid: %s", v.shown(), v.path, v.constraint).
 			Field("ArgumentName", v.top.Wire()).Field("ArgumentValue", strings.Trim(v.value, "'"))
-		if v.member != nil && v.member.Name == "StorageClass" {
-			f = fault.New("InvalidStorageClass", "The storage class you specified is not valid")
-		}
 	case v.missing && v.member == v.top:
 		f = fault.New("MissingRequestBodyError", "Request Body is empty")
 	case v.member != nil && v.member.Name == "LocationConstraint":

@@ -44,8 +44,7 @@ func (s *Service) getObjectAttributes() api.Rower {
 				case "Checksum":
 					if o.Sum.Value != "" {
 						out.Checksum = &shape.Checksum{ChecksumType: opt(o.Sum.Type)}
-						x := out.Checksum
-						o.Sum.place([5]**string{&x.ChecksumCRC32, &x.ChecksumCRC32C, &x.ChecksumCRC64NVME, &x.ChecksumSHA1, &x.ChecksumSHA256})
+						o.Sum.place(out.Checksum)
 					}
 				case "ObjectParts":
 					if out.ObjectParts, err = attributeParts(v, home(c.Partition, b.Value), o, in); err != nil {
@@ -85,7 +84,7 @@ func attributeParts(v store.View, sc store.Scope, o Object, in *shape.GetObjectA
 			break
 		}
 		one := shape.ObjectPart{PartNumber: ptr(p.Number), Size: ptr(p.Size)}
-		p.Sum.place([5]**string{&one.ChecksumCRC32, &one.ChecksumCRC32C, &one.ChecksumCRC64NVME, &one.ChecksumSHA1, &one.ChecksumSHA256})
+		p.Sum.place(&one)
 		out.Parts = append(out.Parts, one)
 		out.NextPartNumberMarker = one.PartNumber
 	}

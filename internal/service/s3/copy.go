@@ -209,7 +209,7 @@ func (s *Service) copy(ctx context.Context, c *api.Call, in *shape.CopyObjectReq
 			return nil, err
 		}
 		r := &shape.CopyObjectResult{ETag: quoted(o.ETag), LastModified: &o.Modified, ChecksumType: opt(o.Sum.Type)}
-		o.Sum.place([5]**string{&r.ChecksumCRC32, &r.ChecksumCRC32C, &r.ChecksumCRC64NVME, &r.ChecksumSHA1, &r.ChecksumSHA256})
+		o.Sum.place(r)
 		out.CopyObjectResult, out.VersionId = r, given(o)
 		return out, nil
 	})
@@ -266,7 +266,7 @@ func (s *Service) copyPart(ctx context.Context, c *api.Call, in *shape.UploadPar
 	err = s.addPart(ctx, c, to, from, cl, func(p Part) any {
 		r := &shape.CopyPartResult{ETag: quoted(p.ETag), LastModified: &p.Modified}
 		if cl.want != "" {
-			p.Sum.place([5]**string{&r.ChecksumCRC32, &r.ChecksumCRC32C, &r.ChecksumCRC64NVME, &r.ChecksumSHA1, &r.ChecksumSHA256})
+			p.Sum.place(r)
 		}
 		out.CopyPartResult = r
 		return out

@@ -265,7 +265,7 @@ func (f *found) answer(in *shape.GetObjectRequest) *shape.GetObjectOutput {
 			sum = Sum{} // of a range there is none
 		}
 		out.ChecksumType = opt(sum.Type)
-		sum.place([5]**string{&out.ChecksumCRC32, &out.ChecksumCRC32C, &out.ChecksumCRC64NVME, &out.ChecksumSHA1, &out.ChecksumSHA256})
+		sum.place(out)
 	}
 	return out
 }
@@ -394,6 +394,8 @@ func (s *Service) headObject() api.Rower {
 				ObjectLockMode: o.ObjectLockMode, ObjectLockRetainUntilDate: o.ObjectLockRetainUntilDate, ObjectLockLegalHoldStatus: o.ObjectLockLegalHoldStatus,
 				ChecksumCRC32: o.ChecksumCRC32, ChecksumCRC32C: o.ChecksumCRC32C,
 				ChecksumCRC64NVME: o.ChecksumCRC64NVME, ChecksumSHA1: o.ChecksumSHA1, ChecksumSHA256: o.ChecksumSHA256,
+				ChecksumSHA512: o.ChecksumSHA512, ChecksumMD5: o.ChecksumMD5, ChecksumXXHASH64: o.ChecksumXXHASH64, ChecksumXXHASH3: o.ChecksumXXHASH3,
+				ChecksumXXHASH128:    o.ChecksumXXHASH128,
 				ServerSideEncryption: o.ServerSideEncryption, SSEKMSKeyId: o.SSEKMSKeyId, BucketKeyEnabled: o.BucketKeyEnabled}, nil
 		},
 	}

@@ -149,11 +149,10 @@ func enter(ctx context.Context, c *api.Call, name, expectedOwner *string, f func
 func (s *Service) putObject() api.Rower {
 	return api.Op[shape.PutObjectRequest, shape.PutObjectOutput]{
 		Name: "PutObject",
-		Honours: []string{"Bucket", "Key", "Body", "ExpectedBucketOwner", "ContentLength", "ContentMD5", "ContentType", "CacheControl", "ContentDisposition",
-			"ContentEncoding", "ContentLanguage", "Expires", "Metadata.*", "Metadata", "ChecksumAlgorithm", "ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME",
-			"ChecksumSHA1", "ChecksumSHA256", "IfMatch", "IfNoneMatch", "StorageClass", "ACL", "ServerSideEncryption", "SSEKMSKeyId", "SSEKMSEncryptionContext",
+		Honours: append([]string{"Bucket", "Key", "Body", "ExpectedBucketOwner", "ContentLength", "ContentMD5", "ContentType", "CacheControl", "ContentDisposition",
+			"ContentEncoding", "ContentLanguage", "Expires", "Metadata.*", "Metadata", "ChecksumAlgorithm", "IfMatch", "IfNoneMatch", "StorageClass", "ACL", "ServerSideEncryption", "SSEKMSKeyId", "SSEKMSEncryptionContext",
 			"BucketKeyEnabled", "SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5",
-			"Tagging", "ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus"},
+			"Tagging", "ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus"}, sumMembers("")...),
 		Anonymous: true,
 		Questions: bringing(onObject("s3:PutObject", func(in *shape.PutObjectRequest) (_, _, _ *string) { return in.Bucket, in.Key, in.ExpectedBucketOwner },
 			func(c *api.Call, in *shape.PutObjectRequest) map[string][]string {
@@ -189,7 +188,7 @@ func (s *Service) put(ctx context.Context, c *api.Call, in *shape.PutObjectReque
 		return nil, err
 	}
 	cl := claim{length: in.ContentLength, md5: in.ContentMD5, algorithm: in.ChecksumAlgorithm,
-		sums: [5]*string{in.ChecksumCRC32, in.ChecksumCRC32C, in.ChecksumCRC64NVME, in.ChecksumSHA1, in.ChecksumSHA256}}
+		sums: sumsOf(in)}
 	if x.lock != (Lock{}) && cl.md5 == nil && cl.sent() == "" {
 		return nil, fault.New("InvalidRequest", "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters").With(400)
 	}
@@ -228,7 +227,7 @@ func (s *Service) put(ctx context.Context, c *api.Call, in *shape.PutObjectReque
 		return nil, err
 	}
 	out := &shape.PutObjectOutput{ETag: quoted(d.etag()), ChecksumType: ptr(d.sum.Type)}
-	d.sum.place([5]**string{&out.ChecksumCRC32, &out.ChecksumCRC32C, &out.ChecksumCRC64NVME, &out.ChecksumSHA1, &out.ChecksumSHA256})
+	d.sum.place(out)
 	seal.show(&out.ServerSideEncryption, &out.SSEKMSKeyId, &out.SSEKMSEncryptionContext, &out.BucketKeyEnabled)
 	var t trash
 	_, err = c.Commit(ctx, func(tx store.Tx) (any, error) {

@@ -1,19 +1,17 @@
 package s3
 
 import (
-	"crypto/md5"  //nolint:gosec // an ETag is MD5 by S3's contract
-	"crypto/sha1" //nolint:gosec // a checksum the client may choose
-	"crypto/sha256"
+	"crypto/md5" //nolint:gosec // an ETag is MD5 by S3's contract
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
 	"hash/crc32"
+	"reflect"
 	"strconv"
 	"strings"
 
-	"github.com/minio/crc64nvme"
-
+	"cloister/internal/core/checksum"
 	"cloister/internal/core/fault"
 )
 
@@ -30,47 +28,65 @@ const (
 // Sum is a checksum that S3 keeps with an object. Value is base64, "-N" behind it when Type is COMPOSITE.
 type Sum struct{ Algorithm, Type, Value string }
 
-// algorithms in the order of the members' names.
-func algorithms() [5]string { return [5]string{"CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"} }
+// named is a sum that a request gives, by algorithm.
+type named struct{ algorithm, value string }
 
-func newHash(algorithm string) hash.Hash {
-	switch algorithm {
-	case "CRC32":
-		return crc32.NewIEEE()
-	case "CRC32C":
-		return crc32.New(crc32.MakeTable(crc32.Castagnoli))
-	case "CRC64NVME":
-		return crc64nvme.New()
-	case "SHA1":
-		return sha1.New() //nolint:gosec // see above
-	case "SHA256":
-		return sha256.New()
+// sumsOf lists the members ChecksumCRC32 and so on that are set in in, a pointer to a shape.
+func sumsOf(in any) []named {
+	var out []named
+	v := reflect.ValueOf(in).Elem()
+	for _, a := range checksum.Names() {
+		if f := v.FieldByName("Checksum" + a); f.IsValid() && !f.IsNil() {
+			out = append(out, named{a, f.Elem().String()})
+		}
 	}
-	return nil
+	return out
+}
+
+// sumMembers names those members, for a row's Honours.
+func sumMembers(prefix string) []string {
+	var out []string
+	for _, a := range checksum.Names() {
+		out = append(out, prefix+"Checksum"+a)
+	}
+	return out
+}
+
+func unknownAlgorithm() error {
+	return fault.New("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [%s]",
+		strings.Join(checksum.Names(), ", ")).With(400)
+}
+
+func badSumHeader(algorithm string) error {
+	return fault.New("InvalidRequest", "Value for x-amz-checksum-%s header is invalid.", strings.ToLower(algorithm)).With(400)
+}
+
+// wellFormed says whether value can be a sum of the algorithm at all.
+func wellFormed(algorithm, value string) bool {
+	b, err := base64.StdEncoding.DecodeString(value)
+	return err == nil && len(b) == checksum.New(algorithm).Size()
 }
 
 // claim is what a client says about a body before it sends it.
 type claim struct {
 	length    *int64
 	md5       *string
-	algorithm *string    // x-amz-sdk-checksum-algorithm: what it will send, maybe in a trailer
-	sums      [5]*string // x-amz-checksum-*, as algorithms orders them
-	want      string     // the algorithm that the upload asks for; empty: none
-	opaque    string     // the entity tag, where it is not the MD5
+	algorithm *string // x-amz-sdk-checksum-algorithm: what it will send, maybe in a trailer
+	sums      []named // x-amz-checksum-*
+	want      string  // the algorithm that the upload asks for; empty: none
+	demanded  bool    // the upload takes no part without its checksum
+	opaque    string  // the entity tag, where it is not the MD5
 }
 
 // chosen is the one checksum header that is set.
-func chosen(sums [5]*string) (algorithm, value string, err error) {
-	for i, v := range sums {
-		if v == nil {
-			continue
-		}
-		if algorithm != "" {
-			return "", "", fault.New("InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.").With(400)
-		}
-		algorithm, value = algorithms()[i], *v
+func chosen(sums []named) (algorithm, value string, err error) {
+	switch len(sums) {
+	case 0:
+		return "", "", nil
+	case 1:
+		return sums[0].algorithm, sums[0].value, nil
 	}
-	return algorithm, value, nil
+	return "", "", fault.New("InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.").With(400)
 }
 
 func (cl *claim) check() error {
@@ -87,19 +103,20 @@ func (cl *claim) check() error {
 	if err != nil {
 		return err
 	}
-	if alg != "" {
-		if b, err := base64.StdEncoding.DecodeString(value); err != nil || len(b) != newHash(alg).Size() {
-			return fault.New("InvalidRequest", "Value for x-amz-checksum-%s header is invalid.", strings.ToLower(alg)).With(400)
-		}
+	if alg != "" && !wellFormed(alg, value) {
+		return badSumHeader(alg)
 	}
 	if a := str(cl.algorithm); a != "" {
-		if newHash(a) == nil {
-			return fault.New("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]").With(400)
+		if checksum.New(a) == nil {
+			return unknownAlgorithm()
 		}
 		if alg != "" && a != alg {
 			return fault.New("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.").With(400)
 		}
 		alg = a
+	}
+	if cl.demanded && alg == "" {
+		alg = "null" // S3's own word for it
 	}
 	if cl.want != "" && alg != "" && alg != cl.want {
 		return fault.New("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s",
@@ -143,7 +160,7 @@ type hasher struct {
 }
 
 func (cl *claim) hasher() *hasher {
-	h := &hasher{kept: newHash(cl.kept())}
+	h := &hasher{kept: checksum.New(cl.kept())}
 	if cl.opaque == "" || cl.md5 != nil {
 		h.md5 = md5.New() //nolint:gosec // ETag
 	}
@@ -186,12 +203,10 @@ func badSum(algorithm string) error {
 
 func (d digest) etag() string { return d.tag }
 
-// place puts the value into the member of its algorithm.
-func (s Sum) place(members [5]**string) {
-	for i, a := range algorithms() {
-		if a == s.Algorithm && s.Value != "" {
-			*members[i] = ptr(s.Value)
-		}
+// place puts the value into its algorithm's member of out, a pointer to a shape.
+func (s Sum) place(out any) {
+	if s.Value != "" {
+		reflect.ValueOf(out).Elem().FieldByName("Checksum" + s.Algorithm).Set(reflect.ValueOf(ptr(s.Value)))
 	}
 }
 
@@ -199,7 +214,7 @@ func (s Sum) place(members [5]**string) {
 func joined(algorithm, kind string, ps []Part) (Sum, error) {
 	out := Sum{Algorithm: algorithm, Type: kind}
 	if kind == composite {
-		h := newHash(algorithm)
+		h := checksum.New(algorithm)
 		for _, p := range ps {
 			b, err := base64.StdEncoding.DecodeString(p.Sum.Value)
 			if err != nil {
@@ -231,8 +246,6 @@ func number(b []byte) (n uint64) {
 	return n
 }
 
-const nvme = 0x9a6c9329ac4bc9b5 // CRC-64/NVME, reflected
-
 // ring is the polynomials modulo a CRC's, bits reflected: the highest bit is x^0.
 type ring struct {
 	poly  uint64
@@ -246,7 +259,7 @@ func ringOf(algorithm string) ring {
 	case "CRC32C":
 		return ring{crc32.Castagnoli, 32}
 	}
-	return ring{nvme, 64}
+	return ring{checksum.NVMe, 64}
 }
 
 func (r ring) mul(a, b uint64) (out uint64) {

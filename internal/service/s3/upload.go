@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"cloister/internal/api"
+	"cloister/internal/core/checksum"
 	"cloister/internal/core/fault"
 	shape "cloister/internal/shape/s3"
 	"cloister/internal/store"
@@ -47,13 +48,13 @@ func sumKind(algorithm, kind string) (string, error) {
 		return "", fault.New("InvalidRequest", "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.").With(400)
 	case algorithm == "":
 		return "", nil
-	case newHash(algorithm) == nil:
-		return "", fault.New("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]").With(400)
+	case checksum.New(algorithm) == nil:
+		return "", unknownAlgorithm()
 	case kind == "" && algorithm == standing:
 		return fullObject, nil
 	case kind == "":
 		return composite, nil
-	case kind == fullObject && strings.HasPrefix(algorithm, "SHA"), kind == composite && algorithm == standing:
+	case kind == fullObject && !checksum.Joins(algorithm), kind == composite && algorithm == standing:
 		return "", fault.New("InvalidRequest", "The %s checksum type cannot be used with the %s checksum algorithm.", kind, strings.ToLower(algorithm)).With(400)
 	case kind != fullObject && kind != composite:
 		return "", fault.New("InvalidRequest", "Value for x-amz-checksum-type header is invalid.").With(400)
@@ -65,7 +66,7 @@ func (s *Service) createMultipartUpload() api.Rower {
 	return api.Op[shape.CreateMultipartUploadRequest, shape.CreateMultipartUploadOutput]{
 		Name: "CreateMultipartUpload",
 		Honours: []string{"Bucket", "Key", "ExpectedBucketOwner", "ContentType", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage",
-			"Expires", "Metadata", "Metadata.*", "StorageClass", "ChecksumAlgorithm", "ChecksumType", "ServerSideEncryption", "SSEKMSKeyId", "SSEKMSEncryptionContext",
+			"Expires", "Metadata", "Metadata.*", "StorageClass", "ACL", "ChecksumAlgorithm", "ChecksumType", "ServerSideEncryption", "SSEKMSKeyId", "SSEKMSEncryptionContext",
 			"BucketKeyEnabled", "SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5",
 			"Tagging", "ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus"},
 		Questions: bringing(onObject("s3:PutObject", func(in *shape.CreateMultipartUploadRequest) (_, _, _ *string) {
@@ -74,6 +75,9 @@ func (s *Service) createMultipartUpload() api.Rower {
 			k := map[string][]string{}
 			if in.StorageClass != nil {
 				k["s3:x-amz-storage-class"] = []string{*in.StorageClass}
+			}
+			if in.ACL != nil {
+				k["s3:x-amz-acl"] = []string{*in.ACL}
 			}
 			return createWish(in).keys(c, k)
 		})),
@@ -87,7 +91,7 @@ func createWish(in *shape.CreateMultipartUploadRequest) wish {
 }
 
 func (s *Service) create(ctx context.Context, c *api.Call, in *shape.CreateMultipartUploadRequest) (*shape.CreateMultipartUploadOutput, error) {
-	if err := errors.Join(checkKey(str(in.Key)), checkClass(in.StorageClass)); err != nil {
+	if err := errors.Join(checkKey(str(in.Key)), checkClass(in.StorageClass), checkACL(in.ACL)); err != nil {
 		return nil, err
 	}
 	x, err := readExtras(c.Time, in.Tagging, in.ObjectLockMode, in.ObjectLockRetainUntilDate, in.ObjectLockLegalHoldStatus)
@@ -136,8 +140,8 @@ func (s *Service) create(ctx context.Context, c *api.Call, in *shape.CreateMulti
 func (s *Service) uploadPart() api.Rower {
 	return api.Op[shape.UploadPartRequest, shape.UploadPartOutput]{
 		Name: "UploadPart",
-		Honours: []string{"Bucket", "Key", "ExpectedBucketOwner", "Body", "PartNumber", "UploadId", "ContentLength", "ContentMD5", "ChecksumAlgorithm",
-			"ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256"},
+		Honours: append([]string{"Bucket", "Key", "ExpectedBucketOwner", "Body", "PartNumber", "UploadId", "ContentLength", "ContentMD5", "ChecksumAlgorithm"},
+			sumMembers("")...),
 		Questions: onObject("s3:PutObject", func(in *shape.UploadPartRequest) (_, _, _ *string) {
 			return in.Bucket, in.Key, in.ExpectedBucketOwner
 		}, nil),
@@ -154,11 +158,11 @@ func (s *Service) putPart(ctx context.Context, c *api.Call, in *shape.UploadPart
 		return nil, badPartNumber()
 	}
 	cl := claim{length: in.ContentLength, md5: in.ContentMD5, algorithm: in.ChecksumAlgorithm,
-		sums: [5]*string{in.ChecksumCRC32, in.ChecksumCRC32C, in.ChecksumCRC64NVME, in.ChecksumSHA1, in.ChecksumSHA256}}
+		sums: sumsOf(in)}
 	var seal Seal
 	b, sc, err := enter(ctx, c, in.Bucket, in.ExpectedBucketOwner, func(v store.View, b store.Item[Bucket], sc store.Scope) error {
 		u, err := inProgress(v, sc, b.ID, key, id)
-		cl.want, seal = u.Value.Algorithm, u.Value.Seal
+		cl.want, cl.demanded, seal = u.Value.Algorithm, u.Value.Type == composite, u.Value.Seal
 		return err
 	})
 	if err != nil {
@@ -169,7 +173,7 @@ func (s *Service) putPart(ctx context.Context, c *api.Call, in *shape.UploadPart
 	seal.show(&out.ServerSideEncryption, &out.SSEKMSKeyId, nil, &out.BucketKeyEnabled)
 	return out, s.addPart(ctx, c, newPart{b: b, sc: sc, key: key, upload: id, number: *in.PartNumber, seal: seal}, in.Body, cl, func(p Part) any {
 		out.ETag = quoted(p.ETag)
-		p.Sum.place([5]**string{&out.ChecksumCRC32, &out.ChecksumCRC32C, &out.ChecksumCRC64NVME, &out.ChecksumSHA1, &out.ChecksumSHA256})
+		p.Sum.place(out)
 		return out
 	})
 }
@@ -260,7 +264,7 @@ func (s *Service) abortMultipartUpload() api.Rower {
 // gather finds the listed parts among those uploaded and checks order, entity tags, checksums and sizes.
 func gather(v store.View, sc store.Scope, id string, u Upload, list []shape.CompletedPart) ([]Part, error) {
 	if len(list) == 0 || len(list) > maxParts {
-		return nil, fault.New("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema").With(400)
+		return nil, malformedXML()
 	}
 	rows, err := parts.List(v, store.Query{Scope: sc, Prefix: id + "/"})
 	if err != nil {
@@ -273,17 +277,24 @@ func gather(v store.View, sc store.Scope, id string, u Upload, list []shape.Comp
 	out := make([]Part, 0, len(list))
 	last := int64(0)
 	for _, l := range list {
-		if l.PartNumber == nil || *l.PartNumber < 1 || *l.PartNumber > maxParts {
-			return nil, badPartNumber()
+		switch {
+		case l.PartNumber == nil || l.ETag == nil:
+			return nil, malformedXML()
+		case *l.PartNumber < 1:
+			return nil, fault.New("InvalidArgument", "PartNumber must be >= 1").With(400).
+				Field("ArgumentName", "PartNumber").Field("ArgumentValue", strconv.FormatInt(*l.PartNumber, 10))
 		}
 		if *l.PartNumber <= last {
 			return nil, fault.New("InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.").With(400).Field("UploadId", id)
 		}
 		last = *l.PartNumber
 		p, ok := have[last]
-		alg, value, err := chosen([5]*string{l.ChecksumCRC32, l.ChecksumCRC32C, l.ChecksumCRC64NVME, l.ChecksumSHA1, l.ChecksumSHA256})
+		alg, value, err := u.partSum(&l)
 		if err != nil {
 			return nil, err
+		}
+		if ok && alg != "" && u.Algorithm != "" && alg != u.Algorithm {
+			return nil, fault.New("BadDigest", "The %s you specified for part %d did not match what we received.", strings.ToLower(alg), last).With(400)
 		}
 		if !ok || strings.Trim(str(l.ETag), `"`) != p.ETag || alg != "" && (alg != p.Sum.Algorithm || value != p.Sum.Value) {
 			return nil, fault.New("InvalidPart", "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.").
@@ -297,6 +308,29 @@ func gather(v store.View, sc store.Scope, id string, u Upload, list []shape.Comp
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// partSum is the checksum that a completion gives for a part. An upload of checksums of the parts' checksums wants each of them. Source: S3
+// User Guide, "Checking object integrity", composite checksums.
+func (u Upload) partSum(l *shape.CompletedPart) (algorithm, value string, err error) {
+	given := sumsOf(l)
+	all := ""
+	for _, g := range given {
+		all += g.algorithm + ":" + g.value + ";"
+	}
+	switch {
+	case len(given) == 0 && u.Type == composite:
+		return "", "", fault.New("InvalidRequest", "The upload was created using a %s checksum. The complete request must include the checksum for each part. It was missing for part %d in the request.",
+			strings.ToLower(u.Algorithm), *l.PartNumber).With(400)
+	case len(given) == 0:
+		return "", "", nil
+	case len(given) == 1 && wellFormed(given[0].algorithm, given[0].value):
+		return given[0].algorithm, given[0].value, nil
+	case len(given) == 1:
+		all = given[0].value
+	}
+	return "", "", fault.New("InvalidArgument", "Invalid Base64 or multiple checksums present in request").With(400).
+		Field("ArgumentName", "Checksum").Field("ArgumentValue", all)
 }
 
 // assemble makes the object of the parts.
@@ -328,10 +362,8 @@ func assemble(id string, u Upload, ps []Part) (Object, error) {
 func (s *Service) completeMultipartUpload() api.Rower {
 	return api.Op[shape.CompleteMultipartUploadRequest, shape.CompleteMultipartUploadOutput]{
 		Name: "CompleteMultipartUpload",
-		Honours: []string{"Bucket", "Key", "ExpectedBucketOwner", "UploadId", "MpuObjectSize", "IfMatch", "IfNoneMatch", "ChecksumType",
-			"ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256",
-			"MultipartUpload.Parts.ETag", "MultipartUpload.Parts.PartNumber", "MultipartUpload.Parts.ChecksumCRC32", "MultipartUpload.Parts.ChecksumCRC32C",
-			"MultipartUpload.Parts.ChecksumCRC64NVME", "MultipartUpload.Parts.ChecksumSHA1", "MultipartUpload.Parts.ChecksumSHA256"},
+		Honours: slices.Concat([]string{"Bucket", "Key", "ExpectedBucketOwner", "UploadId", "MpuObjectSize", "IfMatch", "IfNoneMatch", "ChecksumType",
+			"MultipartUpload.Parts.ETag", "MultipartUpload.Parts.PartNumber"}, sumMembers(""), sumMembers("MultipartUpload.Parts.")),
 		Questions: onObject("s3:PutObject", func(in *shape.CompleteMultipartUploadRequest) (_, _, _ *string) {
 			return in.Bucket, in.Key, in.ExpectedBucketOwner
 		}, func(_ *api.Call, in *shape.CompleteMultipartUploadRequest) map[string][]string {
@@ -344,7 +376,7 @@ func (s *Service) completeMultipartUpload() api.Rower {
 func (s *Service) complete(ctx context.Context, c *api.Call, in *shape.CompleteMultipartUploadRequest) (*shape.CompleteMultipartUploadOutput, error) {
 	key, id := str(in.Key), str(in.UploadId)
 	w := condition{in.IfMatch, in.IfNoneMatch}
-	if err := errors.Join(checkKey(key), w.check()); err != nil {
+	if err := errors.Join(checkKey(key), w.check(), sensible(in)); err != nil {
 		return nil, err
 	}
 	var list []shape.CompletedPart
@@ -415,12 +447,7 @@ func (s *Service) complete(ctx context.Context, c *api.Call, in *shape.CompleteM
 // openForSums asks KMS for the upload's data key where the request carries checksums: S3 demands kms:Decrypt then (S3 API Reference,
 // CompleteMultipartUpload, "Permissions").
 func (s *Service) openForSums(ctx context.Context, c *api.Call, in *shape.CompleteMultipartUploadRequest, key, id string, list []shape.CompletedPart) error {
-	given := func(sums ...*string) bool {
-		return slices.ContainsFunc(sums, func(v *string) bool { return v != nil })
-	}
-	if !given(in.ChecksumCRC32, in.ChecksumCRC32C, in.ChecksumCRC64NVME, in.ChecksumSHA1, in.ChecksumSHA256) && !slices.ContainsFunc(list, func(p shape.CompletedPart) bool {
-		return given(p.ChecksumCRC32, p.ChecksumCRC32C, p.ChecksumCRC64NVME, p.ChecksumSHA1, p.ChecksumSHA256)
-	}) {
+	if len(sumsOf(in)) == 0 && !slices.ContainsFunc(list, func(p shape.CompletedPart) bool { return len(sumsOf(&p)) > 0 }) {
 		return nil
 	}
 	var seal Seal
@@ -439,6 +466,23 @@ func (s *Service) openForSums(ctx context.Context, c *api.Call, in *shape.Comple
 	return err
 }
 
+// sensible checks what a completion says of the object before any part is looked at.
+func sensible(in *shape.CompleteMultipartUploadRequest) error {
+	alg, value, err := chosen(sumsOf(in))
+	if err != nil {
+		return err
+	}
+	if in.MpuObjectSize != nil && *in.MpuObjectSize < 0 {
+		return fault.New("InvalidRequest", "Value for x-amz-mp-object-size header is less than zero: '%d'", *in.MpuObjectSize).With(400)
+	}
+	bare, count, ofParts := strings.Cut(value, "-")
+	n, bad := strconv.Atoi(count)
+	if alg != "" && (!wellFormed(alg, bare) || ofParts && (bad != nil || n < 1)) {
+		return badSumHeader(alg)
+	}
+	return nil
+}
+
 // promised checks the object against what the request says of it.
 func promised(in *shape.CompleteMultipartUploadRequest, o Object) error {
 	if in.MpuObjectSize != nil && *in.MpuObjectSize != o.Size {
@@ -447,7 +491,7 @@ func promised(in *shape.CompleteMultipartUploadRequest, o Object) error {
 	if in.ChecksumType != nil && *in.ChecksumType != o.Sum.Type {
 		return fault.New("InvalidRequest", "The upload was created using the %s checksum mode. The complete request must use the same checksum mode.", o.Sum.Type).With(400)
 	}
-	alg, value, err := chosen([5]*string{in.ChecksumCRC32, in.ChecksumCRC32C, in.ChecksumCRC64NVME, in.ChecksumSHA1, in.ChecksumSHA256})
+	alg, value, err := chosen(sumsOf(in))
 	if err != nil || alg == "" {
 		return err
 	}
@@ -469,7 +513,7 @@ func completed(c *api.Call, b store.Item[Bucket], key string, o Object) shape.Co
 	if strings.HasPrefix(c.Host, bucket+".") {
 		out.Location = ptr(scheme + c.Host + "/" + *coder(true).text(key))
 	}
-	o.Sum.place([5]**string{&out.ChecksumCRC32, &out.ChecksumCRC32C, &out.ChecksumCRC64NVME, &out.ChecksumSHA1, &out.ChecksumSHA256})
+	o.Sum.place(&out)
 	o.Seal.show(&out.ServerSideEncryption, &out.SSEKMSKeyId, nil, &out.BucketKeyEnabled)
 	return out
 }

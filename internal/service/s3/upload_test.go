@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"cloister/internal/core/checksum"
 	"cloister/internal/core/fault"
 	shape "cloister/internal/shape/s3"
 )
@@ -208,7 +209,7 @@ func TestJoin(t *testing.T) {
 		}
 		one("CRC32", func(p []byte) uint64 { return uint64(crc32.ChecksumIEEE(p)) })
 		one("CRC32C", func(p []byte) uint64 { return uint64(crc32.Checksum(p, crc32.MakeTable(crc32.Castagnoli))) })
-		one("CRC64NVME", func(p []byte) uint64 { return crc64.Checksum(p, crc64.MakeTable(nvme)) })
+		one("CRC64NVME", func(p []byte) uint64 { return crc64.Checksum(p, crc64.MakeTable(checksum.NVMe)) })
 	}
 }
 
@@ -265,9 +266,9 @@ func TestListMultipartUploads(t *testing.T) {
 // BenchmarkSums is what each checksum of a body costs.
 func BenchmarkSums(b *testing.B) {
 	p := make([]byte, 1<<20)
-	for _, a := range algorithms() {
+	for _, a := range checksum.Names() {
 		b.Run(a, func(b *testing.B) {
-			h := newHash(a)
+			h := checksum.New(a)
 			b.SetBytes(int64(len(p)))
 			for b.Loop() {
 				_, _ = h.Write(p)

@@ -47,7 +47,7 @@ func (s *Service) listParts() api.Rower {
 				p := r.Value
 				one := shape.Part{PartNumber: ptr(p.Number), Size: ptr(p.Size), ETag: quoted(p.ETag), LastModified: ptr(p.Modified)}
 				if u.Value.Algorithm != "" {
-					p.Sum.place([5]**string{&one.ChecksumCRC32, &one.ChecksumCRC32C, &one.ChecksumCRC64NVME, &one.ChecksumSHA1, &one.ChecksumSHA256})
+					p.Sum.place(&one)
 				}
 				out.Parts = append(out.Parts, one)
 				out.NextPartNumberMarker = one.PartNumber

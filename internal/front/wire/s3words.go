@@ -1,0 +1,75 @@
+package wire
+
+import (
+	"net/http"
+	"strings"
+
+	"cloister/internal/core/checksum"
+	"cloister/internal/core/fault"
+	"cloister/internal/shape/model"
+)
+
+// s3Words is S3's own answer to a header or parameter that holds none of its values; nil where it has none of its own that is known.
+// Sources: S3 API Reference, "Error responses"; the sentences are what S3 is known to answer.
+func s3Words(v *violation) *fault.Fault {
+	value := strings.Trim(v.value, "'")
+	argument := func(format string, args ...any) *fault.Fault {
+		return fault.New("InvalidArgument", format, args...).Field("ArgumentName", v.top.Wire()).Field("ArgumentValue", value)
+	}
+	switch v.top.Name {
+	case "StorageClass":
+		return fault.New("InvalidStorageClass", "The storage class you specified is not valid")
+	case "ChecksumAlgorithm":
+		if v.top.Wire() == "x-amz-sdk-checksum-algorithm" {
+			return fault.New("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.")
+		}
+		return fault.New("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [%s]", strings.Join(checksum.Names(), ", "))
+	case "ChecksumType":
+		return fault.New("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")
+	case "MetadataDirective":
+		return argument("Unknown metadata directive.")
+	case "TaggingDirective":
+		return argument("Unknown tagging directive.")
+	case "ObjectLockMode":
+		return argument("Unknown wormMode directive.")
+	case "ObjectLockLegalHoldStatus":
+		return argument("Legal Hold must be either of 'ON' or 'OFF'")
+	case "ObjectOwnership":
+		return argument("Invalid x-amz-object-ownership header: %s", value)
+	case "MaxBuckets":
+		return argument("Argument max-buckets must be an integer between 1 and 10000.")
+	case "ObjectAttributes":
+		return argument("Invalid attribute name specified.")
+	}
+	return nil
+}
+
+// trailing reads what the headers say of aws-chunked frames: operations on objects' bytes alone take them, and a checksum that comes behind
+// the body is the object's, whether or not the SDK's own header names it too. Source: S3 API Reference, PutObject and UploadPart,
+// x-amz-sdk-checksum-algorithm; "Signature Calculations ...: Including Trailing Headers".
+func (o *Operation) trailing(h http.Header, out tree) *fault.Fault {
+	if !strings.HasPrefix(h.Get("X-Amz-Content-Sha256"), "STREAMING-") {
+		return nil
+	}
+	if o.Name != "PutObject" && o.Name != "UploadPart" {
+		return fault.New("InvalidRequest", "The value of x-amz-content-sha256 header is invalid.").With(400)
+	}
+	name := strings.ToLower(strings.TrimSpace(h.Get("X-Amz-Trailer")))
+	if checksum.New(name) == nil || !strings.HasPrefix(name, "x-amz-checksum-") {
+		return nil
+	}
+	algorithm := strings.ToUpper(strings.TrimPrefix(name, "x-amz-checksum-"))
+	if said, ok := out["ChecksumAlgorithm"]; ok && said != algorithm {
+		return fault.New("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.").With(400)
+	}
+	out["ChecksumAlgorithm"] = algorithm
+	return nil
+}
+
+// folded brings the names of checksums, which S3 takes in any case, to the model's.
+func folded(m *model.Ref, v any) any {
+	if s, ok := v.(string); ok && (m.Name == "ChecksumAlgorithm" || m.Name == "ChecksumType") {
+		return strings.ToUpper(s)
+	}
+	return v
+}
