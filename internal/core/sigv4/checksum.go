@@ -3,6 +3,7 @@ package sigv4
 import (
 	"crypto/md5" // Content-MD5 is part of S3's protocol; it guards against accidents, not against people
 	"encoding/base64"
+	"encoding/hex"
 	"hash"
 	"strings"
 
@@ -51,7 +52,7 @@ func digests(h map[string][]string) ([]digest, *fault.Fault) {
 		d.want = vs[0]
 		if len(vs) != 1 || !d.wellFormed() {
 			if name == "content-md5" {
-				return nil, fault.New("InvalidDigest", "The Content-MD5 you specified was invalid.").With(400)
+				return nil, fault.New("InvalidDigest", "The Content-MD5 you specified was invalid.").With(400).Field("Content-MD5", strings.Join(vs, ","))
 			}
 			return nil, fault.New("InvalidRequest", "Value for %s header is invalid.", name).With(400)
 		}
@@ -73,6 +74,8 @@ func (d *digest) check() *fault.Fault {
 	f := fault.Of(fault.BodyMismatch, "The %s you specified did not match the calculated checksum.", strings.ToUpper(strings.TrimPrefix(d.name, sumHeader)))
 	if d.name == "content-md5" {
 		f.Message = "The Content-MD5 you specified did not match what we received."
+		want, _ := base64.StdEncoding.DecodeString(d.want) // S3 writes one in hex, the other in base64
+		f.Field("ExpectedDigest", hex.EncodeToString(want)).Field("CalculatedDigest", base64.StdEncoding.EncodeToString(d.h.Sum(nil)))
 	}
 	f.Param = d.name
 	return f

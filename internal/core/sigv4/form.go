@@ -50,7 +50,7 @@ func (f *Form) Parse() (*Auth, *fault.Fault) {
 	}
 	a.Signature = f.Fields["x-amz-signature"]
 	if g := f.Fields["x-amz-algorithm"]; g != algorithm {
-		return nil, argument("x-amz-algorithm", g, "Only AWS4-HMAC-SHA256 is supported")
+		return nil, argument("X-Amz-Algorithm", g, "Only AWS4-HMAC-SHA256 is supported")
 	}
 	cred := f.Fields["x-amz-credential"]
 	if why := a.credential(cred); why != "" {
@@ -61,7 +61,7 @@ func (f *Form) Parse() (*Auth, *fault.Fault) {
 	}
 	var err error
 	if a.Time, err = time.Parse(basicDate, f.Fields["x-amz-date"]); err != nil {
-		return nil, argument("x-amz-date", f.Fields["x-amz-date"], "X-Amz-Date must be formated via ISO8601 Long format")
+		return nil, argument("X-Amz-Date", f.Fields["x-amz-date"], "X-Amz-Date must be formated via ISO8601 Long format")
 	}
 	return a, nil
 }
@@ -80,11 +80,11 @@ func (f *Form) Verify(secret string, now time.Time) *fault.Fault {
 	case a.Unproved:
 	case a.V2:
 		if !hmac.Equal([]byte(v2of(secret, f.signed)), []byte(a.Signature)) {
-			return fault.Of(fault.BadSignature, "")
+			return a.mismatch(f.signed)
 		}
 	default:
 		if !hmac.Equal([]byte(hex.EncodeToString(mac(a.key(secret), f.signed))), []byte(a.Signature)) || a.Time.Format("20060102") != a.Date {
-			return fault.Of(fault.BadSignature, "")
+			return a.mismatch(f.signed)
 		}
 		if now.After(a.Time.Add(maxFormAge)) {
 			return unfit("Policy expired.")
@@ -222,7 +222,13 @@ func (f *Form) condition(raw json.RawMessage, bound map[string]bool) *fault.Faul
 		if dollar {
 			bound[key] = true
 		}
-		if !dollar || low == "eq" && got != want || low == "starts-with" && !strings.HasPrefix(got, want) {
+		// "Creating a POST Policy", "Matching Content-Types for browser form uploads": a list is held to it value by value.
+		values := []string{got}
+		if key == "content-type" && low == "starts-with" {
+			values = strings.Split(got, ",")
+		}
+		short := slices.ContainsFunc(values, func(v string) bool { return v != got && !strings.HasPrefix(strings.TrimSpace(v), want) })
+		if !dollar || low == "eq" && got != want || low == "starts-with" && (short || !strings.HasPrefix(got, want)) {
 			var b bytes.Buffer
 			_ = json.Compact(&b, raw)
 			return unfit("Policy Condition failed: " + b.String())

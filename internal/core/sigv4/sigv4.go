@@ -123,7 +123,12 @@ func (a *Auth) key(secret string) []byte {
 }
 
 func (a *Auth) signature(secret, canonical string) string {
-	return hex.EncodeToString(mac(a.key(secret), algorithm+"\n"+a.Time.Format(basicDate)+"\n"+a.scope()+"\n"+Hash([]byte(canonical))))
+	return hex.EncodeToString(mac(a.key(secret), a.toSign(canonical)))
+}
+
+// toSign is the string that is signed for a canonical request.
+func (a *Auth) toSign(canonical string) string {
+	return algorithm + "\n" + a.Time.Format(basicDate) + "\n" + a.scope() + "\n" + Hash([]byte(canonical))
 }
 
 // values gives a header's values; the key's case does not matter.

@@ -2,7 +2,9 @@ package sigv4
 
 import (
 	"crypto/subtle"
+	"fmt"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,9 +37,13 @@ func (a *Auth) Verify(r *Request, c Check) *fault.Fault {
 		return f
 	}
 	if d := a.Time.Format("20060102"); d != a.Date {
-		if a.Service == "s3" && a.Presigned {
+		if a.Service == "s3" {
 			f := fault.Of(fault.MalformedAuth, "Invalid credential date %q. This date is not the same as X-Amz-Date: %q.", a.Date, d)
-			f.Param = "X-Amz-Credential"
+			if a.Presigned {
+				f.Param = "X-Amz-Credential"
+			} else {
+				f.Message = "The authorization header is malformed; " + f.Message
+			}
 			return f
 		}
 		return fault.Of(fault.BadSignature, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'.", a.Date, d, a.Time.Format(basicDate))
@@ -58,11 +64,22 @@ func (a *Auth) Verify(r *Request, c Check) *fault.Fault {
 			return f
 		}
 	}
-	if subtle.ConstantTimeCompare([]byte(a.signature(c.Secret, a.canonical(r, payload))), []byte(a.Signature)) != 1 {
-		return fault.Of(fault.BadSignature, "")
+	canonical := a.canonical(r, payload)
+	if subtle.ConstantTimeCompare([]byte(a.signature(c.Secret, canonical)), []byte(a.Signature)) != 1 {
+		return a.mismatch(a.toSign(canonical)).Field("CanonicalRequest", canonical).Field("CanonicalRequestBytes", spaced(canonical))
 	}
 	return nil
 }
+
+// mismatch tells what the signature was to be of, as S3 does: it is the client's own request. Source: S3 API Reference, "Error responses",
+// SignatureDoesNotMatch.
+func (a *Auth) mismatch(toSign string) *fault.Fault {
+	return fault.Of(fault.BadSignature, "").Field("AWSAccessKeyId", a.AccessKey).Field("SignatureProvided", a.Signature).
+		Field("StringToSign", toSign).Field("StringToSignBytes", spaced(toSign))
+}
+
+// spaced is the bytes of s in hex, as S3 writes them.
+func spaced(s string) string { return fmt.Sprintf("% x", s) }
 
 func clip(s string) string {
 	if len(s) > 64 {
@@ -76,7 +93,8 @@ func (a *Auth) inTime(now time.Time) *fault.Fault {
 	if a.Presigned {
 		late = a.Time.Add(a.Expires)
 		if now.After(late) {
-			f := fault.Of(fault.ExpiredToken, "Request has expired")
+			f := fault.Of(fault.ExpiredToken, "Request has expired").Field("X-Amz-Expires", strconv.Itoa(int(a.Expires/time.Second))).
+				Field("Expires", late.UTC().Format(time.RFC3339)).Field("ServerTime", now.UTC().Format(time.RFC3339))
 			f.Param = "X-Amz-Expires"
 			return f
 		}
@@ -85,7 +103,8 @@ func (a *Auth) inTime(now time.Time) *fault.Fault {
 		return nil
 	}
 	if a.Service == "s3" { // the wire has S3's sentence
-		return fault.Of(fault.Skewed, "")
+		return fault.Of(fault.Skewed, "").Field("RequestTime", a.Time.Format(basicDate)).Field("ServerTime", now.UTC().Format(time.RFC3339)).
+			Field("MaxAllowedSkewMilliseconds", strconv.FormatInt(Skew.Milliseconds(), 10))
 	}
 	sent, ours := a.Time.Format(basicDate), now.UTC().Format(basicDate)
 	if now.Before(early) {

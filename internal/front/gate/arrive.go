@@ -88,7 +88,7 @@ func (p *passage) authenticate(ctx context.Context) (*body, *fault.Fault) {
 		return err
 	})
 	if err != nil {
-		return nil, faultOf(err)
+		return nil, keyFault(err, auth.AccessKey)
 	}
 	auth.Unproved = cred.Principal.Unverified
 	check := sigv4.Check{Secret: cred.Secret, Service: p.service.SigningName, Now: p.call.Time, Bucket: wire.VirtualBucket(req.Host)}
@@ -116,6 +116,15 @@ func (p *passage) authenticate(ctx context.Context) (*body, *fault.Fault) {
 	}
 	p.call.Caller, p.call.Account, p.call.Region = &cred.Principal, cred.Principal.Account, auth.Region
 	return b, nil
+}
+
+// keyFault names the key that nobody has, as S3 does: it is what the client sent.
+func keyFault(err error, key string) *fault.Fault {
+	f := faultOf(err)
+	if f.Kind == fault.UnknownKey {
+		f.Field("AWSAccessKeyId", printable(key, 128))
+	}
+	return f
 }
 
 func openBody(a *sigv4.Auth, r *sigv4.Request, src io.Reader, secret string, digests bool) (io.Reader, *fault.Fault) {

@@ -161,7 +161,7 @@ func (p *passage) signer(ctx context.Context, f *sheet) *fault.Fault {
 		return err
 	})
 	if err != nil {
-		return faultOf(err)
+		return keyFault(err, auth.AccessKey)
 	}
 	auth.Unproved = cred.Principal.Unverified
 	if fl := f.Verify(cred.Secret, p.call.Time); fl != nil {

@@ -205,6 +205,9 @@ func (o *Operation) strayHeader(h http.Header) *fault.Fault {
 		if !strings.HasPrefix(low, "x-amz-") || transport(low) || o.takesHeader(low) {
 			continue
 		}
+		if rest, sum := strings.CutPrefix(low, "x-amz-checksum-"); sum && rest != "mode" && rest != "type" && rest != "algorithm" {
+			return fault.New("InvalidRequest", "The algorithm type you specified in x-amz-checksum- header is invalid.").With(400)
+		}
 		f := fault.Of(fault.NotHonoured, "A header you provided implies functionality that is not implemented: %s", printable(low))
 		f.Param = printable(low)
 		return f

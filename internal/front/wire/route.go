@@ -266,10 +266,15 @@ func (s *Service) findPath(req *http.Request) (*Operation, Labels, *fault.Fault)
 	if err != nil {
 		return nil, nil, fault.Of(fault.Malformed, "The query string cannot be parsed.")
 	}
+	if s.Name == "s3" {
+		if f := meaningless(req, path, q); f != nil {
+			return nil, nil, f
+		}
+	}
 	o, raw := s.pick(req, path, q)
 	if o == nil {
 		if s.Name == "s3" {
-			return nil, nil, fault.Of(fault.UnknownAction, "The specified method is not allowed against this resource.")
+			return nil, nil, notAllowed(req.Method, path)
 		}
 		return nil, nil, fault.Of(fault.UnknownAction, "The path is of no operation that is known here.")
 	}

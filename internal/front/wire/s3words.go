@@ -2,6 +2,7 @@ package wire
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 
 	"cloister/internal/core/checksum"
@@ -64,6 +65,42 @@ func (o *Operation) trailing(h http.Header, out tree) *fault.Fault {
 	}
 	out["ChecksumAlgorithm"] = algorithm
 	return nil
+}
+
+// meaningless refuses requests that no operation of S3 is, in S3's own words. path names bucket and key, whatever the host.
+func meaningless(req *http.Request, path string, q url.Values) *fault.Fault {
+	_, key, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	source := req.Header.Get("X-Amz-Copy-Source")
+	invalid := func(sentence string) *fault.Fault { return fault.New("InvalidRequest", "%s", sentence).With(400) }
+	argument := func(name, value, sentence string) *fault.Fault {
+		return fault.New("InvalidArgument", "%s", sentence).With(400).Field("ArgumentName", name).Field("ArgumentValue", printable(value))
+	}
+	switch {
+	case source != "" && req.Method != http.MethodPut && (req.Method != http.MethodPost || q.Has("uploadId")):
+		return argument("x-amz-copy-source", source, "You can only specify a copy source header for copy requests.")
+	case req.Method == http.MethodGet && key != "" && q.Has("uploads"):
+		return invalid("Key is not expected for the GET method ?uploads subresource")
+	case req.Method == http.MethodGet && key != "" && q.Has("versions"):
+		return invalid("There is no such thing as the ?versions sub-resource for a key")
+	case req.Method == http.MethodPut && key != "" && q.Has("partNumber") && !q.Has("uploadId"):
+		return argument("partNumber", q.Get("partNumber"), "This operation does not accept partNumber without uploadId")
+	case req.Method == http.MethodPut && key != "" && q.Has("uploadId") && !q.Has("partNumber"):
+		return notAllowed(req.Method, path).Field("ResourceType", "UPLOAD")
+	}
+	return nil
+}
+
+// notAllowed is for a method that a resource of S3 does not have.
+func notAllowed(method, path string) *fault.Fault {
+	bucket, key, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	kind := "OBJECT"
+	switch {
+	case bucket == "":
+		kind = "SERVICE"
+	case key == "":
+		kind = "BUCKET"
+	}
+	return fault.Of(fault.UnknownAction, "The specified method is not allowed against this resource.").Field("Method", printable(method)).Field("ResourceType", kind)
 }
 
 // folded brings the names of checksums, which S3 takes in any case, to the model's.

@@ -60,13 +60,21 @@ func place(endpoint string, constraint *string) (string, error) {
 func (s *Service) createBucket() api.Rower {
 	return api.Op[shape.CreateBucketRequest, shape.CreateBucketOutput]{
 		Name:    "CreateBucket",
-		Honours: []string{"Bucket", "CreateBucketConfiguration.LocationConstraint", "ACL", "GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP", "ObjectOwnership", "ObjectLockEnabledForBucket"},
+		Honours: []string{"Bucket", "CreateBucketConfiguration.LocationConstraint", "CreateBucketConfiguration.Tags.*", "ACL", "GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP", "ObjectOwnership", "ObjectLockEnabledForBucket"},
 		Questions: func(c *api.Call, _ store.View, in *shape.CreateBucketRequest) ([]api.Question, error) {
 			q := api.Question{Action: "s3:CreateBucket", Resource: bucketARN(c, str(in.Bucket))}
 			if l := in.CreateBucketConfiguration; l != nil && l.LocationConstraint != nil {
 				q.Keys = map[string][]string{"s3:LocationConstraint": {*l.LocationConstraint}}
 			}
 			qs := []api.Question{q}
+			if l := in.CreateBucketConfiguration; l != nil && len(l.Tags) > 0 { // S3 API Reference, CreateBucket, "Permissions"
+				t := api.Question{Action: "s3:TagResource", Resource: q.Resource, Keys: map[string][]string{}}
+				for _, x := range l.Tags {
+					t.Keys["aws:RequestTag/"+str(x.Key)] = []string{str(x.Value)}
+					t.Keys["aws:TagKeys"] = append(t.Keys["aws:TagKeys"], str(x.Key))
+				}
+				qs = append(qs, t)
+			}
 			if yes(in.ObjectLockEnabledForBucket) { // S3 API Reference, CreateBucket, "Permissions"
 				for _, a := range []string{"s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning"} {
 					qs = append(qs, api.Question{Action: a, Resource: q.Resource})
@@ -86,8 +94,13 @@ func (s *Service) createBucket() api.Rower {
 				return nil, err
 			}
 			var constraint *string
-			if in.CreateBucketConfiguration != nil {
-				constraint = in.CreateBucketConfiguration.LocationConstraint
+			var tags map[string]string
+			if l := in.CreateBucketConfiguration; l != nil {
+				constraint = l.LocationConstraint
+				var err error
+				if tags, err = bucketTags(l.Tags); err != nil {
+					return nil, err
+				}
 			}
 			region, err := place(c.Region, constraint)
 			if err != nil {
@@ -105,6 +118,9 @@ func (s *Service) createBucket() api.Rower {
 				b.Versioning, b.Lock = enabled, &BucketLock{}
 			}
 			err = buckets.Create(tx, land(c), name, &b)
+			if err == nil && len(tags) > 0 {
+				err = tx.SetTags(bucketARN(c, name), home(c.Partition, b), tags)
+			}
 			if !errors.Is(err, store.ErrConflict) {
 				return out, err
 			}

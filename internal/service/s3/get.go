@@ -361,6 +361,9 @@ func checkResponse(c *api.Call, in *shape.GetObjectRequest) error {
 	if overrides && c.Account == "" {
 		return fault.New("InvalidRequest", "Request specific response headers cannot be used for anonymous GET requests.").With(400)
 	}
+	if n := in.PartNumber; n != nil && (*n < 1 || *n > maxParts) {
+		return badPartNumber()
+	}
 	return checkKey(str(in.Key))
 }
 

@@ -54,8 +54,13 @@ func tagsOf(t *shape.Tagging) (map[string]string, error) {
 	if len(t.TagSet) > maxTags {
 		return nil, tooManyTags()
 	}
+	return checkTags(t.TagSet)
+}
+
+// checkTags reads the tags of an object or bucket.
+func checkTags(set []shape.Tag) (map[string]string, error) {
 	tags := map[string]string{}
-	for _, x := range t.TagSet {
+	for _, x := range set {
 		k := str(x.Key)
 		if err := checkTag(k, str(x.Value)); err != nil {
 			return nil, err
@@ -76,7 +81,7 @@ func headerTags(header *string) (map[string]string, error) {
 	q, err := url.ParseQuery(*header)
 	tags := map[string]string{}
 	for k, vs := range q {
-		if len(vs) != 1 {
+		if len(vs) != 1 || k == "" && vs[0] == "" {
 			err = url.EscapeError(k)
 			break
 		}

@@ -96,7 +96,7 @@ func (cl *claim) check() error {
 	}
 	if cl.md5 != nil {
 		if b, err := base64.StdEncoding.DecodeString(*cl.md5); err != nil || len(b) != md5.Size {
-			return fault.New("InvalidDigest", "The Content-MD5 you specified was invalid.").With(400)
+			return fault.New("InvalidDigest", "The Content-MD5 you specified was invalid.").With(400).Field("Content-MD5", *cl.md5)
 		}
 	}
 	alg, value, err := chosen(cl.sums)

@@ -10,6 +10,14 @@ import (
 	"cloister/internal/store"
 )
 
+// bucketTags reads tags that a bucket is to have. Source: AWS Billing User Guide, "User-defined tag restrictions".
+func bucketTags(set []shape.Tag) (map[string]string, error) {
+	if len(set) > 50 {
+		return nil, fault.New("BadRequest", "Bucket tag count cannot be greater than 50").With(400)
+	}
+	return checkTags(set)
+}
+
 func (s *Service) putBucketTagging() api.Rower {
 	return api.Op[shape.PutBucketTaggingRequest, shape.PutBucketTaggingOutput]{
 		Name: "PutBucketTagging",
@@ -23,24 +31,13 @@ func (s *Service) putBucketTagging() api.Rower {
 			if err != nil {
 				return nil, err
 			}
-			tags := map[string]string{}
+			var set []shape.Tag
 			if in.Tagging != nil {
-				for _, t := range in.Tagging.TagSet {
-					k := str(t.Key)
-					if n := len([]rune(k)); n < 1 || n > 128 {
-						return nil, fault.New("InvalidTag", "The TagKey you have provided is invalid").With(400)
-					}
-					if len([]rune(str(t.Value))) > 256 {
-						return nil, fault.New("InvalidTag", "The TagValue you have provided is invalid").With(400)
-					}
-					if _, twice := tags[k]; twice {
-						return nil, fault.New("InvalidTag", "Cannot provide multiple Tags with the same key").With(400)
-					}
-					tags[k] = str(t.Value)
-				}
+				set = in.Tagging.TagSet
 			}
-			if len(tags) > 50 {
-				return nil, fault.New("BadRequest", "Bucket tag count cannot be greater than 50").With(400)
+			tags, err := bucketTags(set)
+			if err != nil {
+				return nil, err
 			}
 			c.Touch(bucketARN(c, b.ID))
 			if err := tx.RemoveTags(bucketARN(c, b.ID), nil); err != nil {

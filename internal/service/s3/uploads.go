@@ -1,11 +1,9 @@
 package s3
 
 import (
-	"strconv"
 	"strings"
 
 	"cloister/internal/api"
-	"cloister/internal/core/fault"
 	shape "cloister/internal/shape/s3"
 	"cloister/internal/store"
 )
@@ -80,13 +78,9 @@ func (s *Service) listMultipartUploads() api.Rower {
 			if err != nil {
 				return nil, err
 			}
-			n := int64(1000)
-			if in.MaxUploads != nil {
-				n = *in.MaxUploads
-			}
-			if n < 1 || n > 1000 {
-				return nil, fault.New("InvalidArgument", "Argument max-uploads must be an integer between 1 and 1000, not %s", strconv.FormatInt(n, 10)).
-					With(400).Field("ArgumentName", "max-uploads")
+			n, err := pageSize(in.MaxUploads, "max-uploads")
+			if err != nil {
+				return nil, err
 			}
 			e, err := readCoding(in.EncodingType)
 			if err != nil {
@@ -103,12 +97,12 @@ func (s *Service) listMultipartUploads() api.Rower {
 					}
 				}
 			}
-			p, err := walk(uploads, v, listing{home(c.Partition, b.Value), b.ID, prefix, delimiter, after, int(n)}, keyOfUpload)
+			p, err := walk(uploads, v, listing{home(c.Partition, b.Value), b.ID, prefix, delimiter, after, n}, keyOfUpload)
 			if err != nil {
 				return nil, err
 			}
 			out := &shape.ListMultipartUploadsOutput{Bucket: ptr(b.ID), KeyMarker: e.text(str(in.KeyMarker)), UploadIdMarker: ptr(str(in.UploadIdMarker)),
-				Prefix: e.text(prefix), Delimiter: e.maybe(opt(delimiter)), MaxUploads: ptr(n), IsTruncated: ptr(p.more), EncodingType: in.EncodingType,
+				Prefix: e.text(prefix), Delimiter: e.maybe(opt(delimiter)), MaxUploads: ptr(int64(n)), IsTruncated: ptr(p.more), EncodingType: in.EncodingType,
 				CommonPrefixes: e.common(p.prefixes)}
 			for _, u := range p.items {
 				key := keyOfUpload(u.ID)
