@@ -130,7 +130,9 @@ func (b *Body) Read(p []byte) (int, error) {
 	}
 	switch {
 	case b.length >= 0 && b.n > b.length:
-		err = incomplete()
+		if err = incomplete(); b.frames != nil && b.frames.misfits() {
+			err = malformedFrame()
+		}
 	case errors.Is(err, io.ErrUnexpectedEOF): // the connection ended before Content-Length bytes came
 		err = incomplete()
 	case errors.Is(err, io.EOF):

@@ -79,6 +79,15 @@ func (c *chunked) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// misfits says whether the frame that was read to its end is not followed by CRLF, so that its length was wrong.
+func (c *chunked) misfits() bool {
+	if c.left > 0 || len(c.held) > 0 {
+		return false
+	}
+	next, err := c.br.Peek(2)
+	return err == nil && string(next) != "\r\n"
+}
+
 // torn makes an end in the middle a fault; other errors stay what they are.
 func torn(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {

@@ -1,6 +1,7 @@
 package sigv4
 
 import (
+	"errors"
 	"net/url"
 	"strconv"
 	"strings"
@@ -48,6 +49,9 @@ func Parse(r *Request) (*Auth, *fault.Fault) {
 	return nil, nil
 }
 
+// ErrScheme is the cause of a fault about an Authorization header that is of no kind known here, so that no service is known either.
+var ErrScheme = errors.New("unknown authorization scheme")
+
 func otherVersion() *fault.Fault {
 	return fault.New("InvalidRequest", "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.").With(400)
 }
@@ -58,7 +62,9 @@ func parseHeader(r *Request, head string) (*Auth, *fault.Fault) {
 		if kind == "AWS" || strings.HasPrefix(kind, "AWS4-") {
 			return nil, otherVersion()
 		}
-		return nil, fault.Of(fault.MalformedAuth, "The Authorization header is of no kind that is spoken here.")
+		f := fault.Of(fault.MalformedAuth, "The Authorization header is of no kind that is spoken here.")
+		f.Cause = ErrScheme
+		return nil, f
 	}
 	bad := func(what string) (*Auth, *fault.Fault) {
 		return nil, fault.Of(fault.MalformedAuth, "The authorization header is malformed; %s.", what)
@@ -104,6 +110,9 @@ func parseHeader(r *Request, head string) (*Auth, *fault.Fault) {
 	}
 	if err != nil {
 		return bad("the request has no valid X-Amz-Date or Date header")
+	}
+	if d := a.Time.Format("20060102"); a.Service == "s3" && d != a.Date { // S3 sees it before it looks for the key
+		return bad("Invalid credential date " + strconv.Quote(a.Date) + ". This date is not the same as X-Amz-Date: " + strconv.Quote(d))
 	}
 	a.Token, a.Payload = get(r.Header, "X-Amz-Security-Token"), get(r.Header, "X-Amz-Content-Sha256")
 	return a, nil

@@ -39,11 +39,7 @@ func (a *Auth) Verify(r *Request, c Check) *fault.Fault {
 	if d := a.Time.Format("20060102"); d != a.Date {
 		if a.Service == "s3" {
 			f := fault.Of(fault.MalformedAuth, "Invalid credential date %q. This date is not the same as X-Amz-Date: %q.", a.Date, d)
-			if a.Presigned {
-				f.Param = "X-Amz-Credential"
-			} else {
-				f.Message = "The authorization header is malformed; " + f.Message
-			}
+			f.Param = "X-Amz-Credential"
 			return f
 		}
 		return fault.Of(fault.BadSignature, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'.", a.Date, d, a.Time.Format(basicDate))

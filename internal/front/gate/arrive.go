@@ -61,6 +61,9 @@ func (p *passage) authenticate(ctx context.Context) (*body, *fault.Fault) {
 		return nil, nf
 	}
 	p.call.Service = p.service.Name
+	if f != nil && p.service.Name == "s3" && errors.Is(f.Cause, sigv4.ErrScheme) {
+		return nil, strangeScheme(req.Header.Get("Authorization"))
+	}
 	if f != nil {
 		return nil, f
 	}
@@ -116,6 +119,16 @@ func (p *passage) authenticate(ctx context.Context) (*body, *fault.Fault) {
 	}
 	p.call.Caller, p.call.Account, p.call.Region = &cred.Principal, cred.Principal.Account, auth.Region
 	return b, nil
+}
+
+// strangeScheme is what S3 says of an Authorization header that is none of AWS's.
+func strangeScheme(header string) *fault.Fault {
+	kind, _, spaced := strings.Cut(header, " ")
+	f := fault.New("InvalidArgument", "Unsupported Authorization Type")
+	if !spaced {
+		f.Message = "Authorization header is invalid -- one and only one ' ' (space) required."
+	}
+	return f.With(400).Field("ArgumentName", "Authorization").Field("ArgumentValue", printable(kind, 128))
 }
 
 // keyFault names the key that nobody has, as S3 does: it is what the client sent.

@@ -171,7 +171,7 @@ func (p *passage) walk(ctx context.Context) *fault.Fault {
 		return faultOf(err)
 	}
 	if p.call.Caller.Kind == identity.Anonymous && (p.row == nil || !p.row.Anonymous) && !p.op.Unsigned() {
-		return fault.Of(fault.MissingAuth, "")
+		return fault.Of(fault.MissingAuth, "%s", p.op.Anonymous())
 	}
 	if p.in, f = p.op.Decode(p.req, p.labels, form, body.reader()); f != nil {
 		if p.call.Caller.Kind != identity.Anonymous {

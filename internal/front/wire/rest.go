@@ -40,6 +40,9 @@ func (o *Operation) decodeParts(req *http.Request, labels Labels, out tree) *fau
 		case "headers":
 			v = fromHeaders(req.Header, m)
 		}
+		if f != nil && o.Service.Name == "s3" {
+			return unreadable(m, req, q)
+		}
 		if f != nil {
 			return o.badPart(f)
 		}

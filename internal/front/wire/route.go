@@ -82,7 +82,10 @@ func (rt *route) bias(r *http.Request, q url.Values) int {
 	n := 0
 	for _, f := range rt.needed {
 		has := f.Location == "header" && r.Header.Get(f.Wire()) != "" || f.Location == "querystring" && q.Has(f.Wire())
-		if !has {
+		switch {
+		case !has && len(rt.query) > 0: // what names the operation is there: it is told what it lacks
+			return -5
+		case !has:
 			return -1000
 		}
 		n += 100
@@ -267,6 +270,9 @@ func (s *Service) findPath(req *http.Request) (*Operation, Labels, *fault.Fault)
 		return nil, nil, fault.Of(fault.Malformed, "The query string cannot be parsed.")
 	}
 	if s.Name == "s3" {
+		if f := largeHeader(req); f != nil {
+			return nil, nil, f
+		}
 		if f := meaningless(req, path, q); f != nil {
 			return nil, nil, f
 		}

@@ -259,7 +259,9 @@ func (f *found) answer(in *shape.GetObjectRequest) *shape.GetObjectOutput {
 	}
 	if str(in.ChecksumMode) == "ENABLED" {
 		sum := f.o.Sum
-		if f.part != nil {
+		if f.part != nil && f.part.Sum.Algorithm != sum.Algorithm {
+			sum = Sum{} // the client's own of the way here: the object is not known by it
+		} else if f.part != nil {
 			sum = Sum{f.part.Sum.Algorithm, f.o.Sum.Type, f.part.Sum.Value}
 		} else if f.n != f.o.Size {
 			sum = Sum{} // of a range there is none

@@ -101,7 +101,7 @@ func readExtras(now time.Time, tagging, mode *string, until *time.Time, hold *st
 // fit refuses locks where the bucket has none.
 func (x extras) fit(b store.Item[Bucket]) error {
 	if x.lock != (Lock{}) && b.Value.Lock == nil {
-		return noLock()
+		return fault.New("InvalidRequest", "Bucket is missing ObjectLockConfiguration").With(400) // S3 writes it so here, and otherwise where a lock is asked about
 	}
 	return nil
 }

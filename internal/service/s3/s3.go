@@ -155,7 +155,8 @@ type Part struct {
 	ETag     string
 	Modified time.Time
 	Blob     string
-	Sum      Sum    `json:",omitzero"` // of the upload's algorithm, CRC64NVME if it has none
+	Sum      Sum    `json:",omitzero"`  // of the upload's algorithm; if it has none of the client's, or CRC64NVME
+	Standing string `json:",omitempty"` // CRC64NVME, where the upload has no algorithm and Sum is of another: of these the object's is made
 	Salt     []byte `json:",omitempty"`
 }
 

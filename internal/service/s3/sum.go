@@ -75,6 +75,7 @@ type claim struct {
 	sums      []named // x-amz-checksum-*
 	want      string  // the algorithm that the upload asks for; empty: none
 	demanded  bool    // the upload takes no part without its checksum
+	standing  bool    // the standing algorithm's sum is kept too, whichever is sent
 	opaque    string  // the entity tag, where it is not the MD5
 }
 
@@ -151,16 +152,21 @@ type digest struct {
 	md5  []byte // nil where nobody asks for it
 	tag  string
 	sum  Sum
+	also string // the standing algorithm's sum, where it is kept beside sum
 }
 
 type hasher struct {
 	size int64
 	md5  hash.Hash
 	kept hash.Hash
+	also hash.Hash // nil: none
 }
 
 func (cl *claim) hasher() *hasher {
 	h := &hasher{kept: checksum.New(cl.kept())}
+	if cl.standing && cl.kept() != standing {
+		h.also = checksum.New(standing)
+	}
 	if cl.opaque == "" || cl.md5 != nil {
 		h.md5 = md5.New() //nolint:gosec // ETag
 	}
@@ -173,6 +179,9 @@ func (h *hasher) write(p []byte) {
 		_, _ = h.md5.Write(p)
 	}
 	_, _ = h.kept.Write(p)
+	if h.also != nil {
+		_, _ = h.also.Write(p)
+	}
 }
 
 func (h *hasher) verify(cl claim) (digest, error) {
@@ -184,6 +193,9 @@ func (h *hasher) verify(cl claim) (digest, error) {
 		d.tag = hex.EncodeToString(d.md5)
 	}
 	d.sum = Sum{cl.kept(), fullObject, base64.StdEncoding.EncodeToString(h.kept.Sum(nil))}
+	if h.also != nil {
+		d.also = base64.StdEncoding.EncodeToString(h.also.Sum(nil))
+	}
 	if cl.length != nil && *cl.length != h.size {
 		return d, fault.New("IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header.").With(400)
 	}

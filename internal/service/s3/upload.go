@@ -194,7 +194,7 @@ func (s *Service) addPart(ctx context.Context, c *api.Call, to newPart, body io.
 		return err
 	}
 	l := newLock(c, c.Dice.Hex(32), dataKey)
-	cl.opaque = to.seal.opaque(c)
+	cl.opaque, cl.standing = to.seal.opaque(c), cl.want == ""
 	d, err := s.receive(ctx, body, cl, l)
 	if err != nil {
 		return err
@@ -208,7 +208,7 @@ func (s *Service) addPart(ctx context.Context, c *api.Call, to newPart, body io.
 		if _, err := inProgress(tx, to.sc, to.b.ID, to.key, to.upload); err != nil {
 			return nil, err
 		}
-		p := Part{Number: to.number, Size: d.size, ETag: d.etag(), Modified: seconds(tx), Blob: l.blob, Sum: d.sum, Salt: l.salt}
+		p := Part{Number: to.number, Size: d.size, ETag: d.etag(), Modified: seconds(tx), Blob: l.blob, Sum: d.sum, Standing: d.also, Salt: l.salt}
 		out := answer(p)
 		old, err := parts.Get(tx, to.sc, partID(to.upload, p.Number))
 		if errors.Is(err, store.ErrNotFound) {
@@ -342,6 +342,7 @@ func assemble(id string, u Upload, ps []Part) (Object, error) {
 	if algorithm == "" {
 		algorithm, kind = standing, fullObject
 	}
+	summed := make([]Part, 0, len(ps))
 	for _, p := range ps {
 		o.Size += p.Size
 		b, err := hex.DecodeString(p.ETag)
@@ -349,12 +350,16 @@ func assemble(id string, u Upload, ps []Part) (Object, error) {
 			return o, err
 		}
 		_, _ = h.Write(b)
+		if p.Standing != "" && u.Algorithm == "" {
+			p.Sum = Sum{standing, fullObject, p.Standing}
+		}
 		same = same && p.Sum.Algorithm == algorithm
+		summed = append(summed, p)
 	}
 	o.ETag = hex.EncodeToString(h.Sum(nil)) + "-" + strconv.Itoa(len(ps))
 	var err error
 	if same {
-		o.Sum, err = joined(algorithm, kind, ps)
+		o.Sum, err = joined(algorithm, kind, summed)
 	}
 	return o, err
 }
