@@ -75,7 +75,7 @@ func (d *digest) check() *fault.Fault {
 	if d.name == "content-md5" {
 		f.Message = "The Content-MD5 you specified did not match what we received."
 		want, _ := base64.StdEncoding.DecodeString(d.want) // S3 writes one in hex, the other in base64
-		f.Field("ExpectedDigest", hex.EncodeToString(want)).Field("CalculatedDigest", base64.StdEncoding.EncodeToString(d.h.Sum(nil)))
+		_ = f.Field("ExpectedDigest", hex.EncodeToString(want)).Field("CalculatedDigest", base64.StdEncoding.EncodeToString(d.h.Sum(nil)))
 	}
 	f.Param = d.name
 	return f

@@ -135,7 +135,7 @@ func strangeScheme(header string) *fault.Fault {
 func keyFault(err error, key string) *fault.Fault {
 	f := faultOf(err)
 	if f.Kind == fault.UnknownKey {
-		f.Field("AWSAccessKeyId", printable(key, 128))
+		return f.Field("AWSAccessKeyId", printable(key, 128))
 	}
 	return f
 }
