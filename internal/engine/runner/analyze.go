@@ -31,6 +31,9 @@ func (l Limits) orDefault() Limits {
 // progressEvery is how often progress is written down at most.
 const progressEvery = 500 * time.Millisecond
 
+// othersEnd is how long the other instances may take to end when the first one has ended, which told them to.
+const othersEnd = 2 * time.Second
+
 // analyze runs the two processes and waits for the agent's last word.
 func (w *walk) analyze(ctx context.Context) error {
 	cell := Cell{Job: w.job.ID, Kind: w.job.Kind, Network: w.network, Port: w.port, Servers: w.servers, Search: w.search, Model: w.model, Task: job.Task{
@@ -128,7 +131,7 @@ func (w *walk) analyze(ctx context.Context) error {
 		}
 	}
 	werr := await(ctx, run, w.Limits.Exit)
-	others.end(w.Limits.Exit)
+	others.end(min(othersEnd, w.Limits.Exit))
 	select {
 	case <-asked:
 		stopping = true

@@ -39,7 +39,9 @@ type cloud struct {
 	vpcOf  map[string]string // group -> VPC, subnet -> VPC
 	zones  map[string]string // subnet -> zone
 	tenant string
-	vault  *vault // KMS
+	vault  *vault   // KMS
+	made   []string // subnet and description of the interfaces that were made
+	most   int      // interfaces that may be made; 0: any number
 }
 
 func p[T any](v T) *T { return &v }
@@ -86,8 +88,16 @@ func (c *cloud) Invoke(ctx context.Context, as api.As, service, op string, in an
 		return &ec2.DescribeDhcpOptionsResult{}, "r", nil
 	case *ec2.CreateNetworkInterfaceRequest:
 		id := vpc.InterfaceFor(as.Account, as.Region, *x.ClientToken)
+		c.mu.Lock()
+		at := byte(9 + len(c.made))
+		c.made = append(c.made, *x.SubnetId+" "+*x.Description)
+		full := c.most > 0 && len(c.made) > c.most
+		c.mu.Unlock()
+		if full {
+			return nil, "req-full", fault.New("NetworkInterfaceLimitExceeded", "No more.")
+		}
 		err := c.store.Update(ctx, func(tx store.Tx) error {
-			err := rows.Interfaces.Create(tx, scope, id, &vpc.Interface{ID: id, VPC: "vpc-1", Subnet: *x.SubnetId, Groups: x.Groups, Addrs: []netip.Addr{netip.MustParseAddr("10.0.1.9")},
+			err := rows.Interfaces.Create(tx, scope, id, &vpc.Interface{ID: id, VPC: "vpc-1", Subnet: *x.SubnetId, Groups: x.Groups, Addrs: []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 1, at})},
 				Permissions: []vpc.Permission{{ID: "eni-perm-1"}}})
 			if errors.Is(err, store.ErrConflict) { // idempotent, as EC2 is
 				return nil
