@@ -19,7 +19,7 @@ var lists = []string{"bigcity", "city", "country", "region", "place", "demonym",
 	"wnplace", "wnperson", "wngroup", "wnobject", "wnartifact", "wnwork", "wnevent", "honorific"}
 
 // readLists fills the lexicon with names and common words.
-func readLists(path string, x *entity.Lexicon, words map[uint64]*entity.Word) (*namer, error) {
+func readLists(path string, x *entity.Builder, words map[uint64]*entity.Word) (*namer, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

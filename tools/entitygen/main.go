@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"io"
@@ -54,8 +55,16 @@ func (c *config) run() error {
 	if err != nil {
 		return err
 	}
+	var file bytes.Buffer
+	if err := lex.Write(&file); err != nil {
+		return err
+	}
+	ready, err := entity.ReadLexicon(&file)
+	if err != nil {
+		return err
+	}
 	labels := crf.NewLabels(learned)
-	x := &entity.Extractor{Lexicon: lex, Bits: c.options.Bits}
+	x := &entity.Extractor{Lexicon: ready, Bits: c.options.Bits}
 	for _, set := range strings.Split(c.leave, ",") {
 		if set == "" {
 			continue
@@ -92,8 +101,8 @@ func (c *config) train(data []sentence, labels crf.Labels, x *entity.Extractor, 
 }
 
 // lexicon builds it from the lists and the text. No labelled set is looked at.
-func (c *config) lexicon() (*entity.Lexicon, *namer, error) {
-	lex, words := entity.NewLexicon(), map[uint64]*entity.Word{}
+func (c *config) lexicon() (*entity.Builder, *namer, error) {
+	lex, words := entity.NewBuilder(), map[uint64]*entity.Word{}
 	names, err := readLists(filepath.Join(c.text, "lists.tsv"), lex, words)
 	if err != nil {
 		return nil, nil, err

@@ -79,33 +79,67 @@ func read(path, set string) ([]sentence, error) {
 	}
 	defer f.Close()
 	var out []sentence
-	s := sentence{set: set}
-	last := "O" // IO labels become BIO
-	end := func() {
+	var rows []row
+	end := func() error {
+		s := sentence{set: set}
+		last := "O" // IO labels become BIO
+		for _, r := range joined(rows) {
+			gold, err := label(r.label, last)
+			if err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			last = r.label
+			s.add(r.word, gold)
+		}
 		if len(s.pieces) > 0 {
 			out = append(out, s)
 		}
-		s, last = sentence{set: set}, "O"
+		rows = rows[:0]
+		return nil
 	}
 	in := bufio.NewScanner(f)
 	for in.Scan() {
 		fields := strings.Fields(in.Text())
 		if len(fields) == 0 || fields[0] == "-DOCSTART-" {
-			end()
+			if err := end(); err != nil {
+				return nil, err
+			}
 			continue
 		}
-		if len(fields) < 2 {
-			continue
+		if len(fields) > 1 {
+			rows = append(rows, row{fields[0], fields[len(fields)-1]})
 		}
-		gold, err := label(fields[len(fields)-1], last)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		last = fields[len(fields)-1]
-		s.add(fields[0], gold)
 	}
-	end()
+	if err := end(); err != nil {
+		return nil, err
+	}
 	return out, in.Err()
+}
+
+// row is a line of a set.
+type row struct{ word, label string }
+
+// joined puts together what the Broad Twitter Corpus cuts and no text does: @ and the name behind it, and U . S .
+func joined(rows []row) []row {
+	var out []row
+	for i := 0; i < len(rows); i++ {
+		r := rows[i]
+		letter := func(j int) bool {
+			return j+1 < len(rows) && len(rows[j].word) == 1 && rows[j].word >= "A" && rows[j].word <= "Z" && rows[j+1].word == "."
+		}
+		switch {
+		case r.word == "@" && i+1 < len(rows):
+			i++
+			r.word += rows[i].word
+		case letter(i) && letter(i+2):
+			for r.word = ""; letter(i); i += 2 {
+				r.word += rows[i].word + "."
+			}
+			i--
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 // label turns a set's label into ours.

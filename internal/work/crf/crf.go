@@ -4,6 +4,7 @@ package crf
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 	"strings"
 )
@@ -175,15 +176,23 @@ func (l *Lattice) sweep(mask []uint64) bool {
 			continue
 		}
 		after, e, c := l.beta[(i+1)*n:(i+2)*n], l.emit[(i+1)*n:(i+2)*n], l.norm[i+1]
-		for p := range b {
-			var s float32
-			row := l.exp[p*n : p*n+n]
-			for k, x := range row {
-				if mask == nil || mask[i+1]>>uint(k)&1 == 1 {
+		if mask == nil {
+			for p := range b {
+				var s float32
+				for k, x := range l.exp[p*n : p*n+n] {
 					s += x * e[k] * after[k]
 				}
+				b[p] = s / c
 			}
-			b[p] = s / c
+			continue
+		}
+		clear(b)
+		for set := mask[i+1]; set != 0; set &= set - 1 {
+			k := bits.TrailingZeros64(set)
+			v := e[k] * after[k] / c
+			for p := range b {
+				b[p] += l.exp[p*n+k] * v
+			}
 		}
 	}
 	return true

@@ -2,6 +2,7 @@ package crf
 
 import (
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 )
@@ -170,10 +171,15 @@ func (t *trainer) expect(i int, l *Lattice, sign float32, mask []uint64) {
 		}
 		v *= sign / c
 		x, g := t.exp[p*n:p*n+n], t.gradTrans[p*n:p*n+n]
-		for k := range n {
-			if mask == nil || mask[i]>>uint(k)&1 == 1 {
+		if mask == nil {
+			for k := range n {
 				g[k] += v * x[k] * e[k] * b[k]
 			}
+			continue
+		}
+		for set := mask[i]; set != 0; set &= set - 1 {
+			k := bits.TrailingZeros64(set)
+			g[k] += v * x[k] * e[k] * b[k]
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"hash/crc32"
 	"slices"
 	"strings"
 
@@ -164,3 +165,9 @@ func merge(names, rules []span) []span {
 	slices.SortFunc(out, func(a, b span) int { return a.begin - b.begin })
 	return out
 }
+
+// features counts changes of Extractor: what was trained before one does not fit after it.
+const features = 1
+
+// Features is a sum over how features are made and the built-in lexicon. Models trained under another one don't fit.
+func Features() uint32 { return crc32.ChecksumIEEE(lexiconFile) ^ features }

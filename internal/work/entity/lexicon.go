@@ -23,14 +23,38 @@ type Word struct {
 
 // Lexicon knows lists of names and statistics of words, by hash alone: it can't tell which names it knows.
 type Lexicon struct {
-	words   map[uint32]Word
-	phrases map[uint32]uint32 // set of the lists that hold a name
-	heads   map[uint32]uint8  // length in pieces of the longest name with that first word
+	words   table[Word]
+	phrases table[uint32] // set of the lists that hold a name
+	heads   table[uint8]  // length in pieces of the longest name with that first word
 }
 
-// NewLexicon makes an empty one.
-func NewLexicon() *Lexicon {
-	return &Lexicon{map[uint32]Word{}, map[uint32]uint32{}, map[uint32]uint8{}}
+// table finds values by hashes. Those that begin with the 16 bits n lie at [index[n], index[n+1]).
+type table[V any] struct {
+	index []uint32
+	keys  []uint32
+	vals  []V
+}
+
+func (t *table[V]) get(hash uint64) (v V, ok bool) {
+	k := uint32(hash >> 32)
+	for i := t.index[k>>16]; i < t.index[k>>16+1]; i++ {
+		if t.keys[i] == k {
+			return t.vals[i], true
+		}
+	}
+	return v, false
+}
+
+// Builder gathers what a lexicon knows.
+type Builder struct {
+	words   map[uint32]Word
+	phrases map[uint32]uint32
+	heads   map[uint32]uint8
+}
+
+// NewBuilder makes an empty one.
+func NewBuilder() *Builder {
+	return &Builder{map[uint32]Word{}, map[uint32]uint32{}, map[uint32]uint8{}}
 }
 
 // longestName is the most pieces of a name in a list.
@@ -44,10 +68,10 @@ func Low(text string) uint64 {
 }
 
 // AddWord sets what is known of a word.
-func (x *Lexicon) AddWord(low uint64, w Word) { x.words[uint32(low>>32)] = w }
+func (x *Builder) AddWord(low uint64, w Word) { x.words[uint32(low>>32)] = w }
 
 // AddName puts a name, cut to pieces, on a list below 32.
-func (x *Lexicon) AddName(ps []Piece, list int) {
+func (x *Builder) AddName(ps []Piece, list int) {
 	if len(ps) == 0 || len(ps) > longestName {
 		return
 	}
@@ -67,19 +91,20 @@ func (x *Lexicon) mark(ps []Piece, at []attr, sc uint64) {
 	end := 0 // of the longest name so far
 	for i := range ps {
 		a := &at[i]
-		if w, ok := x.words[uint32(a.low>>32)]; ok {
+		if w, ok := x.words.get(a.low); ok {
 			a.fine, a.coarse, a.bin, a.common = uint64(w.Fine), uint64(w.Coarse), uint64(w.Bin), uint64(w.Common)
 		}
 		if a.class == caseNone || sc != small && a.class == caseLower {
 			continue
 		}
-		longest := int(x.heads[uint32(a.low>>32)])
+		head, _ := x.heads.get(a.low)
+		longest := int(head)
 		var h uint64
 		var found uint32
 		size := 0
 		for j := i; j < len(ps) && j-i < longest; j++ {
 			h = extend(h, at[j].low)
-			if s, ok := x.phrases[uint32(h>>32)]; ok {
+			if s, ok := x.phrases.get(h); ok {
 				found, size = s, j-i+1
 			}
 		}
@@ -112,18 +137,18 @@ const lexiconMagic = "lex1"
 var errLexicon = errors.New("not a lexicon of this program")
 
 // Write gives the lexicon to w, the same bytes for the same content.
-func (x *Lexicon) Write(w io.Writer) error {
+func (x *Builder) Write(w io.Writer) error {
 	z, err := flate.NewWriter(w, 9)
 	if err != nil {
 		return fmt.Errorf("cannot write a lexicon: %w", err)
 	}
 	b := bufio.NewWriter(z)
 	_, _ = b.WriteString(lexiconMagic) // a bufio.Writer keeps its first error for Flush
-	table(b, x.words, func(e []byte, v Word) []byte {
+	dump(b, x.words, func(e []byte, v Word) []byte {
 		return append(binary.LittleEndian.AppendUint16(binary.LittleEndian.AppendUint16(e, v.Fine), v.Coarse), v.Bin, v.Common)
 	})
-	table(b, x.phrases, binary.LittleEndian.AppendUint32)
-	table(b, x.heads, func(e []byte, v uint8) []byte { return append(e, v) })
+	dump(b, x.phrases, binary.LittleEndian.AppendUint32)
+	dump(b, x.heads, func(e []byte, v uint8) []byte { return append(e, v) })
 	if err := b.Flush(); err != nil {
 		return fmt.Errorf("cannot write a lexicon: %w", err)
 	}
@@ -133,7 +158,7 @@ func (x *Lexicon) Write(w io.Writer) error {
 	return nil
 }
 
-func table[V any](b *bufio.Writer, m map[uint32]V, enc func([]byte, V) []byte) {
+func dump[V any](b *bufio.Writer, m map[uint32]V, enc func([]byte, V) []byte) {
 	e := binary.LittleEndian.AppendUint32(nil, uint32(len(m)))
 	_, _ = b.Write(e)
 	for _, k := range sorted(m) {
@@ -163,23 +188,32 @@ func ReadLexicon(r io.Reader) (*Lexicon, error) {
 	return x, err
 }
 
-func entries[V any](r io.Reader, size int, dec func([]byte) V) (map[uint32]V, error) {
-	e := make([]byte, 4+size)
-	if _, err := io.ReadFull(r, e[:4]); err != nil {
-		return nil, errLexicon
+func entries[V any](r io.Reader, size int, dec func([]byte) V) (t table[V], err error) {
+	head := make([]byte, 4)
+	if _, err := io.ReadFull(r, head); err != nil {
+		return t, errLexicon
 	}
-	n := binary.LittleEndian.Uint32(e)
+	n := binary.LittleEndian.Uint32(head)
 	if n > 1<<21 {
-		return nil, errLexicon
+		return t, errLexicon
 	}
-	m := make(map[uint32]V, n)
-	for range n {
-		if _, err := io.ReadFull(r, e); err != nil {
-			return nil, errLexicon
+	raw := make([]byte, int(n)*(4+size))
+	if _, err := io.ReadFull(r, raw); err != nil {
+		return t, errLexicon
+	}
+	t = table[V]{make([]uint32, 1<<16+1), make([]uint32, n), make([]V, n)}
+	for i := range int(n) {
+		e := raw[i*(4+size) : (i+1)*(4+size)]
+		t.keys[i], t.vals[i] = binary.LittleEndian.Uint32(e), dec(e[4:])
+		if i > 0 && t.keys[i] <= t.keys[i-1] {
+			return t, errLexicon
 		}
-		m[binary.LittleEndian.Uint32(e)] = dec(e[4:])
+		t.index[t.keys[i]>>16+1]++
 	}
-	return m, nil
+	for i := range 1 << 16 {
+		t.index[i+1] += t.index[i]
+	}
+	return t, nil
 }
 
 func sorted[V any](m map[uint32]V) []uint32 {
