@@ -11,7 +11,9 @@ import (
 
 // entities gives Comprehend's members to entities.
 type entities struct {
-	find interface{ Find(text string) []entity.Entity }
+	find interface {
+		Find(text string) []entity.Entity
+	}
 }
 
 // openEntities begins the built-in engine, which knows English alone, or one with a model that a user trained.

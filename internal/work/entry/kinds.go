@@ -7,6 +7,7 @@ import (
 	"cloister/internal/work/analyse"
 	"cloister/internal/work/classify"
 	"cloister/internal/work/language"
+	"cloister/internal/work/recogniser"
 )
 
 // kinds are the engines of this program, by the kind of job that they serve.
@@ -19,7 +20,8 @@ var kinds = map[string]analyse.Kind{
 	"document-classification": {Engine: func(s job.Setup, m io.Reader) (analyse.Engine, error) { return classify.Open(s, m) }},
 	"key-phrases-detection":   english(openPhrases),
 	"syntax-detection":        english(openSpeech),
-	"entities-detection":      english(openEntities),
+	"entities-detection":      {Engine: openEntities},
+	"entity-recognizer":       {Learner: func(s job.Setup) (analyse.Learner, error) { return recogniser.Learn(s) }},
 	"pii-entities-detection":  {Engine: openPII},
 	"sentiment-detection":     english(openFeelings),
 }
