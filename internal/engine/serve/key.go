@@ -9,6 +9,7 @@ import (
 	"cloister/internal/api"
 	"cloister/internal/core/envelope"
 	"cloister/internal/core/fault"
+	"cloister/internal/core/job"
 	"cloister/internal/core/model"
 	"cloister/internal/shape/kms"
 	"cloister/internal/store"
@@ -51,9 +52,9 @@ func keyFailure(key, action string, err error) error {
 		return err
 	}
 	if f.Kind == fault.AccessDenied {
-		return fail("KMS_KEY_ACCESS_DENIED", "The KMS key %s cannot be used: %s is denied. The grant on the key may have been revoked, or the role lacks the permission.", key, action)
+		return fail(job.KeyCode("AccessDenied"), "The KMS key %s cannot be used: %s is denied. The grant on the key may have been revoked, or the role lacks the permission.", key, action)
 	}
-	return fail("KMS_KEY_UNAVAILABLE", "The KMS key %s cannot be used: %s: %s", key, f.Code, f.Message)
+	return fail(job.KeyCode(f.Code), "The KMS key %s cannot be used: %s", key, f.Message)
 }
 
 // reader gives the plain bytes of a model.

@@ -106,7 +106,7 @@ func TestModelKey(t *testing.T) {
 
 	h.do(home, "kms", "DisableKey", &keys.DisableKeyRequest{KeyId: &key})
 	p := h.reaches(home, e, "FAILED")
-	if p.Message == nil || !strings.Contains(*p.Message, "KMS_KEY_UNAVAILABLE") || !strings.Contains(*p.Message, key+" is disabled") {
+	if p.Message == nil || !strings.Contains(*p.Message, "KMS_KEY_DISABLED") || !strings.Contains(*p.Message, key+" is disabled") {
 		t.Errorf("%+v", p.Message)
 	}
 	_, err := h.says(e, "x")
