@@ -163,7 +163,7 @@ func TestServed(t *testing.T) {
 	o.role = o.keyed("Importer", map[string][]string{key: {"kms:Decrypt"}, own: granting})
 	in := dict{"SourceModelArn": arn, "ModelName": "copy", "DataAccessRoleArn": o.role, "ModelKmsKeyId": own}
 	_, err = o.call("ImportModel", in)
-	o.refused(err, 400, "AccessDeniedException", "comprehend:ImportModel")
+	o.refused(err, 403, "AccessDeniedException", "comprehend:ImportModel")
 	policy := encode(t, dict{"Version": "2012-10-17", "Statement": []dict{{"Effect": "Allow", "Principal": dict{"AWS": "arn:aws:iam::" + o.account + ":root"}, "Action": "comprehend:ImportModel", "Resource": arn}}})
 	if _, err := s.call("PutResourcePolicy", dict{"ResourceArn": arn, "ResourcePolicy": policy}); err != nil {
 		t.Fatal(err)
