@@ -114,6 +114,30 @@ def by_lines(site):
     equal("the jobs' interfaces are gone", site.ec2.describe_network_interfaces(Filters=[{"Name": "vpc-id", "Values": [site.vpc]}])["NetworkInterfaces"], [])
 
 
+def personal(site):
+    """PII: places alone, and texts with what was found masked. These jobs take no VPC and no key of a volume."""
+    kind = "pii_entities_detection"
+    for form in site.inputs:
+        p, texts = site.run(kind, form, secluded=False, LanguageCode="en", Mode="ONLY_OFFSETS")
+        site.place(kind, "PII", p, "")
+        site.sealed(kind, p["OutputDataConfig"]["S3Uri"])
+        files = outputs.folder(site.s3, p["OutputDataConfig"]["S3Uri"])
+        equal(f"{kind}, {form}: a file for each object", sorted(files), sorted({f + ".out" for f, _ in texts}))
+        found, failed = outputs.by_place([d for text in files.values() for d in outputs.lines(text)], texts, outputs.pii)
+        equal(f"{kind}, {form}: all documents are analysed", failed, {})
+        at = next(k for k, t in texts.items() if "4111" in t)
+        equal(f"{kind}, {form}: what is in one of them", {(x["Type"], texts[at][x["BeginOffset"]:x["EndOffset"]]) for x in found[at]["Entities"]},
+              {("EMAIL", "maria.lopez@example.com"), ("PHONE", "206-555-0123"), ("CREDIT_DEBIT_NUMBER", "4111 1111 1111 1111")})
+    for config, want in [
+        (dict(MaskMode="MASK", MaskCharacter="#", PiiEntityTypes=["EMAIL", "CREDIT_DEBIT_NUMBER"]),
+         "Write to ####################### or call 206-555-0123 before you pay with the card #### #### #### ####."),
+        (dict(MaskMode="REPLACE_WITH_PII_ENTITY_TYPE", PiiEntityTypes=["ALL"]), "Write to [EMAIL] or call [PHONE] before you pay with the card [CREDIT_DEBIT_NUMBER]."),
+    ]:
+        p, texts = site.run(kind, "ONE_DOC_PER_LINE", secluded=False, LanguageCode="en", Mode="ONLY_REDACTION", RedactionConfig=config)
+        files = outputs.folder(site.s3, p["OutputDataConfig"]["S3Uri"])
+        equal(f"{kind}: redacted by {config['MaskMode']}", files["part-1.txt.out"].splitlines(), [want, ENGLISH[3]])
+
+
 SUBJECTS = {
     "HARBOUR": ["The pilot steers", "A tugboat pulls", "The crane lifts", "Two sailors tie", "The ferry carries", "A diver checks"],
     "KITCHEN": ["The cook stirs", "A baker kneads", "The oven browns", "Two guests taste", "The knife cuts", "A kettle warms"],
@@ -238,6 +262,7 @@ def main():
     site = Site(Session())
     early(site)
     by_lines(site)
+    personal(site)
     classification(site)
     held(f"every kind of job, at {os.environ['AWS_ENDPOINT_URL']}")
 

@@ -27,6 +27,10 @@ func TestDetect(t *testing.T) {
 	}{
 		{"DetectDominantLanguage", in("LanguageCode"), []string{"Languages"}, `"LanguageCode":"en"`},
 		{"DetectKeyPhrases", in(), []string{"KeyPhrases"}, `"Text":"the new lighthouse"`},
+		{"DetectEntities", in(), []string{"Entities"}, `"Text":"Wilhelmina Quist","Type":"PERSON"`},
+		{"DetectPiiEntities", in(), []string{"Entities"}, `"Type":"EMAIL"`},
+		{"ContainsPiiEntities", in(), []string{"Labels"}, `"Name":"EMAIL"`},
+		{"BatchDetectEntities", dict{"TextList": []string{secret}, "LanguageCode": "en"}, []string{"ErrorList", "ResultList"}, `"Text":"Rotterdam"`},
 		{"DetectSyntax", in(), []string{"SyntaxTokens"}, `"Tag":"VERB"`},
 		{"BatchDetectDominantLanguage", dict{"TextList": []string{english, german}}, []string{"ErrorList", "ResultList"}, `"LanguageCode":"de"`},
 		{"BatchDetectKeyPhrases", dict{"TextList": []string{secret, english}, "LanguageCode": "en"}, []string{"ErrorList", "ResultList"}, `"Index":1`},
@@ -47,7 +51,7 @@ func TestDetect(t *testing.T) {
 		}
 		offsets(t, x.op, secret, out)
 	}
-	for _, op := range []string{"DetectDominantLanguage", "DetectKeyPhrases", "DetectSyntax"} {
+	for _, op := range []string{"DetectDominantLanguage", "DetectEntities", "DetectKeyPhrases", "DetectPiiEntities", "DetectSyntax", "ContainsPiiEntities", "BatchDetectEntities"} {
 		var events struct {
 			Events []struct{ EventName, CloudTrailEvent string }
 		}
