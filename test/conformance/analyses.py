@@ -154,10 +154,10 @@ def labelled():
     return [(name, f"{a} {b}.") for name in SUBJECTS for a in SUBJECTS[name] for b in OBJECTS[name]]
 
 
-def trained(site, arn):
+def trained(describe):
     until = time.monotonic() + 180
     while True:
-        p = site.comprehend.describe_document_classifier(DocumentClassifierArn=arn)["DocumentClassifierProperties"]
+        p = describe()
         if p["Status"] not in ("SUBMITTED", "TRAINING"):
             break
         if time.monotonic() > until:
@@ -182,7 +182,7 @@ def classification(site):
             DocumentClassifierName=name, Mode=mode, LanguageCode="en", DataAccessRoleArn=site.role, InputDataConfig={"S3Uri": f"s3://{site.bucket}/labelled/{mode}.csv"},
             OutputDataConfig={"S3Uri": f"s3://{site.bucket}/out", "KmsKeyId": site.keys["output"]}, VolumeKmsKeyId=site.keys["volume"], ModelKmsKeyId=site.keys["model"],
             VpcConfig=site.vpc_config)["DocumentClassifierArn"]
-        p = trained(site, arn)
+        p = trained(lambda: site.comprehend.describe_document_classifier(DocumentClassifierArn=arn)["DocumentClassifierProperties"])
         m = p["ClassifierMetadata"]
         known = set(SUBJECTS) | ({"OUTDOORS", "INDOORS"} if mode == "MULTI_LABEL" else set())
         equal(f"{mode}: what was learned", (m["NumberOfLabels"], m["NumberOfTrainedDocuments"] + m["NumberOfTestDocuments"]), (len(known), len(rows)))
@@ -202,6 +202,51 @@ def classification(site):
         site.comprehend.delete_document_classifier(DocumentClassifierArn=arn)
     wait("the models' grants end with them", lambda: site.kms.list_grants(KeyId=site.keys["model"])["Grants"] == [])
     equal("no job's grant is left", site.kms.list_grants(KeyId=site.keys["volume"])["Grants"], [])
+
+
+VESSELS = ["Aurora", "Blue Heron", "Calypso", "Dawn Treader", "Estrella", "Far Horizon", "Golden Hind", "Halcyon", "Iron Duke", "Juno"]
+BERTHS = ["Pier Nine", "North Quay", "Basin Four", "Tar Wharf", "Lock Seven"]
+SENTENCES = ["The {} lies at {} until Friday.", "We moved the {} from {} before the storm.", "Nobody had seen the {} near {} all week.", "Since dawn the {} has been waiting off {}."]
+
+
+def moored():
+    """Texts with their entities: (begin, end, type)."""
+    out = []
+    for i, vessel in enumerate(VESSELS):
+        for j, berth in enumerate(BERTHS):
+            text = SENTENCES[(i + j) % len(SENTENCES)].format(vessel, berth)
+            out.append((text, [(text.index(x), text.index(x) + len(x), kind) for x, kind in ((vessel, "VESSEL"), (berth, "BERTH"))]))
+    return out
+
+
+def recognition(site):
+    """Training, a job and an endpoint of a recogniser of annotated lines, in the VPC and under the keys of volume and model."""
+    rows = moored()
+    site.s3.put_object(Bucket=site.bucket, Key="moored/texts.txt", Body="\n".join(t for t, _ in rows).encode())
+    marks = [f"texts.txt,{i},{b},{e},{kind}" for i, (_, found) in enumerate(rows) for b, e, kind in found]
+    site.s3.put_object(Bucket=site.bucket, Key="annotations.csv", Body="\n".join(["File,Line,Begin Offset,End Offset,Type", *marks]).encode())
+    name = f"{TAG}-moored"
+    arn = site.comprehend.create_entity_recognizer(
+        RecognizerName=name, LanguageCode="en", DataAccessRoleArn=site.role, VolumeKmsKeyId=site.keys["volume"], ModelKmsKeyId=site.keys["model"], VpcConfig=site.vpc_config,
+        InputDataConfig={"EntityTypes": [{"Type": "VESSEL"}, {"Type": "BERTH"}], "Documents": {"S3Uri": f"s3://{site.bucket}/moored/", "InputFormat": "ONE_DOC_PER_LINE"},
+                         "Annotations": {"S3Uri": f"s3://{site.bucket}/annotations.csv"}})["EntityRecognizerArn"]
+    p = trained(lambda: site.comprehend.describe_entity_recognizer(EntityRecognizerArn=arn)["EntityRecognizerProperties"])
+    m = p["RecognizerMetadata"]
+    equal("recogniser: what was learned", ({t["Type"] for t in m["EntityTypes"]}, m["NumberOfTrainedDocuments"] + m["NumberOfTestDocuments"]), ({"VESSEL", "BERTH"}, len(rows)))
+    equal("recogniser: metrics are of the scale 0-100", 80 < m["EvaluationMetrics"]["F1Score"] <= 100, True)
+    texts = ["Yesterday the Calypso was off Tar Wharf.", "Nothing happened."]
+    site.s3.put_object(Bucket=site.bucket, Key="seen/new.txt", Body="\n".join(texts).encode())
+    site.inputs["ONE_DOC_PER_LINE"] = ("seen", {("new.txt", i): t for i, t in enumerate(texts)})
+    done, given = site.run("entities_detection", "ONE_DOC_PER_LINE", LanguageCode="en", EntityRecognizerArn=arn)
+    site.place("entities_detection", "NER", done, "output.tar.gz")
+    found, _ = outputs.by_place(outputs.lines(outputs.archive(site.s3, done["OutputDataConfig"]["S3Uri"])["output"]), given, outputs.entities({"VESSEL", "BERTH"}))
+    want = {("VESSEL", "Calypso"), ("BERTH", "Tar Wharf")}
+    equal("recogniser: what a job finds", {(x["Type"], x["Text"]) for x in found[("new.txt", 0)]["Entities"]}, want)
+    end = site.comprehend.create_endpoint(EndpointName=name, ModelArn=arn, DesiredInferenceUnits=1)["EndpointArn"]
+    wait("the endpoint serves", lambda: site.comprehend.describe_endpoint(EndpointArn=end)["EndpointProperties"]["Status"] == "IN_SERVICE")
+    out = site.comprehend.detect_entities(EndpointArn=end, Text=texts[0])
+    equal("recogniser: what the endpoint finds", {(x["Type"], x["Text"]) for x in out["Entities"]}, want)
+    site.comprehend.delete_endpoint(EndpointArn=end)
 
 
 def at_endpoint(site, model, name, texts, best):
@@ -264,6 +309,7 @@ def main():
     by_lines(site)
     personal(site)
     classification(site)
+    recognition(site)
     held(f"every kind of job, at {os.environ['AWS_ENDPOINT_URL']}")
 
 

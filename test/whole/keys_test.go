@@ -21,7 +21,7 @@ func (s *site) keyed(name string, may map[string][]string) string {
 
 var (
 	granting = []string{"kms:CreateGrant"}
-	wrapping  = []string{"kms:GenerateDataKey", "kms:Decrypt"}
+	wrapping = []string{"kms:GenerateDataKey", "kms:Decrypt"}
 )
 
 // grantsOf counts the grants of a key.
