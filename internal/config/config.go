@@ -48,7 +48,7 @@ type Transit struct {
 // Defaults gives the places that suit who starts it: the system's for root, the user's own else.
 func Defaults() Config {
 	c := Config{Listen: "127.0.0.1:4566", ListenTLS: "127.0.0.1:4567", Account: "123456789012", Region: "us-east-1",
-		Instances: 2, InstanceBytes: 1 << 30, TrailInterval: time.Minute, TrailDigest: time.Hour, TrailRetention: 90 * 24 * time.Hour}
+		Instances: 2, InstanceBytes: 2 << 30, TrailInterval: time.Minute, TrailDigest: time.Hour, TrailRetention: 90 * 24 * time.Hour}
 	if os.Geteuid() == 0 {
 		c.Data, c.RootKey = "/var/lib/cloister", "/etc/cloister/root.key"
 	} else {
