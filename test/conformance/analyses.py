@@ -101,6 +101,7 @@ def by_lines(site):
         ("dominant_language_detection", "LANGUAGE", {}, outputs.language, '"en"'),
         ("entities_detection", "NER", {"LanguageCode": "en"}, outputs.entities(), '"Maria Lopez"'),
         ("key_phrases_detection", "KP", {"LanguageCode": "en"}, outputs.phrases, '"the old station"'),
+        ("sentiment_detection", "SENTIMENT", {"LanguageCode": "en"}, outputs.sentiment, '"NEUTRAL"'),
     ]:
         for form in site.inputs:
             p, texts = site.run(kind, form, **more)
@@ -112,6 +113,37 @@ def by_lines(site):
             _, failed = outputs.by_place(outputs.lines(files["output"]), texts, check)
             equal(f"{kind}, {form}: all documents are analysed", failed, {})
     equal("the jobs' interfaces are gone", site.ec2.describe_network_interfaces(Filters=[{"Name": "vpc-id", "Values": [site.vpc]}])["NetworkInterfaces"], [])
+
+
+def by_objects(site):
+    """Targeted sentiment: a file for each object in the archive."""
+    kind = "targeted_sentiment_detection"
+    for form in site.inputs:
+        p, texts = site.run(kind, form, LanguageCode="en")
+        site.place(kind, "TS", p, "output.tar.gz")
+        site.sealed(kind, p["OutputDataConfig"]["S3Uri"])
+        files = outputs.archive(site.s3, p["OutputDataConfig"]["S3Uri"])
+        equal(f"{kind}, {form}: a file for each object", sorted(files), sorted({f + ".out" for f, _ in texts}))
+        found, failed = outputs.by_place([d for text in files.values() for d in outputs.lines(text)], texts, outputs.targeted)
+        equal(f"{kind}, {form}: all documents are analysed", failed, {})
+        at = next(k for k, t in texts.items() if "rooms" in t)
+        said = {m["Text"]: m["MentionSentiment"]["Sentiment"] for e in found[at]["Entities"] for m in e["Mentions"]}
+        told = {text: how for text, how in said.items() for word in ("rooms", "café") if word in text}
+        equal(f"{kind}, {form}: what was loved and what was slow", sorted(told.values()), ["NEGATIVE", "POSITIVE"])
+
+
+def subjects(site):
+    """Topics: two files of CSV about all documents; the documents of one subject share a topic."""
+    kind = "topics_detection"
+    rows = labelled()
+    site.s3.put_object(Bucket=site.bucket, Key="topics/all.txt", Body="\n".join(f"{t} {t}" for _, t in rows).encode())
+    site.inputs["ONE_DOC_PER_LINE"] = ("topics", {("all.txt", i): t for i, (_, t) in enumerate(rows)})
+    p, texts = site.run(kind, "ONE_DOC_PER_LINE", NumberOfTopics=3)
+    site.place(kind, "TOPICS", p, "output.tar.gz")
+    site.sealed(kind, p["OutputDataConfig"]["S3Uri"])
+    terms, shares = outputs.topics(outputs.archive(site.s3, p["OutputDataConfig"]["S3Uri"]), 3, {f"{f}:{i}" for f, i in texts})
+    equal(f"{kind}: each topic has terms", sorted(terms), ["000", "001", "002"])
+    equal(f"{kind}: each document has topics", len(shares), len(rows))
 
 
 def personal(site):
