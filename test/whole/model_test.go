@@ -205,6 +205,84 @@ func TestServed(t *testing.T) {
 	}
 }
 
+// TestRecogniser: a recogniser learns from annotations, tells its metrics by types on AWS's scale, and finds its entities at an endpoint and in a job.
+func TestRecogniser(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	var text, marks strings.Builder
+	marks.WriteString("File,Line,Begin Offset,End Offset,Type\n")
+	shapes := []string{"The technician repaired %s in the northern hall.", "Nobody had tested %s before the flood.", "We ordered %s for the laboratory in May.", "On Monday %s stopped without a warning."}
+	for i := range 120 {
+		device := fmt.Sprintf("the %s %s%d", []string{"Borealis", "Cantor", "Dynamo", "Elbrus", "Fennel"}[i%5], []string{"X", "K", "R"}[i%3], 100+7*i)
+		line := fmt.Sprintf(shapes[i%len(shapes)], device)
+		at := strings.Index(line, device) + len("the ")
+		fmt.Fprintf(&text, "%s\n", line)
+		fmt.Fprintf(&marks, "docs.txt,%d,%d,%d,DEVICE\n", i, at, at+len(device)-len("the "))
+	}
+	s.put(s.bucket, "docs/docs.txt", []byte(text.String()))
+	s.put(s.bucket, "marks.csv", []byte(marks.String()))
+	out, err := s.call("CreateEntityRecognizer", dict{"RecognizerName": "devices", "LanguageCode": "en", "DataAccessRoleArn": s.role, "InputDataConfig": dict{
+		"EntityTypes": []dict{{"Type": "DEVICE"}}, "Documents": dict{"S3Uri": "s3://" + s.bucket + "/docs/"}, "Annotations": dict{"S3Uri": "s3://" + s.bucket + "/marks.csv"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	arn := out["EntityRecognizerArn"].(string)
+	var p dict
+	until(t, 2*time.Minute, "the training to end", func() bool {
+		if out, err = s.call("DescribeEntityRecognizer", dict{"EntityRecognizerArn": arn}); err != nil {
+			t.Fatal(err)
+		}
+		p = out["EntityRecognizerProperties"].(dict)
+		return p["Status"] != "SUBMITTED" && p["Status"] != "TRAINING"
+	})
+	if p["Status"] != "TRAINED" {
+		t.Fatalf("%v: %v\n%s", p["Status"], p["Message"], s.why(arn))
+	}
+	meta := p["RecognizerMetadata"].(dict)
+	kinds := meta["EntityTypes"].([]any)
+	if f := meta["EvaluationMetrics"].(dict)["F1Score"].(float64); f < 50 || f > 100 || meta["NumberOfTrainedDocuments"].(float64)+meta["NumberOfTestDocuments"].(float64) != 120 || len(kinds) != 1 ||
+		kinds[0].(dict)["Type"] != "DEVICE" || kinds[0].(dict)["NumberOfTrainMentions"].(float64) < 50 {
+		t.Errorf("%v", meta)
+	}
+	if out, err = s.call("CreateEndpoint", dict{"EndpointName": "devices", "ModelArn": arn, "DesiredInferenceUnits": 2}); err != nil {
+		t.Fatal(err)
+	}
+	end := out["EndpointArn"].(string)
+	if !strings.Contains(end, ":entity-recognizer-endpoint/devices") {
+		t.Error(end)
+	}
+	s.serves(end, "IN_SERVICE")
+	const fresh = "Last week we ordered the Cantor R512 for the laboratory."
+	if out, err = s.call("DetectEntities", dict{"EndpointArn": end, "Text": fresh}); err != nil {
+		t.Fatal(err)
+	}
+	list := out["Entities"].([]any)
+	if len(list) != 1 || list[0].(dict)["Type"] != "DEVICE" || list[0].(dict)["Text"] != "Cantor R512" || list[0].(dict)["BeginOffset"] != 25. {
+		t.Errorf("%v", list)
+	}
+	if _, err = s.call("ClassifyDocument", dict{"EndpointArn": end, "Text": fresh}); err == nil {
+		t.Error("a recogniser classifies")
+	}
+	s.put(s.bucket, "in/d.txt", []byte(fresh+"\n"))
+	if out, err = s.call("StartEntitiesDetectionJob", s.input(dict{"EntityRecognizerArn": arn, "LanguageCode": "en"})); err != nil {
+		t.Fatal(err)
+	}
+	id := out["JobId"]
+	until(t, time.Minute, "the job to end", func() bool {
+		if out, err = s.call("DescribeEntitiesDetectionJob", dict{"JobId": id}); err != nil {
+			t.Fatal(err)
+		}
+		p = out["EntitiesDetectionJobProperties"].(dict)
+		return p["JobStatus"] == "COMPLETED" || p["JobStatus"] == "FAILED"
+	})
+	if p["JobStatus"] != "COMPLETED" {
+		t.Fatalf("%v", p["Message"])
+	}
+	if got := string(s.member(p["OutputDataConfig"].(dict)["S3Uri"].(string), "output")); !strings.Contains(got, `"Text":"Cantor R512"`) || !strings.Contains(got, `"Type":"DEVICE"`) {
+		t.Errorf("%s", got)
+	}
+}
+
 // TestTrainingsFail: what is wrong with training data is told, and nothing is left of the training.
 func TestTrainingsFail(t *testing.T) {
 	t.Parallel()

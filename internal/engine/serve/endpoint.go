@@ -60,8 +60,8 @@ func (p *post) drop() {
 	}
 }
 
-// tend makes an endpoint what its row asks for.
-func (e *Engine) tend(ctx context.Context, k store.Key) {
+// tend makes an endpoint what its row asks for. If that changed meanwhile it is to be looked at again.
+func (e *Engine) tend(ctx context.Context, k store.Key) (again bool) {
 	p := e.post(k)
 	p.tending.Lock()
 	defer p.tending.Unlock()
@@ -81,7 +81,7 @@ func (e *Engine) tend(ctx context.Context, k store.Key) {
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		p.drop()
-		return
+		return false
 	}
 	if err == nil && it.Value.Status == model.Removing {
 		p.drop()
@@ -95,13 +95,14 @@ func (e *Engine) tend(ctx context.Context, k store.Key) {
 			broken = e.serve(ctx, p, it.Scope, &it.Value, &m)
 		}
 		if ctx.Err() != nil {
-			return
+			return false
 		}
-		err = e.settle(ctx, k, &it.Value, broken)
+		again, err = e.settle(ctx, k, &it.Value, broken)
 	}
 	if err != nil && ctx.Err() == nil {
 		e.Log.Error("cannot tend an endpoint", "endpoint", it.Value.ARN, "error", err)
 	}
+	return again
 }
 
 // serve starts an analyser with the model, or sees that the one there may go on. A model is served only while its key can be used.
@@ -157,7 +158,10 @@ func (e *Engine) start(ctx context.Context, at store.Scope, end *model.Endpoint,
 	}
 	if _, err := a.Ask(ctx, []string{"."}); err != nil { // it has read its model when it answers
 		a.Close()
-		return nil, fmt.Errorf("the analyser does not take the model: %w", err)
+		if ctx.Err() == nil {
+			e.Log.Warn("an analyser does not take a model", "model", m.ARN, "error", err)
+		}
+		return nil, fail("MODEL_NOT_USABLE", "The analyzer does not take the model %s. A model is bound to the release that trained it: train it anew.", m.ARN)
 	}
 	return a, nil
 }
@@ -170,8 +174,8 @@ func kindOf(m *model.Model) string {
 	return "entities-detection"
 }
 
-// settle writes what became of an endpoint. A change that came between is left for the next look.
-func (e *Engine) settle(ctx context.Context, k store.Key, seen *model.Endpoint, broken error) error {
+// settle writes what became of an endpoint, unless something else was asked of it meanwhile.
+func (e *Engine) settle(ctx context.Context, k store.Key, seen *model.Endpoint, broken error) (changed bool, err error) {
 	var f *failure
 	message := ""
 	if broken != nil {
@@ -182,7 +186,7 @@ func (e *Engine) settle(ctx context.Context, k store.Key, seen *model.Endpoint, 
 			e.Log.Error("cannot serve an endpoint", "endpoint", seen.ARN, "error", broken)
 		}
 	}
-	return e.Store.Update(ctx, func(tx store.Tx) error {
+	err = e.Store.Update(ctx, func(tx store.Tx) error {
 		it, err := rows.ModelEndpoints.Get(tx, k.Scope, k.ID)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil
@@ -191,7 +195,7 @@ func (e *Engine) settle(ctx context.Context, k store.Key, seen *model.Endpoint, 
 			return err
 		}
 		x := &it.Value
-		if x.Status == model.Removing || x.DesiredModel != seen.DesiredModel {
+		if changed = x.Status == model.Removing || x.DesiredModel != seen.DesiredModel; changed {
 			return nil
 		}
 		was := *x
@@ -206,6 +210,7 @@ func (e *Engine) settle(ctx context.Context, k store.Key, seen *model.Endpoint, 
 		e.Log.Info("an endpoint changed", "endpoint", x.ARN, "status", string(x.Status), "message", message)
 		return rows.ModelEndpoints.Save(tx, &it)
 	})
+	return changed, err
 }
 
 // forget takes an endpoint's row away.

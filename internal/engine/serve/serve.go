@@ -65,6 +65,7 @@ type Engine struct {
 	meters map[store.Key]*meter
 	wg     sync.WaitGroup
 	begun  chan struct{} // closed when Run has begun
+	again  chan struct{} // a change came while something was done about the same
 	ctx    context.Context
 }
 
@@ -73,14 +74,14 @@ func New(c Config) *Engine {
 	if c.Check == 0 {
 		c.Check = 20 * time.Second
 	}
-	return &Engine{Config: c, posts: map[store.Key]*post{}, busy: map[store.Key]bool{}, meters: map[store.Key]*meter{}, begun: make(chan struct{})}
+	return &Engine{Config: c, posts: map[store.Key]*post{}, busy: map[store.Key]bool{}, meters: map[store.Key]*meter{}, begun: make(chan struct{}), again: make(chan struct{}, 1)}
 }
 
 // Run does what rows ask for, now and whenever one changes. When it returns, every analyser of an endpoint is gone.
 func (e *Engine) Run(ctx context.Context) {
 	e.ctx = ctx
 	close(e.begun)
-	watch := e.Store.Watch(ctx, rows.Models.Kind, rows.ModelEndpoints.Kind, rows.Jobs.Kind)
+	watch := e.Store.Watch(ctx, rows.Models.Kind, rows.ModelEndpoints.Kind)
 	tick := time.NewTicker(e.Check)
 	defer tick.Stop()
 	for {
@@ -95,6 +96,7 @@ func (e *Engine) Run(ctx context.Context) {
 			}
 			return
 		case <-watch:
+		case <-e.again:
 		case <-tick.C:
 		}
 	}
@@ -125,15 +127,15 @@ func (e *Engine) sweep(ctx context.Context) {
 		if !p.due(&it.Value, e.World.Now(), e.Check) {
 			continue
 		}
-		e.beside(k, func() { e.tend(ctx, k) })
+		e.beside(k, func() bool { return e.tend(ctx, k) })
 	}
 	for _, it := range models {
 		k := store.Key{Scope: it.Scope, Kind: rows.Models.Kind, ID: it.ID}
 		switch m := &it.Value; {
 		case m.Status == model.Deleting:
-			e.beside(k, func() { e.remove(ctx, it) })
+			e.beside(k, func() bool { e.remove(ctx, it); return false })
 		case m.Source != "" && !m.Status.Ended():
-			e.beside(k, func() { e.copy(ctx, it) })
+			e.beside(k, func() bool { e.copy(ctx, it); return false })
 		}
 	}
 	e.mu.Lock()
@@ -147,7 +149,8 @@ func (e *Engine) sweep(ctx context.Context) {
 	}
 }
 
-func (e *Engine) beside(k store.Key, f func()) {
+// beside does something about a row, unless that goes on already.
+func (e *Engine) beside(k store.Key, f func() (again bool)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.busy[k] {
@@ -157,12 +160,16 @@ func (e *Engine) beside(k store.Key, f func()) {
 	e.wg.Add(1)
 	go func() {
 		defer e.wg.Done()
-		defer func() {
-			e.mu.Lock()
-			delete(e.busy, k)
-			e.mu.Unlock()
-		}()
-		f()
+		again := f()
+		e.mu.Lock()
+		delete(e.busy, k)
+		e.mu.Unlock()
+		if again {
+			select {
+			case e.again <- struct{}{}:
+			default:
+			}
+		}
 	}()
 }
 
