@@ -1,6 +1,7 @@
 package whole_test
 
 import (
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -148,18 +149,54 @@ func BenchmarkIdle(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkThroughput is a job of 60,000 short documents: documents analysed in a second, submission and delivery included.
+// BenchmarkThroughput is a job of each kind on 20,000 short documents of one object, and on 2,000 objects of one: documents analysed in a
+// second, submission and delivery included.
 func BenchmarkThroughput(b *testing.B) {
-	s := newSite(b)
-	s.slow()
-	var best float64
-	for b.Loop() {
-		p := s.finish(s.start(nil))
-		if p.JobStatus != "COMPLETED" {
-			b.Fatalf("job is %s: %s", p.JobStatus, p.Message)
-		}
-		best = max(best, float64(len(s.result(p)))/(p.EndTime-p.SubmitTime))
+	for _, x := range []struct {
+		operation string
+		more      dict
+	}{
+		{"DominantLanguageDetectionJob", nil},
+		{"EntitiesDetectionJob", dict{"LanguageCode": "en"}},
+		{"KeyPhrasesDetectionJob", dict{"LanguageCode": "en"}},
+		{"SentimentDetectionJob", dict{"LanguageCode": "en"}},
+		{"TargetedSentimentDetectionJob", dict{"LanguageCode": "en"}},
+		{"PiiEntitiesDetectionJob", dict{"LanguageCode": "en", "Mode": "ONLY_OFFSETS", "VpcConfig": nil}},
+		{"TopicsDetectionJob", nil},
+	} {
+		b.Run(strings.TrimSuffix(x.operation, "DetectionJob"), func(b *testing.B) {
+			s := newSite(b)
+			const lines, files = 20_000, 2000
+			s.put(s.bucket, "in/d.txt", []byte(strings.Repeat(english+"\n", lines)))
+			s.many("one/", files)
+			rate := func(n int, in dict) float64 {
+				maps.Copy(in, x.more)
+				out, err := s.call("Start"+x.operation, s.input(in))
+				if err != nil {
+					b.Fatal(err)
+				}
+				var p dict
+				until(b, 5*time.Minute, "the job to end", func() bool {
+					d, err := s.call("Describe"+x.operation, dict{"JobId": out["JobId"]})
+					if err != nil {
+						b.Fatal(err)
+					}
+					p = d[x.operation+"Properties"].(dict)
+					return p["EndTime"] != nil
+				})
+				if p["JobStatus"] != "COMPLETED" {
+					b.Skip(p["Message"])
+				}
+				return float64(n) / (p["EndTime"].(float64) - p["SubmitTime"].(float64))
+			}
+			var best, single float64
+			for b.Loop() {
+				best = max(best, rate(lines, dict{}))
+				single = max(single, rate(files, dict{"InputDataConfig": dict{"S3Uri": "s3://" + s.bucket + "/one/", "InputFormat": "ONE_DOC_PER_FILE"}}))
+			}
+			b.ReportMetric(best, "lines/s")
+			b.ReportMetric(single, "files/s")
+			b.ReportMetric(0, "ns/op")
+		})
 	}
-	b.ReportMetric(best, "documents/s")
-	b.ReportMetric(0, "ns/op")
 }

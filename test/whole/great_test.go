@@ -54,20 +54,7 @@ func TestManyFiles(t *testing.T) {
 	if long() {
 		n = 100_000
 	}
-	next := make(chan int)
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			for i := range next {
-				s.put(s.bucket, fmt.Sprintf("in/%06d.txt", i), []byte(english))
-			}
-		})
-	}
-	for i := range n {
-		next <- i
-	}
-	close(next)
-	wg.Wait()
+	s.many("in/", n)
 	p, took, agents, analysers := s.watched(dict{"InputDataConfig": dict{"S3Uri": "s3://" + s.bucket + "/in/", "InputFormat": "ONE_DOC_PER_FILE"}})
 	for i, l := range s.result(p) {
 		if got, want := short(t, l), fmt.Sprintf("%06d.txt:- en", i); got != want {
@@ -78,4 +65,23 @@ func TestManyFiles(t *testing.T) {
 	if agents+analysers > 600<<20 {
 		t.Error("that is more than 600 MB")
 	}
+}
+
+// many makes n objects of one document each.
+func (s *site) many(prefix string, n int) {
+	s.Helper()
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for i := range next {
+				s.put(s.bucket, fmt.Sprintf("%s%06d.txt", prefix, i), []byte(english))
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
 }
