@@ -1,7 +1,14 @@
 package whole_test
 
 import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -195,4 +202,116 @@ func TestForeignModel(t *testing.T) {
 	}
 	_, err = s.call("StartDocumentClassificationJob", s.input(dict{"DocumentClassifierArn": arn + "x"}))
 	s.refused(err, 400, "ResourceNotFoundException", "RESOURCE_NOT_FOUND")
+}
+
+// results are what a job of any kind but topics delivered, by file and line: "file" or "file:line".
+func (a *actor) results(p dict, names ...string) map[string]dict {
+	a.Helper()
+	bucket, key, _ := strings.Cut(strings.TrimPrefix(p["OutputDataConfig"].(dict)["S3Uri"].(string), "s3://"), "/")
+	var text []byte
+	get := func(key string) []byte {
+		b, err := a.Object(context.Background(), http.MethodGet, bucket, key, nil, nil)
+		if err != nil {
+			a.Fatalf("get %s: %v", key, err)
+		}
+		return b
+	}
+	if strings.HasSuffix(key, "/") {
+		for _, n := range names {
+			text = append(text, get(key+n+".out")...)
+		}
+	} else {
+		gz, err := gzip.NewReader(bytes.NewReader(get(key)))
+		if err != nil {
+			a.Fatal(err)
+		}
+		for tr := tar.NewReader(gz); ; {
+			if _, err := tr.Next(); err == io.EOF {
+				break
+			} else if err != nil {
+				a.Fatal(err)
+			}
+			b, err := io.ReadAll(tr)
+			if err != nil {
+				a.Fatal(err)
+			}
+			text = append(text, b...)
+		}
+	}
+	out := map[string]dict{}
+	for l := range strings.Lines(string(text)) {
+		var d dict
+		if err := json.Unmarshal([]byte(l), &d); err != nil {
+			a.Fatalf("%s: %v", l, err)
+		}
+		at := d["File"].(string)
+		if n, ok := d["Line"]; ok {
+			at += fmt.Sprint(":", n)
+		}
+		if out[at] != nil {
+			a.Errorf("two results of %s", at)
+		}
+		out[at] = d
+	}
+	return out
+}
+
+// TestKindsHostile: whatever lies under the prefix, each object has a result or an error of its own, and the job is COMPLETED.
+func TestKindsHostile(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	files := map[string]string{
+		"empty.txt":   "",
+		"blank.txt":   " \r\n\t\n",
+		"nul.txt":     "A word\x00 and \x00\x00 another.",
+		"signs.txt":   "👩‍👩‍👧 “Ça” 价格 ﷽ e\u0301\u200b\u202e! " + strings.Repeat("(", 400) + strings.Repeat("9", 400) + strings.Repeat("@", 300),
+		"one.txt":     strings.Repeat("a", 4000),
+		"long.txt":    strings.Repeat("The old crane lifts the boat. ", 200), // 6,000 bytes
+		"longer.txt":  strings.Repeat("Anna Berg was glad. ", 600),           // 12,000 bytes
+		"utf16.txt":   "\xff\xfeT\x00h\x00e\x00",
+		"image.jpg":   "\xff\xd8\xff\xe0\x00\x10JFIF\x00",
+		"a/b/c d.txt": "A name with a blank, below folders.",
+	}
+	var names []string
+	for n, body := range files {
+		s.put(s.bucket, "in/"+n, []byte(body))
+		names = append(names, n)
+	}
+	for _, k := range analyses {
+		if k.operation == "TopicsDetectionJob" || k.operation == "TargetedSentimentDetectionJob" {
+			continue
+		}
+		t.Run(k.operation, func(t *testing.T) {
+			s := *s
+			s.actor = s.with(t)
+			out, err := s.call("Start"+k.operation, s.input(merged(k.more, dict{"InputDataConfig": dict{"S3Uri": "s3://" + s.bucket + "/in/"}, "VpcConfig": nil})))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := s.ended(k.operation, out["JobId"].(string))
+			if p["JobStatus"] != "COMPLETED" {
+				t.Fatalf("%v\n%s", p, s.why(p["JobArn"].(string)))
+			}
+			got := s.results(p, names...)
+			for n := range files {
+				want := ""
+				switch {
+				case n == "utf16.txt", n == "image.jpg":
+					want = "UNSUPPORTED_ENCODING"
+				case strings.HasPrefix(n, "long") && k.operation == "SentimentDetectionJob":
+					want = "DOCUMENT_SIZE_EXCEEDED"
+				}
+				d := got[n]
+				if d == nil {
+					d = got[n[strings.LastIndexByte(n, '/')+1:]]
+				}
+				if code, _ := d["ErrorCode"].(string); d == nil || code != want {
+					t.Errorf("%s: %v, want the error %q", n, d, want)
+				}
+			}
+			if len(got) != len(files) {
+				t.Errorf("%d results of %d objects: %v", len(got), len(files), got)
+			}
+		})
+	}
 }
