@@ -1,6 +1,7 @@
 package whole_test
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"os"
@@ -138,6 +139,50 @@ func TestInstances(t *testing.T) {
 		t.Fatalf("%s: %s\n%s", p.JobStatus, p.Message, s.why(p.JobArn))
 	}
 	same(s.result(p))
+	s.nothingLeft()
+}
+
+// TestInstancesUnderKeys: each instance has the model and seals its scratch; what is delivered is sealed as one instance seals it.
+func TestInstancesUnderKeys(t *testing.T) {
+	t.Parallel()
+	h := open(t, "-instances", "2", "-instance-bytes", "400000")
+	s := siteIn(t, h)
+	s.admitGroup(s.group, s.group, 7788)
+	volume, output, models := s.newKey(), s.newKey(), s.newKey()
+	s.role = s.keyed("Keyed", map[string][]string{volume: granting, models: granting, output: wrapping})
+	s.put(s.bucket, "train/a.csv", []byte(meals()))
+	arn := s.create(s.classifier("meals", "train/", dict{"ModelKmsKeyId": models, "VolumeKmsKeyId": volume}))
+	if p := s.settled(arn); p["Status"] != "TRAINED" {
+		t.Fatalf("%v: %v", p["Status"], p["Message"])
+	}
+	s.put(s.bucket, "in/a.txt", []byte(strings.Repeat("Eggs and porridge are on the table\nRain comes from the west\n", 12_000)))
+	var want []byte
+	for _, network := range []dict{nil, {"SecurityGroupIds": []string{s.group}, "Subnets": []string{s.subnet}}} {
+		in := s.input(dict{"DocumentClassifierArn": arn, "VolumeKmsKeyId": volume, "OutputDataConfig": dict{"S3Uri": "s3://" + s.bucket + "/out/", "KmsKeyId": output}})
+		if delete(in, "VpcConfig"); network != nil {
+			in["VpcConfig"] = network
+		}
+		out, err := s.call("StartDocumentClassificationJob", in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if network != nil {
+			until(t, 30*time.Second, "two agents", func() bool { return len(agents(h)) == 2 })
+		}
+		p := s.ended("DocumentClassificationJob", out["JobId"].(string))
+		if p["JobStatus"] != "COMPLETED" {
+			t.Fatalf("%v: %v\n%s", p["JobStatus"], p["Message"], s.why(p["JobArn"].(string)))
+		}
+		got := s.member(p["OutputDataConfig"].(dict)["S3Uri"].(string), "predictions.jsonl")
+		if network == nil {
+			want = got
+		} else if !bytes.Equal(got, want) || len(got) < 24_000*20 {
+			t.Errorf("two instances gave %d bytes, one %d", len(got), len(want))
+		}
+	}
+	if n := s.grantsOf(volume); n != 0 {
+		t.Errorf("%d grants are left", n)
+	}
 	s.nothingLeft()
 }
 
