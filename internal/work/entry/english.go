@@ -9,6 +9,7 @@ import (
 	"cloister/internal/work/phrase"
 	"cloister/internal/work/sentiment"
 	"cloister/internal/work/syntax"
+	"cloister/internal/work/targeted"
 )
 
 // english begins an engine that knows English alone.
@@ -77,3 +78,16 @@ func openFeelings() (analyse.Engine, error) {
 
 // Analyse satisfies analyse.Engine.
 func (f feelings) Analyse(text []byte) (any, error) { return f.j.Judge(string(text)), nil }
+
+// targets gives Comprehend's members to targeted sentiment.
+type targets struct{ e *targeted.Engine }
+
+func openTargets() (analyse.Engine, error) {
+	e, err := targeted.Open()
+	return targets{e}, err
+}
+
+// Analyse satisfies analyse.Engine.
+func (t targets) Analyse(text []byte) (any, error) {
+	return struct{ Entities []targeted.Entity }{t.e.Find(string(text))}, nil
+}

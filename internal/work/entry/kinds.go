@@ -24,6 +24,8 @@ var kinds = map[string]analyse.Kind{
 	"entity-recognizer":       {Learner: func(s job.Setup) (analyse.Learner, error) { return recogniser.Learn(s) }},
 	"pii-entities-detection":  {Engine: openPII},
 	"sentiment-detection":     english(openFeelings),
+
+	"targeted-sentiment-detection": english(openTargets),
 }
 
 // languages gives Comprehend's members to what the detector finds.

@@ -60,6 +60,8 @@ func (m *model) repair(ts []Token) {
 			t.Tag = "VBN"
 		case t.Tag == "VBG" && i == 0 && (next == "VBZ" || next == "VBD" || next == "MD"):
 			t.Tag = "NN" // Flooding has damaged roads
+		case t.Tag == "NNS" && (prev == "PRP" || prev == "RB" && at(i-2) == "PRP") && !object(low(i-1)) && !object(low(i-2)) && strings.Contains(" "+m.lexicon[w]+" ", " VBZ "):
+			t.Tag = "VBZ" // it never crashes
 		case w == "last" && prev == "TO" && next != "NN":
 			t.Tag = "VB"
 		case t.Tag == "VBD" && prev == "DT" && (noun(next) || next == "JJ") && !quantifier(low(i-1)):
@@ -106,6 +108,15 @@ func (m *model) finite(ts []Token) {
 			}
 		}
 	}
+}
+
+// object says whether a pronoun is no subject: it gave us problems.
+func object(w string) bool {
+	switch w {
+	case "me", "him", "them", "us", "you", "her":
+		return true
+	}
+	return false
 }
 
 func quantifier(w string) bool {
