@@ -47,7 +47,7 @@ bench:
 	cd bench/objects && $(GO) run . && $(GO) run . -sdk -rounds 3 # beside versitygw and plain file serving, in one run
 
 quality:
-	$(GO) test -count=1 -run Quality -v -timeout 60m ./internal/work/language ./internal/work/classify ./internal/work/pii
+	$(GO) test -count=1 -run Quality -v -timeout 60m ./internal/work/language ./internal/work/classify ./internal/work/pii ./internal/work/topic
 	$(GO) test -count=1 -run Quality -v ./internal/work/syntax ./internal/work/phrase ./internal/work/sentiment ./internal/work/targeted
 	$(GO) test -count=1 -run Quality -v ./internal/work/entity ./internal/work/recogniser
 	@if [ -n "$$CLOISTER_TEXT" ]; then cd tools/entitygen && $(GO) run . -data "$$CLOISTER_DATA" -text "$$CLOISTER_TEXT" -leave crossner-politics,wikigold,wnut17,btc; \

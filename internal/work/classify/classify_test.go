@@ -73,7 +73,7 @@ func TestLearnAndTell(t *testing.T) {
 		Labels []string `json:"labels"`
 		All    []string `json:"all_labels"`
 	}
-	if err := json.Unmarshal(files["output/confusion_matrix.json"].Bytes(), &matrix); err != nil {
+	if err := json.Unmarshal(files["confusion_matrix.json"].Bytes(), &matrix); err != nil {
 		t.Fatal(err)
 	}
 	if matrix.Type != "multi_class" || len(matrix.Cells) != 3 || strings.Join(matrix.All, " ") != "ACCOUNT BILLING SHIPPING" || matrix.Cells[0][0]+matrix.Cells[0][1]+matrix.Cells[0][2] != 4 {
@@ -127,7 +127,7 @@ func TestLabels(t *testing.T) {
 	if m := res.EvaluationMetrics; res.NumberOfTestDocuments != 12 || m.MicroF1Score < .9 || m.HammingLoss > .1 {
 		t.Fatalf("%+v", res)
 	}
-	if s := files["output/confusion_matrix.json"].String(); !strings.HasPrefix(s, `{"type":"multi_label","confusion_matrix":[[[`) {
+	if s := files["confusion_matrix.json"].String(); !strings.HasPrefix(s, `{"type":"multi_label","confusion_matrix":[[[`) {
 		t.Error(s)
 	}
 	e, err := Open(job.Setup{}, files[analyse.ModelFile])

@@ -17,13 +17,12 @@ type Metrics struct {
 	HammingLoss                               float64
 }
 
-// Result is what a training gives: ClassifierMetadata, and the classes.
+// Result is what a training gives: ClassifierMetadata.
 type Result struct {
 	NumberOfLabels           int
 	NumberOfTrainedDocuments int
 	NumberOfTestDocuments    int
 	EvaluationMetrics        Metrics
-	Labels                   []string
 }
 
 // trials counts what was said of test documents. In MULTI_CLASS one row of pairs for each actual class.
@@ -177,14 +176,14 @@ func (l *Learner) Finish(create func(name string) io.Writer) (any, error) {
 		m.probabilities(z)
 		t.add(c.labels(d), m.said(z))
 	}
-	if err := t.confusion(c.names, create("output/confusion_matrix.json")); err != nil {
+	if err := t.confusion(c.names, create("confusion_matrix.json")); err != nil {
 		return nil, err
 	}
 	if err := m.write(create(analyse.ModelFile)); err != nil {
 		return nil, err
 	}
 	return Result{NumberOfLabels: len(c.names), NumberOfTrainedDocuments: len(train), NumberOfTestDocuments: len(test),
-		EvaluationMetrics: t.metrics(), Labels: c.names}, nil
+		EvaluationMetrics: t.metrics()}, nil
 }
 
 // said gives the classes that probabilities mean: the best one, or every label that is likelier than not.

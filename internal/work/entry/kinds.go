@@ -8,6 +8,7 @@ import (
 	"cloister/internal/work/classify"
 	"cloister/internal/work/language"
 	"cloister/internal/work/recogniser"
+	"cloister/internal/work/topic"
 )
 
 // kinds are the engines of this program, by the kind of job that they serve.
@@ -22,6 +23,7 @@ var kinds = map[string]analyse.Kind{
 	"syntax-detection":        english(openSpeech),
 	"entities-detection":      {Engine: openEntities},
 	"entity-recognizer":       {Learner: func(s job.Setup) (analyse.Learner, error) { return recogniser.Learn(s) }},
+	"topics-detection":        {Learner: func(s job.Setup) (analyse.Learner, error) { return topic.Learn(s) }},
 	"pii-entities-detection":  {Engine: openPII},
 	"sentiment-detection":     english(openFeelings),
 
