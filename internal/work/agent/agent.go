@@ -110,11 +110,11 @@ func (a *agent) run(ctx context.Context) *job.Failure {
 	if a.task.Group != nil {
 		return a.serve(ctx)
 	}
-	if f := a.probe(ctx); f != nil {
+	list, f := a.list(ctx) // first: where S3 can't be reached at all, it is the input that can't be read
+	if f != nil {
 		return f
 	}
-	list, f := a.list(ctx)
-	if f != nil {
+	if f := a.probe(ctx); f != nil {
 		return f
 	}
 	if a.task.Kind.Corpus {
