@@ -18,7 +18,9 @@ func (s *custom) classifierRows() []api.Rower {
 	return []api.Rower{
 		api.Op[shape.CreateDocumentClassifierRequest, shape.CreateDocumentClassifierResponse]{Name: "CreateDocumentClassifier",
 			Honours: slices.Concat(trainingHonours, []string{"DocumentClassifierName", "Mode", "OutputDataConfig.S3Uri", "OutputDataConfig.KmsKeyId", "InputDataConfig.DataFormat",
-				"InputDataConfig.S3Uri", "InputDataConfig.TestS3Uri", "InputDataConfig.LabelDelimiter", "InputDataConfig.AugmentedManifests.*", "InputDataConfig.DocumentType"}),
+				"InputDataConfig.S3Uri", "InputDataConfig.TestS3Uri", "InputDataConfig.LabelDelimiter", "InputDataConfig.AugmentedManifests.*", "InputDataConfig.DocumentType",
+				"InputDataConfig.Documents.S3Uri", "InputDataConfig.Documents.TestS3Uri", "InputDataConfig.DocumentReaderConfig.DocumentReadAction",
+				"InputDataConfig.DocumentReaderConfig.DocumentReadMode", "InputDataConfig.DocumentReaderConfig.FeatureTypes"}),
 			Questions: func(c *api.Call, v store.View, in *shape.CreateDocumentClassifierRequest) ([]api.Question, error) {
 				if deref(in.VersionName) != "" {
 					return retrained(c, v, in)
@@ -114,6 +116,9 @@ func classifying(in *shape.CreateDocumentClassifierRequest) (training, error) {
 	d := in.InputDataConfig
 	if x := deref(d.DocumentType); x != "" && x != plainText {
 		return bad("Cloister trains on plain text alone: the DocumentType %s is not supported.", x)
+	}
+	if d.Documents != nil || d.DocumentReaderConfig != nil {
+		return bad("Documents and DocumentReaderConfig are for semi-structured documents: Cloister trains on plain text alone.")
 	}
 	t.setup.Mode, t.setup.Delimiter = t.mode, "|"
 	if d.LabelDelimiter != nil {

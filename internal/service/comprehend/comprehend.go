@@ -20,7 +20,7 @@ func Rows(e Engines, who Principals) []api.Operation {
 	for _, k := range kinds {
 		own = append(own, k.rows()...)
 	}
-	return append(own, unserved(sheet.Rest(own...))...)
+	return append(own, sheet.Rest(own...)...)
 }
 
 func duplicate(l []string) string {

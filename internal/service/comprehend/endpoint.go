@@ -24,7 +24,7 @@ func endpointRows() []api.Rower {
 	classifier, recognizer, either := sheet.As("CreateEndpoint", endpointOfClassifier), sheet.As("CreateEndpoint", endpointOfRecognizer), sheet.Questions("CreateEndpoint")
 	return []api.Rower{
 		api.Op[shape.CreateEndpointRequest, shape.CreateEndpointResponse]{Name: "CreateEndpoint",
-			Honours: []string{"EndpointName", "ModelArn", "DesiredInferenceUnits", "ClientRequestToken", "Tags.*", "DataAccessRoleArn"},
+			Honours: []string{"EndpointName", "ModelArn", "DesiredInferenceUnits", "ClientRequestToken", "Tags.*", "DataAccessRoleArn", "FlywheelArn"},
 			Questions: func(c *api.Call, v store.View, in *shape.CreateEndpointRequest) ([]api.Question, error) {
 				switch m := deref(in.ModelArn); {
 				case strings.Contains(m, ":document-classifier/"):
@@ -42,7 +42,7 @@ func endpointRows() []api.Rower {
 				return &shape.CreateEndpointResponse{EndpointArn: &e.ARN, ModelArn: &e.DesiredModel}, nil
 			}},
 		api.Op[shape.UpdateEndpointRequest, shape.UpdateEndpointResponse]{Name: "UpdateEndpoint",
-			Honours:   []string{"EndpointArn", "DesiredModelArn", "DesiredInferenceUnits", "DesiredDataAccessRoleArn"},
+			Honours:   []string{"EndpointArn", "DesiredModelArn", "DesiredInferenceUnits", "DesiredDataAccessRoleArn", "FlywheelArn"},
 			Questions: ask.Ask[shape.UpdateEndpointRequest](sheet, "UpdateEndpoint"),
 			Act:       updateEndpoint},
 		api.Op[shape.DescribeEndpointRequest, shape.DescribeEndpointResponse]{Name: "DescribeEndpoint", Honours: []string{"EndpointArn"},
@@ -102,6 +102,9 @@ func endpointRows() []api.Rower {
 }
 
 func createEndpoint(c *api.Call, tx store.Tx, in *shape.CreateEndpointRequest) (*model.Endpoint, error) {
+	if err := flywheel(in.FlywheelArn); err != nil {
+		return nil, err
+	}
 	if in.ModelArn == nil {
 		return nil, fault.New("InvalidRequestException", "ModelArn is required.")
 	}
@@ -198,6 +201,9 @@ func updateEndpoint(c *api.Call, tx store.Tx, in *shape.UpdateEndpointRequest) (
 		return nil, fault.New("ResourceUnavailableException", "The endpoint %s is being deleted.", e.ARN)
 	default:
 		return nil, fault.New("ResourceInUseException", "The endpoint %s is in the %s state: wait until it is IN_SERVICE.", e.ARN, e.Status)
+	}
+	if err := flywheel(in.FlywheelArn); err != nil {
+		return nil, err
 	}
 	if in.DesiredModelArn == nil && in.DesiredInferenceUnits == nil && in.DesiredDataAccessRoleArn == nil {
 		return nil, fault.New("InvalidRequestException", "Nothing is to be changed: give a DesiredModelArn, DesiredInferenceUnits or a DesiredDataAccessRoleArn.")

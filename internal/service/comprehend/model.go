@@ -25,22 +25,9 @@ type Principals interface {
 // custom makes the operations of custom models.
 type custom struct{ who Principals }
 
-// noFlywheels is told to who asks for one. Training, versions and endpoints do what a flywheel would do by itself.
-const noFlywheels = "Cloister has no flywheels and no datasets of them: train versions of a model with CreateDocumentClassifier or CreateEntityRecognizer."
-
-// unserved says of rows that are not built why they are not.
-func unserved(rest []api.Operation) []api.Operation {
-	for i := range rest {
-		if strings.Contains(rest[i].Name, "Flywheel") || strings.Contains(rest[i].Name, "Dataset") {
-			rest[i].Unbuilt = noFlywheels
-		}
-	}
-	return rest
-}
-
 // rows are the operations of custom models and of what serves them.
 func (s *custom) rows() []api.Rower {
-	return slices.Concat(s.classifierRows(), s.recognizerRows(), s.policyRows(), s.importRows(), endpointRows())
+	return slices.Concat(s.classifierRows(), s.recognizerRows(), s.policyRows(), s.importRows(), endpointRows(), flywheelRows())
 }
 
 // training is what CreateDocumentClassifier and CreateEntityRecognizer have in common.

@@ -171,6 +171,8 @@ func TestTrainingsRefused(t *testing.T) {
 		{"six manifests", "CreateDocumentClassifier", classifier(map[string]string{"InputDataConfig": `{"DataFormat":"AUGMENTED_MANIFEST","AugmentedManifests":[` + many + `]}`}), "InvalidRequestException", "6 manifests"},
 		{"tests alone", "CreateDocumentClassifier", classifier(map[string]string{"InputDataConfig": `{"DataFormat":"AUGMENTED_MANIFEST","AugmentedManifests":[{"S3Uri":"s3://bucket/m","AttributeNames":["a"],"Split":"TEST"}]}`}), "InvalidRequestException", "TRAIN"},
 		{"pages", "CreateDocumentClassifier", classifier(map[string]string{"InputDataConfig": `{"S3Uri":"s3://bucket/x","DocumentType":"SEMI_STRUCTURED_DOCUMENT"}`}), "InvalidRequestException", "plain text"},
+		{"pages beside the CSV", "CreateDocumentClassifier", classifier(map[string]string{"InputDataConfig": `{"S3Uri":"s3://bucket/x","Documents":{"S3Uri":"s3://bucket/pdf/"}}`}), "InvalidRequestException", "plain text"},
+		{"a reader of pages", "CreateDocumentClassifier", classifier(map[string]string{"InputDataConfig": `{"S3Uri":"s3://bucket/x","DocumentReaderConfig":{"DocumentReadAction":"TEXTRACT_DETECT_DOCUMENT_TEXT"}}`}), "InvalidRequestException", "plain text"},
 		{"annotated pages", "CreateEntityRecognizer", recognizer(map[string]string{"InputDataConfig": `{"EntityTypes":[{"Type":"D"}],"DataFormat":"AUGMENTED_MANIFEST","AugmentedManifests":[{"S3Uri":"s3://bucket/m","AttributeNames":["a"],"AnnotationDataS3Uri":"s3://bucket/n"}]}`}), "InvalidRequestException", "plain text"},
 		{"a delimiter without use", "CreateDocumentClassifier", classifier(map[string]string{"InputDataConfig": `{"S3Uri":"s3://bucket/x","LabelDelimiter":";"}`}), "InvalidRequestException", "multi-label"},
 		{"an output key without output", "CreateDocumentClassifier", classifier(map[string]string{"OutputDataConfig": `{"KmsKeyId":"` + keyName + `"}`}), "InvalidRequestException", "S3Uri"},
@@ -445,6 +447,35 @@ func TestImports(t *testing.T) {
 	}
 	_, err := h.ask("StopTrainingDocumentClassifier", `{"DocumentClassifierArn":"`+arn+`"}`)
 	h.refused(err, "InvalidRequestException", "import")
+}
+
+// TestFlywheels: there are none, and it is said so.
+func TestFlywheels(t *testing.T) {
+	h := custodian(t)
+	const arn = "arn:aws:comprehend:us-west-2:111122223333:flywheel/f"
+	named := `{"FlywheelArn":"` + arn + `"}`
+	for op, x := range map[string][2]string{
+		"CreateFlywheel":               {`{"FlywheelName":"f","DataAccessRoleArn":"` + role + `","DataLakeS3Uri":"s3://bucket/lake","DataSecurityConfig":{"ModelKmsKeyId":"` + keyName + `"}}`, "InvalidRequestException"},
+		"CreateDataset":                {`{"FlywheelArn":"` + arn + `","DatasetName":"d","InputDataConfig":{"DataFormat":"COMPREHEND_CSV"}}`, "InvalidRequestException"},
+		"DescribeFlywheel":             {named, "ResourceNotFoundException"},
+		"DescribeFlywheelIteration":    {`{"FlywheelArn":"` + arn + `","FlywheelIterationId":"20260102T030405Z"}`, "ResourceNotFoundException"},
+		"DescribeDataset":              {`{"DatasetArn":"` + arn + `/dataset/d"}`, "ResourceNotFoundException"},
+		"DeleteFlywheel":               {named, "ResourceNotFoundException"},
+		"UpdateFlywheel":               {named, "ResourceNotFoundException"},
+		"StartFlywheelIteration":       {named, "ResourceNotFoundException"},
+		"ListFlywheelIterationHistory": {named, "ResourceNotFoundException"},
+		"ListDatasets":                 {named, "ResourceNotFoundException"},
+		"CreateEndpoint":               {`{"EndpointName":"e","DesiredInferenceUnits":1,"FlywheelArn":"` + arn + `"}`, "InvalidRequestException"},
+	} {
+		_, err := h.ask(op, x[0])
+		h.refused(err, x[1], "no flywheels here")
+	}
+	if l := h.must("ListFlywheels", `{}`)["FlywheelSummaryList"].([]any); len(l) != 0 {
+		t.Errorf("%v", l)
+	}
+	if l := h.must("ListDatasets", `{}`)["DatasetPropertiesList"].([]any); len(l) != 0 {
+		t.Errorf("%v", l)
+	}
 }
 
 // first is the one member of an answer, a text; inside is it as a structure.
