@@ -339,6 +339,7 @@ def main():
     site = Site(Session())
     early(site)
     by_lines(site)
+    by_objects(site)
     personal(site)
     classification(site)
     recognition(site)

@@ -33,6 +33,8 @@ func TestDetect(t *testing.T) {
 		{"BatchDetectEntities", dict{"TextList": []string{secret}, "LanguageCode": "en"}, []string{"ErrorList", "ResultList"}, `"Text":"Rotterdam"`},
 		{"DetectSentiment", in(), []string{"Sentiment", "SentimentScore"}, `"Sentiment":"POSITIVE"`},
 		{"BatchDetectSentiment", dict{"TextList": []string{secret}, "LanguageCode": "en"}, []string{"ErrorList", "ResultList"}, `"Mixed":`},
+		{"DetectTargetedSentiment", in(), []string{"Entities"}, `"Type":"PERSON"`},
+		{"BatchDetectTargetedSentiment", dict{"TextList": []string{english, secret}, "LanguageCode": "en"}, []string{"ErrorList", "ResultList"}, `"GroupScore":`},
 		{"BatchDetectSyntax", dict{"TextList": []string{secret}, "LanguageCode": "en"}, []string{"ErrorList", "ResultList"}, `"Tag":"PROPN"`},
 		{"DetectSyntax", in(), []string{"SyntaxTokens"}, `"Tag":"VERB"`},
 		{"BatchDetectDominantLanguage", dict{"TextList": []string{english, german}}, []string{"ErrorList", "ResultList"}, `"LanguageCode":"de"`},
@@ -84,13 +86,22 @@ func offsets(t *testing.T, op, text string, out dict) {
 		BeginOffset, EndOffset int
 	}
 	var found struct {
-		Entities, KeyPhrases, SyntaxTokens []span
+		KeyPhrases, SyntaxTokens []span
+		Entities                 []struct {
+			span
+			Mentions []span // of a targeted entity, which has no place of its own
+		}
 	}
 	if err := json.Unmarshal([]byte(encode(t, out)), &found); err != nil {
 		t.Fatal(err)
 	}
-	r := []rune(text)
-	for _, s := range slices.Concat(found.Entities, found.KeyPhrases, found.SyntaxTokens) {
+	r, all := []rune(text), slices.Concat(found.KeyPhrases, found.SyntaxTokens)
+	for _, e := range found.Entities {
+		if all = append(all, e.Mentions...); e.Mentions == nil {
+			all = append(all, e.span)
+		}
+	}
+	for _, s := range all {
 		if s.BeginOffset < 0 || s.EndOffset > len(r) || s.BeginOffset >= s.EndOffset || s.Text != "" && string(r[s.BeginOffset:s.EndOffset]) != s.Text {
 			t.Errorf("%s: %+v is not in the text", op, s)
 		}
