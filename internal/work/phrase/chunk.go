@@ -154,6 +154,14 @@ func (c *chunker) lead(i int) int {
 			return c.determiner(i + 1)
 		}
 		return i
+	case "earlier", "later":
+		switch c.low(i + 1) {
+		case "this":
+			return c.determiner(i + 1)
+		case "last", "next":
+			return i + 1
+		}
+		return i
 	case "close":
 		if c.low(i+1) != "to" {
 			return i
@@ -243,7 +251,7 @@ func (c *chunker) core(i, j int) int {
 			j++
 		case strings.HasPrefix(t, "RB") && last != j && (adjective(c.tag(j+1)) || c.tag(j+1) == "CD" || (c.tag(j+1) == "VBN" || c.tag(j+1) == "VBG") && j > i ||
 			strings.HasPrefix(c.tag(j+1), "RB") && adjective(c.tag(j+2)) && j > i):
-			if (c.low(j) == "not" || c.low(j) == "n't" || c.low(j) == "so" || c.low(j) == "too" || c.low(j) == "as") && j == i {
+			if j == i && !degree(c.low(j)) {
 				return 0
 			}
 			j++
@@ -351,7 +359,7 @@ func (c *chunker) ranges(i, j int) bool {
 func quantity(w string) bool {
 	switch w {
 	case "half", "third", "quarter", "fifth", "tenth", "dozen", "hundred", "thousand", "million", "billion", "trillion", "few", "year", "month", "week", "day", "hour",
-		"minute", "decade", "century", "mile", "percentage", "point", "couple":
+		"minute", "decade", "century", "mile", "percentage", "point", "couple", "handful", "fraction":
 		return true
 	}
 	return false

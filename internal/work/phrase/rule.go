@@ -38,6 +38,15 @@ func (c *chunker) breaks(i, j int) bool {
 	return false
 }
 
+// degree says whether an adverb may begin a phrase: it measures the adjective behind it.
+func degree(w string) bool {
+	switch w {
+	case "very", "most", "more", "less", "least", "quite", "rather", "pretty", "once", "long", "well", "better", "ever", "far", "much", "still", "almost", "just", "even", "about", "over", "some", "as-yet":
+		return true
+	}
+	return strings.HasSuffix(w, "ly") && w != "only" && w != "early" && w != "reportedly" && w != "allegedly" && w != "previously" && w != "recently" && w != "usually" && w != "generally" && w != "finally" && w != "actually"
+}
+
 // named says whether a plural stands before the numbers that name things: pages 10.
 func named(w string) bool {
 	switch w {
@@ -186,8 +195,11 @@ func (c *chunker) extend(i, end int) int {
 		return end
 	}
 	k := e + 1
-	if c.low(k) == "chief" && adjective(c.tag(k)) {
+	if c.low(k) == "chief" {
 		k++
+		if w := c.low(k); w == "operating" || w == "executive" || w == "financial" {
+			k++
+		}
 	}
 	for noun(c.tag(k)) && !c.breaks(e+1, k) {
 		k++

@@ -62,6 +62,12 @@ func (m *model) repair(ts []Token) {
 			t.Tag = "NN" // Flooding has damaged roads
 		case t.Tag == "NNS" && (prev == "PRP" || prev == "RB" && at(i-2) == "PRP") && !object(low(i-1)) && !object(low(i-2)) && strings.Contains(" "+m.lexicon[w]+" ", " VBZ "):
 			t.Tag = "VBZ" // it never crashes
+		case (w == "next" || w == "last") && (t.Tag == "IN" || t.Tag == "RB" || t.Tag == "VB" || t.Tag == "VBP") && timely(low(i+1)):
+			t.Tag = "JJ"
+		case t.Tag == "NN" && prev == "TO" && low(i-2) == "not" && strings.Contains(" "+m.lexicon[w]+" ", " VB "):
+			t.Tag = "VB" // not to plant crops
+		case t.Tag == "VBG" && (next == "." || next == ",") && prev != "VBZ" && prev != "VBP" && prev != "VBD" && prev != "VBN" && prev != "VB" && strings.HasPrefix(m.lexicon[w], "NN"):
+			t.Tag = "NN"
 		case w == "last" && prev == "TO" && next != "NN":
 			t.Tag = "VB"
 		case t.Tag == "VBD" && prev == "DT" && (noun(next) || next == "JJ") && !quantifier(low(i-1)):
@@ -108,6 +114,16 @@ func (m *model) finite(ts []Token) {
 			}
 		}
 	}
+}
+
+// timely says whether w is a stretch of time that "next" and "last" stand before.
+func timely(w string) bool {
+	switch w {
+	case "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "week", "month", "year", "quarter", "spring", "summer", "fall", "autumn", "winter", "january", "february", "march",
+		"april", "may", "june", "july", "august", "september", "october", "november", "december", "night", "decade", "season", "weekend":
+		return true
+	}
+	return false
 }
 
 // object says whether a pronoun is no subject: it gave us problems.
