@@ -60,6 +60,15 @@ func count() *counted {
 	return c
 }
 
+// counts gives how many were started, how many of them live, and how many are at work.
+func (c *counted) counts() (started, live, taken int) {
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.started, c.started - c.ended, c.taken
+}
+
 func (c *counted) ask(kind, text string) string {
 	a, err := c.Analyse(context.Background(), job.Setup{Kind: kind}, []string{text})
 	if err != nil {
@@ -84,19 +93,19 @@ func TestPoolKeepsAnalysers(t *testing.T) {
 				t.Errorf("%s %q: %s, want %s", x.kind, x.text, got, x.want)
 			}
 		}
-		if c.started-c.ended != 2 || c.taken != 0 {
-			t.Errorf("%d started, %d ended, %d taken", c.started, c.ended, c.taken)
+		if started, live, taken := c.counts(); live != 2 || taken != 0 {
+			t.Errorf("%d started, %d live, %d taken", started, live, taken)
 		}
 		time.Sleep(2 * poolIdle) // of the bubble
 		synctest.Wait()
-		if c.started != c.ended {
-			t.Errorf("%d started, %d ended after a rest", c.started, c.ended)
+		if started, live, _ := c.counts(); live != 0 {
+			t.Errorf("%d started, %d live after a rest", started, live)
 		}
 		c.ask("a", "")
 		cancel()
 		<-done
-		if c.started != c.ended || !strings.Contains(c.ask("a", ""), "ends") {
-			t.Errorf("%d started, %d ended at the end", c.started, c.ended)
+		if started, live, _ := c.counts(); live != 0 || !strings.Contains(c.ask("a", ""), "ends") {
+			t.Errorf("%d started, %d live at the end", started, live)
 		}
 	})
 }
@@ -107,8 +116,8 @@ func TestPoolIsBounded(t *testing.T) {
 		for i := range 3 * poolSize { // one after another, each of its own kind: the oldest goes
 			c.ask(fmt.Sprint("k", i, "-"), "")
 		}
-		if c.started-c.ended != poolSize {
-			t.Errorf("%d started, %d ended", c.started, c.ended)
+		if started, live, _ := c.counts(); live != poolSize {
+			t.Errorf("%d started, %d live", started, live)
 		}
 		begun := time.Now()
 		var wg sync.WaitGroup
@@ -120,8 +129,8 @@ func TestPoolIsBounded(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if took := time.Since(begun); took != 3*time.Second || c.started-c.ended != poolSize {
-			t.Errorf("took %s, %d started, %d ended", took, c.started, c.ended)
+		if started, live, _ := c.counts(); time.Since(begun) != 3*time.Second || live != poolSize {
+			t.Errorf("took %s, %d started, %d live", time.Since(begun), started, live)
 		}
 		for range poolSize {
 			wg.Go(func() { c.ask("x", "slow") })
@@ -134,8 +143,8 @@ func TestPoolIsBounded(t *testing.T) {
 			t.Error(err)
 		}
 		wg.Wait()
-		if c.taken != 0 {
-			t.Errorf("%d are taken", c.taken)
+		if _, _, taken := c.counts(); taken != 0 {
+			t.Errorf("%d are taken", taken)
 		}
 	})
 }

@@ -66,6 +66,9 @@ func (a *agent) failure(stage string, err error) *job.Failure {
 		f.Cause = "unreachable"
 	default:
 		f.Cause, f.Code, f.Message = "internal", "INTERNAL_ERROR", "The job failed while it moved its data."
+		if errors.As(err, &gone) {
+			f.Message = "The job failed while it read the input object " + gone.uri + "."
+		}
 	}
 	return f
 }
