@@ -74,7 +74,7 @@ func (a *agent) list(ctx context.Context) ([]item, *job.Failure) {
 // Small objects are fetched ahead of their turn, several at once: what they wait for is the network. So much memory is held at most:
 // ahead times small.
 const (
-	ahead = 16
+	ahead = 32
 	small = 1 << 20
 )
 

@@ -54,7 +54,7 @@ func New(region string, creds job.Credentials, caPEM, agent string) (*Client, er
 		TLSClientConfig:       &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:   connectLimit,
 		ResponseHeaderTimeout: headerLimit,
-		MaxIdleConnsPerHost:   16,
+		MaxIdleConnsPerHost:   32,
 	}
 	c := &Client{http: &http.Client{Transport: t}, region: region, agent: agent, now: time.Now}
 	c.Renew(creds)
