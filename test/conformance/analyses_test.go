@@ -8,3 +8,10 @@ func TestBoto3Analyses(t *testing.T) {
 	serve(t).env(t)
 	boto(t, "analyses.py")
 }
+
+// TestBoto3Models: custom models from their training to their end.
+func TestBoto3Models(t *testing.T) {
+	python(t)
+	serve(t).env(t)
+	boto(t, "models.py")
+}
