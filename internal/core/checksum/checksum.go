@@ -9,6 +9,7 @@ import (
 	"crypto/sha512"
 	"hash"
 	"hash/crc32"
+	"slices"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -22,6 +23,11 @@ const NVMe = 0x9a6c9329ac4bc9b5
 // Names lists the algorithms as ChecksumAlgorithm has them. Source: S3 API Reference, CreateMultipartUpload, x-amz-checksum-algorithm.
 func Names() []string {
 	return []string{"CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128"}
+}
+
+// Sentence is what S3 says of an algorithm that is none of them.
+func Sentence() string {
+	return "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [" + strings.Join(slices.Sorted(slices.Values(Names())), ", ") + "]"
 }
 
 // New makes the hash of an algorithm ("CRC32C") or of its header or trailer ("x-amz-checksum-crc32c"), in any case; nil when there is

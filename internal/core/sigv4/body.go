@@ -54,7 +54,7 @@ func (a *Auth) Stream(r *Request, src io.Reader, secret string, withDigests bool
 	case "", Unsigned:
 	case StreamUnsignedTrailer, StreamSigned, StreamSignedTrailer:
 		if a == nil && payload != StreamUnsignedTrailer {
-			return nil, fault.Of(fault.MissingAuth, "")
+			return nil, fault.New("InvalidRequest", "Anonymous requests don't support this x-amz-content-sha256 value. Please use UNSIGNED-PAYLOAD or STREAMING-UNSIGNED-PAYLOAD-TRAILER.").With(400)
 		}
 		n, err := strconv.ParseInt(get(r.Header, "X-Amz-Decoded-Content-Length"), 10, 64)
 		if err != nil || n < 0 {
@@ -65,7 +65,7 @@ func (a *Auth) Stream(r *Request, src io.Reader, secret string, withDigests bool
 			return nil, f
 		}
 	default:
-		if !isHash(payload) {
+		if a != nil && !isHash(payload) {
 			return nil, fault.New("InvalidArgument", "x-amz-content-sha256 must be UNSIGNED-PAYLOAD or a valid sha256 value.").With(400)
 		}
 		b.sum, b.want = sha256.New(), payload

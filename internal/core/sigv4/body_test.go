@@ -39,7 +39,7 @@ func TestBody(t *testing.T) {
 		{"plain hash wrong", header{"X-Amz-Content-Sha256": {Hash([]byte("hello"))}}, "hellO", "BodyMismatch"},
 		{"plain hash short", header{"X-Amz-Content-Sha256": {Hash([]byte("hello"))}}, "hell", "BodyMismatch"},
 		{"unsigned", header{"X-Amz-Content-Sha256": {Unsigned}}, "hello", ""},
-		{"unknown mode", header{"X-Amz-Content-Sha256": {"STREAMING-X"}}, "hello", "InvalidArgument"},
+		{"unknown mode", header{"X-Amz-Content-Sha256": {"STREAMING-X"}}, "hello", "BodyMismatch"},
 		{"md5", header{"Content-Md5": {md5sum}}, "hello", ""},
 		{"md5 wrong", header{"Content-Md5": {md5sum}}, "hellO", "BodyMismatch"},
 		{"md5 malformed", header{"Content-Md5": {"xx"}}, "hello", "InvalidDigest"},
@@ -67,7 +67,7 @@ func TestBody(t *testing.T) {
 		{"endless line", chunked(), strings.Repeat("0", 5000), "IncompleteBody"},
 		{"data behind", chunked(), "5\r\nhello\r\n0\r\n\r\nmore", "IncompleteBody"},
 		{"no length", header{"X-Amz-Content-Sha256": {trailer}}, "0\r\n\r\n", "MissingContentLength"},
-		{"signed frames, unsigned request", header{"X-Amz-Content-Sha256": {StreamSigned}}, "", "MissingAuth"},
+		{"signed frames, unsigned request", header{"X-Amz-Content-Sha256": {StreamSigned}}, "", "InvalidRequest"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code := func(f *fault.Fault) string {

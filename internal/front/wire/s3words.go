@@ -28,7 +28,7 @@ func s3Words(v *violation) *fault.Fault {
 		if v.top.Wire() == "x-amz-sdk-checksum-algorithm" {
 			return fault.New("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.")
 		}
-		return fault.New("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [%s]", strings.Join(checksum.Names(), ", "))
+		return fault.New("InvalidRequest", "%s", checksum.Sentence())
 	case "ChecksumType":
 		return fault.New("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")
 	case "MetadataDirective":

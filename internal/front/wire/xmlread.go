@@ -55,7 +55,7 @@ func parseXML(b []byte) (*element, *fault.Fault) {
 	}
 	switch {
 	case len(top.kids) > 1 || strings.TrimSpace(top.text.String()) != "":
-		return nil, malformed("The XML you provided has more than one root element")
+		return nil, malformed("The XML you provided was not well-formed or did not validate against our published schema")
 	case len(top.kids) == 0:
 		return nil, nil
 	}

@@ -14,6 +14,7 @@ import (
 func (s *Service) getObjectAttributes() api.Rower {
 	return api.Op[shape.GetObjectAttributesRequest, shape.GetObjectAttributesOutput]{
 		Name:      "GetObjectAttributes",
+		Anonymous: true,
 		Honours:   []string{"Bucket", "Key", "VersionId", "ExpectedBucketOwner", "MaxParts", "PartNumberMarker", "ObjectAttributes"},
 		Questions: asks[shape.GetObjectAttributesRequest]("GetObjectAttributes"),
 		View: func(c *api.Call, v store.View, in *shape.GetObjectAttributesRequest) (*shape.GetObjectAttributesOutput, error) {

@@ -128,7 +128,7 @@ func (s *Service) copyObject() api.Rower {
 		Name: "CopyObject",
 		Honours: []string{"Bucket", "Key", "ExpectedBucketOwner", "CopySource", "ExpectedSourceBucketOwner", "CopySourceIfMatch", "CopySourceIfNoneMatch",
 			"CopySourceIfModifiedSince", "CopySourceIfUnmodifiedSince", "IfMatch", "IfNoneMatch", "ContentType", "CacheControl", "ContentDisposition", "ContentEncoding",
-			"ContentLanguage", "Expires", "Metadata", "Metadata.*", "MetadataDirective", "ChecksumAlgorithm", "StorageClass", "ACL",
+			"ContentLanguage", "Expires", "Metadata", "Metadata.*", "WebsiteRedirectLocation", "MetadataDirective", "ChecksumAlgorithm", "StorageClass", "ACL",
 			"Tagging", "TaggingDirective", "ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus",
 			"ServerSideEncryption", "SSEKMSKeyId", "SSEKMSEncryptionContext", "BucketKeyEnabled", "SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5"},
 		Questions: asks[shape.CopyObjectRequest]("CopyObject"),
@@ -146,7 +146,7 @@ func (s *Service) copy(ctx context.Context, c *api.Call, in *shape.CopyObjectReq
 	if err := errors.Join(checkKey(key), checkClass(in.StorageClass), checkACL(in.ACL), w.check(), cl.check(), errM, errT, errX); err != nil {
 		return nil, err
 	}
-	head, err := makeHead(in.ContentType, in.CacheControl, in.ContentDisposition, in.ContentEncoding, in.ContentLanguage, in.Expires, in.Metadata)
+	head, err := makeHead(in.ContentType, in.CacheControl, in.ContentDisposition, in.ContentEncoding, in.ContentLanguage, in.Expires, in.WebsiteRedirectLocation, in.Metadata)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +164,7 @@ func (s *Service) copy(ctx context.Context, c *api.Call, in *shape.CopyObjectReq
 		return nil, err
 	}
 	q := copied{expectedOwner: in.ExpectedSourceBucketOwner, ifMatch: in.CopySourceIfMatch, ifNoneMatch: in.CopySourceIfNoneMatch,
-		ifModified: in.CopySourceIfModifiedSince, ifNotModified: in.CopySourceIfUnmodifiedSince, destination: objectID(b.ID, key), changes: anew || wanted.said()}
+		ifModified: in.CopySourceIfModifiedSince, ifNotModified: in.CopySourceIfUnmodifiedSince, destination: objectID(b.ID, key), changes: anew || wanted.said() || in.WebsiteRedirectLocation != nil}
 	q.bucket, q.key, q.versionID, _ = source(in.CopySource)
 	c.Touch(objectARN(c, b.ID, key), objectARN(c, q.bucket, q.key))
 	f, body, err := s.open(ctx, c, func(v store.View) (*found, error) { return q.look(s, c, v) })
@@ -187,8 +187,10 @@ func (s *Service) copy(ctx context.Context, c *api.Call, in *shape.CopyObjectReq
 	if err != nil {
 		return nil, from.told(f, err)
 	}
-	if !anew {
+	if !anew { // S3 API Reference, CopyObject, x-amz-website-redirect-location: it is the object's own and not copied
+		redirect := head.Redirect
 		head = f.o.Head
+		head.Redirect = redirect
 	}
 	if !retag { // the row asked for them: what is asked of a source is in asked.go
 		x.tags = maps.Clone(f.o.Tags)

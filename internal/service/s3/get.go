@@ -238,7 +238,7 @@ func (f *found) answer(in *shape.GetObjectRequest) *shape.GetObjectOutput {
 		AcceptRanges: ptr("bytes"), LastModified: ptr(f.o.Modified), ContentLength: ptr(f.n), ETag: quoted(f.o.ETag), Metadata: h.Meta,
 		ContentType: either(in.ResponseContentType, h.ContentType), CacheControl: either(in.ResponseCacheControl, h.CacheControl),
 		ContentDisposition: either(in.ResponseContentDisposition, h.ContentDisposition), ContentEncoding: either(in.ResponseContentEncoding, h.ContentEncoding),
-		ContentLanguage: either(in.ResponseContentLanguage, h.ContentLanguage), Expires: opt(h.Expires), PartsCount: opt(f.count),
+		ContentLanguage: either(in.ResponseContentLanguage, h.ContentLanguage), Expires: opt(h.Expires), WebsiteRedirectLocation: opt(h.Redirect), PartsCount: opt(f.count),
 		VersionId: shown(f.bucket, f.o), TagCount: opt(f.tags), Expiration: f.expiration,
 	}
 	if f.retention {
@@ -395,7 +395,7 @@ func (s *Service) headObject() api.Rower {
 			return &shape.HeadObjectOutput{AcceptRanges: o.AcceptRanges, LastModified: o.LastModified, ContentLength: o.ContentLength, ETag: o.ETag,
 				Metadata: o.Metadata, ContentType: o.ContentType, CacheControl: o.CacheControl, ContentDisposition: o.ContentDisposition,
 				ContentEncoding: o.ContentEncoding, ContentLanguage: o.ContentLanguage, Expires: o.Expires, ContentRange: o.ContentRange,
-				PartsCount: o.PartsCount, ChecksumType: o.ChecksumType, VersionId: o.VersionId, TagCount: o.TagCount, Expiration: o.Expiration,
+				WebsiteRedirectLocation: o.WebsiteRedirectLocation, PartsCount: o.PartsCount, ChecksumType: o.ChecksumType, VersionId: o.VersionId, TagCount: o.TagCount, Expiration: o.Expiration,
 				ObjectLockMode: o.ObjectLockMode, ObjectLockRetainUntilDate: o.ObjectLockRetainUntilDate, ObjectLockLegalHoldStatus: o.ObjectLockLegalHoldStatus,
 				ChecksumCRC32: o.ChecksumCRC32, ChecksumCRC32C: o.ChecksumCRC32C,
 				ChecksumCRC64NVME: o.ChecksumCRC64NVME, ChecksumSHA1: o.ChecksumSHA1, ChecksumSHA256: o.ChecksumSHA256,

@@ -225,7 +225,7 @@ func (s *Service) listObjectsV2() api.Rower {
 				return nil, err
 			}
 			if in.ContinuationToken == nil {
-				after = str(in.StartAfter)
+				after = marker(str(in.StartAfter), str(in.Prefix), str(in.Delimiter)) // a prefix that is named is past
 			}
 			c.Touch(bucketARN(c, b.ID))
 			p, err := walk(objects, v, listing{home(c.Partition, b.Value), b.ID, str(in.Prefix), str(in.Delimiter), after, n}, itself)

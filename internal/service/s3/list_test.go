@@ -48,6 +48,9 @@ func naive(keys []string, prefix, delimiter, after string) []string {
 				e = "pre:" + k[:len(prefix)+i+len(delimiter)]
 			}
 		}
+		if e == "pre:"+after { // a prefix is behind what names it, like a key
+			continue
+		}
 		if !seen[e] {
 			seen[e] = true
 			out = append(out, e)

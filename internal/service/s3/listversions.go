@@ -2,6 +2,7 @@ package s3
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
 	"cloister/internal/api"
@@ -180,6 +181,10 @@ func (s *Service) listObjectVersions() api.Rower {
 			b, err := find(c, v, in.Bucket, in.ExpectedBucketOwner)
 			if err != nil {
 				return nil, err
+			}
+			if in.MaxKeys != nil && *in.MaxKeys < 0 { // S3 has a sentence of its own here
+				return nil, fault.New("InvalidArgument", "max-keys cannot be negative").With(400).
+					Field("ArgumentName", "max-keys").Field("ArgumentValue", strconv.FormatInt(*in.MaxKeys, 10))
 			}
 			n, err := pageSize(in.MaxKeys, "max-keys")
 			if err != nil {

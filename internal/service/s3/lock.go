@@ -201,6 +201,7 @@ func (s *Service) getObjectLockConfiguration() api.Rower {
 func (s *Service) putObjectRetention() api.Rower {
 	return api.Op[shape.PutObjectRetentionRequest, shape.PutObjectRetentionOutput]{
 		Name:      "PutObjectRetention",
+		Anonymous: true,
 		Honours:   []string{"Bucket", "Key", "VersionId", "ExpectedBucketOwner", "Retention.*", "BypassGovernanceRetention", "ContentMD5", "ChecksumAlgorithm"},
 		Questions: asks[shape.PutObjectRetentionRequest]("PutObjectRetention"),
 		Act: func(c *api.Call, tx store.Tx, in *shape.PutObjectRetentionRequest) (*shape.PutObjectRetentionOutput, error) {
@@ -244,6 +245,7 @@ func noObjectLock() error {
 func (s *Service) getObjectRetention() api.Rower {
 	return api.Op[shape.GetObjectRetentionRequest, shape.GetObjectRetentionOutput]{
 		Name:      "GetObjectRetention",
+		Anonymous: true,
 		Honours:   []string{"Bucket", "Key", "VersionId", "ExpectedBucketOwner"},
 		Questions: asks[shape.GetObjectRetentionRequest]("GetObjectRetention"),
 		View: func(c *api.Call, v store.View, in *shape.GetObjectRetentionRequest) (*shape.GetObjectRetentionOutput, error) {
@@ -264,6 +266,7 @@ func (s *Service) getObjectRetention() api.Rower {
 func (s *Service) putObjectLegalHold() api.Rower {
 	return api.Op[shape.PutObjectLegalHoldRequest, shape.PutObjectLegalHoldOutput]{
 		Name:      "PutObjectLegalHold",
+		Anonymous: true,
 		Honours:   []string{"Bucket", "Key", "VersionId", "ExpectedBucketOwner", "LegalHold.*", "ContentMD5", "ChecksumAlgorithm"},
 		Questions: asks[shape.PutObjectLegalHoldRequest]("PutObjectLegalHold"),
 		Act: func(c *api.Call, tx store.Tx, in *shape.PutObjectLegalHoldRequest) (*shape.PutObjectLegalHoldOutput, error) {
@@ -285,6 +288,7 @@ func (s *Service) putObjectLegalHold() api.Rower {
 func (s *Service) getObjectLegalHold() api.Rower {
 	return api.Op[shape.GetObjectLegalHoldRequest, shape.GetObjectLegalHoldOutput]{
 		Name:      "GetObjectLegalHold",
+		Anonymous: true,
 		Honours:   []string{"Bucket", "Key", "VersionId", "ExpectedBucketOwner"},
 		Questions: asks[shape.GetObjectLegalHoldRequest]("GetObjectLegalHold"),
 		View: func(c *api.Call, v store.View, in *shape.GetObjectLegalHoldRequest) (*shape.GetObjectLegalHoldOutput, error) {

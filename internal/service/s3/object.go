@@ -51,8 +51,11 @@ func checkACL(acl *string) error {
 }
 
 // makeHead gathers what goes with the bytes; user metadata is limited to 2 KiB of names and values.
-func makeHead(contentType, cache, disposition, encoding, language, expires *string, meta map[string]string) (Head, error) {
-	h := Head{ContentType: str(contentType), CacheControl: str(cache), ContentDisposition: str(disposition), ContentLanguage: str(language), Expires: str(expires)}
+func makeHead(contentType, cache, disposition, encoding, language, expires, redirect *string, meta map[string]string) (Head, error) {
+	if to := str(redirect); to != "" && !strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "http://") && !strings.HasPrefix(to, "https://") {
+		return Head{}, fault.New("InvalidRedirectLocation", "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.").With(400)
+	}
+	h := Head{Redirect: str(redirect), ContentType: str(contentType), CacheControl: str(cache), ContentDisposition: str(disposition), ContentLanguage: str(language), Expires: str(expires)}
 	if h.ContentType == "" {
 		h.ContentType = "binary/octet-stream"
 	}
@@ -96,6 +99,10 @@ func (w condition) keys() map[string][]string {
 func reads(ifMatch *string) bool { return ifMatch != nil && strings.TrimSpace(*ifMatch) != "*" }
 
 func (w condition) check() error {
+	if w.ifMatch != nil && w.ifNoneMatch != nil {
+		return fault.New("NotImplemented", "A header you provided implies functionality that is not implemented").With(501).
+			Field("Header", "If-Match,If-None-Match").Field("additionalMessage", "Multiple conditional request headers present in the request")
+	}
 	if w.ifNoneMatch != nil && *w.ifNoneMatch != "*" {
 		return fault.New("NotImplemented", "A header you provided implies functionality that is not implemented").With(501).
 			Field("Header", "If-None-Match").Field("additionalMessage", "If-None-Match with a specific ETag is not supported on writes")
@@ -150,7 +157,7 @@ func (s *Service) putObject() api.Rower {
 	return api.Op[shape.PutObjectRequest, shape.PutObjectOutput]{
 		Name: "PutObject",
 		Honours: append([]string{"Bucket", "Key", "Body", "ExpectedBucketOwner", "ContentLength", "ContentMD5", "ContentType", "CacheControl", "ContentDisposition",
-			"ContentEncoding", "ContentLanguage", "Expires", "Metadata.*", "Metadata", "ChecksumAlgorithm", "IfMatch", "IfNoneMatch", "StorageClass", "ACL", "ServerSideEncryption", "SSEKMSKeyId", "SSEKMSEncryptionContext",
+			"ContentEncoding", "ContentLanguage", "Expires", "Metadata.*", "Metadata", "WebsiteRedirectLocation", "ChecksumAlgorithm", "IfMatch", "IfNoneMatch", "StorageClass", "ACL", "ServerSideEncryption", "SSEKMSKeyId", "SSEKMSEncryptionContext",
 			"BucketKeyEnabled", "SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5",
 			"Tagging", "ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus"}, sumMembers("")...),
 		Anonymous: true,
@@ -179,7 +186,7 @@ func (s *Service) put(ctx context.Context, c *api.Call, in *shape.PutObjectReque
 	if err := errors.Join(checkKey(key), checkClass(in.StorageClass), checkACL(in.ACL)); err != nil {
 		return nil, err
 	}
-	head, err := makeHead(in.ContentType, in.CacheControl, in.ContentDisposition, in.ContentEncoding, in.ContentLanguage, in.Expires, in.Metadata)
+	head, err := makeHead(in.ContentType, in.CacheControl, in.ContentDisposition, in.ContentEncoding, in.ContentLanguage, in.Expires, in.WebsiteRedirectLocation, in.Metadata)
 	if err != nil {
 		return nil, err
 	}

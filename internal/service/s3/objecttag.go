@@ -207,6 +207,7 @@ func inspect(c *api.Call, v store.View, bucket, key, id, expectedOwner *string) 
 func (s *Service) putObjectTagging() api.Rower {
 	return api.Op[shape.PutObjectTaggingRequest, shape.PutObjectTaggingOutput]{
 		Name:      "PutObjectTagging",
+		Anonymous: true,
 		Honours:   []string{"Bucket", "Key", "VersionId", "ExpectedBucketOwner", "Tagging.TagSet.*", "ContentMD5", "ChecksumAlgorithm"},
 		Questions: asks[shape.PutObjectTaggingRequest]("PutObjectTagging"),
 		Act: func(c *api.Call, tx store.Tx, in *shape.PutObjectTaggingRequest) (*shape.PutObjectTaggingOutput, error) {
@@ -224,6 +225,7 @@ func (s *Service) putObjectTagging() api.Rower {
 func (s *Service) getObjectTagging() api.Rower {
 	return api.Op[shape.GetObjectTaggingRequest, shape.GetObjectTaggingOutput]{
 		Name:      "GetObjectTagging",
+		Anonymous: true,
 		Honours:   []string{"Bucket", "Key", "VersionId", "ExpectedBucketOwner"},
 		Questions: asks[shape.GetObjectTaggingRequest]("GetObjectTagging"),
 		View: func(c *api.Call, v store.View, in *shape.GetObjectTaggingRequest) (*shape.GetObjectTaggingOutput, error) {
@@ -243,6 +245,7 @@ func (s *Service) getObjectTagging() api.Rower {
 func (s *Service) deleteObjectTagging() api.Rower {
 	return api.Op[shape.DeleteObjectTaggingRequest, shape.DeleteObjectTaggingOutput]{
 		Name:      "DeleteObjectTagging",
+		Anonymous: true,
 		Honours:   []string{"Bucket", "Key", "VersionId", "ExpectedBucketOwner"},
 		Questions: asks[shape.DeleteObjectTaggingRequest]("DeleteObjectTagging"),
 		Act: func(c *api.Call, tx store.Tx, in *shape.DeleteObjectTaggingRequest) (*shape.DeleteObjectTaggingOutput, error) {

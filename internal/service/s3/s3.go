@@ -101,6 +101,7 @@ type Head struct {
 	ContentEncoding    string            `json:",omitempty"`
 	ContentLanguage    string            `json:",omitempty"`
 	Expires            string            `json:",omitempty"`
+	Redirect           string            `json:",omitempty"` // where a website would send those who ask; no copy takes it over
 	Meta               map[string]string `json:",omitempty"` // x-amz-meta-*, lower-case names
 }
 

@@ -53,8 +53,7 @@ func sumMembers(prefix string) []string {
 }
 
 func unknownAlgorithm() error {
-	return fault.New("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [%s]",
-		strings.Join(checksum.Names(), ", ")).With(400)
+	return fault.New("InvalidRequest", "%s", checksum.Sentence()).With(400)
 }
 
 func badSumHeader(algorithm string) error {

@@ -66,7 +66,7 @@ func (s *Service) createMultipartUpload() api.Rower {
 	return api.Op[shape.CreateMultipartUploadRequest, shape.CreateMultipartUploadOutput]{
 		Name: "CreateMultipartUpload",
 		Honours: []string{"Bucket", "Key", "ExpectedBucketOwner", "ContentType", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage",
-			"Expires", "Metadata", "Metadata.*", "StorageClass", "ACL", "ChecksumAlgorithm", "ChecksumType", "ServerSideEncryption", "SSEKMSKeyId", "SSEKMSEncryptionContext",
+			"Expires", "Metadata", "Metadata.*", "WebsiteRedirectLocation", "StorageClass", "ACL", "ChecksumAlgorithm", "ChecksumType", "ServerSideEncryption", "SSEKMSKeyId", "SSEKMSEncryptionContext",
 			"BucketKeyEnabled", "SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5",
 			"Tagging", "ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus"},
 		Questions: bringing(onObject("s3:PutObject", func(in *shape.CreateMultipartUploadRequest) (_, _, _ *string) {
@@ -110,7 +110,7 @@ func (s *Service) create(ctx context.Context, c *api.Call, in *shape.CreateMulti
 	if u.Type, err = sumKind(u.Algorithm, str(in.ChecksumType)); err != nil {
 		return nil, err
 	}
-	u.Head, err = makeHead(in.ContentType, in.CacheControl, in.ContentDisposition, in.ContentEncoding, in.ContentLanguage, in.Expires, in.Metadata)
+	u.Head, err = makeHead(in.ContentType, in.CacheControl, in.ContentDisposition, in.ContentEncoding, in.ContentLanguage, in.Expires, in.WebsiteRedirectLocation, in.Metadata)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,8 @@ func (s *Service) create(ctx context.Context, c *api.Call, in *shape.CreateMulti
 
 func (s *Service) uploadPart() api.Rower {
 	return api.Op[shape.UploadPartRequest, shape.UploadPartOutput]{
-		Name: "UploadPart",
+		Name:      "UploadPart",
+		Anonymous: true,
 		Honours: append([]string{"Bucket", "Key", "ExpectedBucketOwner", "Body", "PartNumber", "UploadId", "ContentLength", "ContentMD5", "ChecksumAlgorithm"},
 			sumMembers("")...),
 		Questions: onObject("s3:PutObject", func(in *shape.UploadPartRequest) (_, _, _ *string) {
@@ -230,8 +231,9 @@ func (s *Service) addPart(ctx context.Context, c *api.Call, to newPart, body io.
 
 func (s *Service) abortMultipartUpload() api.Rower {
 	return api.Op[shape.AbortMultipartUploadRequest, shape.AbortMultipartUploadOutput]{
-		Name:    "AbortMultipartUpload",
-		Honours: []string{"Bucket", "Key", "ExpectedBucketOwner", "UploadId"},
+		Name:      "AbortMultipartUpload",
+		Anonymous: true,
+		Honours:   []string{"Bucket", "Key", "ExpectedBucketOwner", "UploadId"},
 		Questions: onObject("s3:AbortMultipartUpload", func(in *shape.AbortMultipartUploadRequest) (_, _, _ *string) {
 			return in.Bucket, in.Key, in.ExpectedBucketOwner
 		}, nil),
@@ -366,7 +368,8 @@ func assemble(id string, u Upload, ps []Part) (Object, error) {
 
 func (s *Service) completeMultipartUpload() api.Rower {
 	return api.Op[shape.CompleteMultipartUploadRequest, shape.CompleteMultipartUploadOutput]{
-		Name: "CompleteMultipartUpload",
+		Name:      "CompleteMultipartUpload",
+		Anonymous: true,
 		Honours: slices.Concat([]string{"Bucket", "Key", "ExpectedBucketOwner", "UploadId", "MpuObjectSize", "IfMatch", "IfNoneMatch", "ChecksumType",
 			"MultipartUpload.Parts.ETag", "MultipartUpload.Parts.PartNumber"}, sumMembers(""), sumMembers("MultipartUpload.Parts.")),
 		Questions: onObject("s3:PutObject", func(in *shape.CompleteMultipartUploadRequest) (_, _, _ *string) {

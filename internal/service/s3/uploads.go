@@ -10,8 +10,9 @@ import (
 
 func (s *Service) listParts() api.Rower {
 	return api.Op[shape.ListPartsRequest, shape.ListPartsOutput]{
-		Name:    "ListParts",
-		Honours: []string{"Bucket", "Key", "ExpectedBucketOwner", "UploadId", "MaxParts", "PartNumberMarker"},
+		Name:      "ListParts",
+		Anonymous: true,
+		Honours:   []string{"Bucket", "Key", "ExpectedBucketOwner", "UploadId", "MaxParts", "PartNumberMarker"},
 		Questions: onObject("s3:ListMultipartUploadParts", func(in *shape.ListPartsRequest) (_, _, _ *string) {
 			return in.Bucket, in.Key, in.ExpectedBucketOwner
 		}, nil),
@@ -68,8 +69,9 @@ func keyOfUpload(id string) string { return id[:strings.LastIndexByte(id, 0)] }
 
 func (s *Service) listMultipartUploads() api.Rower {
 	return api.Op[shape.ListMultipartUploadsRequest, shape.ListMultipartUploadsOutput]{
-		Name:    "ListMultipartUploads",
-		Honours: []string{"Bucket", "ExpectedBucketOwner", "Prefix", "Delimiter", "EncodingType", "MaxUploads", "KeyMarker", "UploadIdMarker"},
+		Name:      "ListMultipartUploads",
+		Anonymous: true,
+		Honours:   []string{"Bucket", "ExpectedBucketOwner", "Prefix", "Delimiter", "EncodingType", "MaxUploads", "KeyMarker", "UploadIdMarker"},
 		Questions: onBucket("s3:ListBucketMultipartUploads", func(in *shape.ListMultipartUploadsRequest) (_, _ *string) {
 			return in.Bucket, in.ExpectedBucketOwner
 		}),
