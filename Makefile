@@ -28,7 +28,7 @@ gen:
 
 # The S3 functional tests of versitygw against the program; S3SUITE=regular-expression selects some.
 s3suite:
-	cd test/s3suite && $(GO) test -count=1 -timeout 20m .
+	cd test/s3suite && $(GO) test -v -count=1 -timeout 20m .
 
 kernel:
 	CLOISTER_REQUIRE=kernel $(GO) test -count=1 ./test/kernel ./internal/driver/linux ./internal/driver/cell/...
