@@ -169,7 +169,7 @@ func fillValue(v reflect.Value, open map[reflect.Type]int) {
 }
 
 // unmet are members that promise what nothing keeps yet: encryption by a key, access lists, other models.
-var unmet = regexp.MustCompile(`(?i)(^|\.)(\w*KmsKeyId|ServerSideEncryption|SSE\w+|BucketKeyEnabled|ACL|Grant(FullControl|Read|ReadACP|Write|WriteACP)|MFA|FlywheelArn|DocumentReaderConfig|WebsiteRedirectLocation)(\.\*)?$`)
+var unmet = regexp.MustCompile(`(?i)(^|\.)(\w*KmsKeyId|ServerSideEncryption|SSE\w+|BucketKeyEnabled|ACL|Grant(FullControl|Read|ReadACP|Write|WriteACP)|MFA|FlywheelArn|DocumentReaderConfig)(\.\*)?$`)
 
 // anyway are members of those kinds whose row takes the values alone that say what holds anyway.
 var anyway = regexp.MustCompile(`^s3\.(\w+ (ACL|Grant\w+))$`)
