@@ -333,6 +333,8 @@ func TestList(t *testing.T) {
 		{`{"SubmitTimeAfter":"` + at(10, -1) + `"}`, pick(func(i int) bool { return i >= 10 })},
 		{`{"SubmitTimeAfter":"1960-01-01T00:00:00Z"}`, all},
 		{`{"SubmitTimeBefore":"1960-01-01T00:00:00Z"}`, nil},
+		{`{"SubmitTimeBefore":"9999-12-31T00:00:00Z"}`, all},
+		{`{"SubmitTimeAfter":"9999-12-31T00:00:00Z"}`, nil},
 	} {
 		for _, size := range []int{1, 7, 30, 500} {
 			var got []string

@@ -26,9 +26,9 @@ func (f filter) query(c *api.Call, kind string) store.Query {
 	case f.status != nil:
 		q.Term = store.Term{Name: "state", Value: kind + "/" + *f.status}
 	case f.before != nil: // times are told in milliseconds
-		q.Before = stamp(max(0, f.before.Add(time.Millisecond-1).UnixMilli()))
+		q.Before = stamp(f.before.Add(time.Millisecond - 1).UnixMilli())
 	case f.after != nil:
-		q.After = stamp(max(0, f.after.UnixMilli()+1))
+		q.After = stamp(f.after.UnixMilli() + 1)
 	}
 	return q
 }

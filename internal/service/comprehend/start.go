@@ -207,7 +207,9 @@ func (k kind) room(c *api.Call, v store.View) error {
 // newID is a job's id of 32 hexadecimal digits. The first twelve are the time in milliseconds, so that lists come in the order of time.
 func newID(at time.Time, d api.Dice) string { return stamp(at.UnixMilli()) + d.Hex(20) }
 
+// stamp writes a time in milliseconds so that stamps sort as times do; what six bytes cannot hold is as early or late as they can.
 func stamp(ms int64) string {
+	ms = min(max(ms, 0), 1<<48-1)
 	b := []byte{byte(ms >> 40), byte(ms >> 32), byte(ms >> 24), byte(ms >> 16), byte(ms >> 8), byte(ms)}
 	return hex.EncodeToString(b)
 }
