@@ -130,6 +130,20 @@ func TestInstances(t *testing.T) {
 	s.nothingLeft()
 	holds(t, s.why(p.JobArn), "ended early; the others did its work")
 
+	// One that is stopped delivers what was done: the beginning, without a gap.
+	id = s.start(both)
+	until(t, 30*time.Second, "three agents", func() bool { return len(agents(h)) == 3 })
+	if _, err := s.call("StopDominantLanguageDetectionJob", dict{"JobId": id}); err != nil {
+		t.Fatal(err)
+	}
+	if p = s.finish(id); p.JobStatus != "STOPPED" {
+		t.Fatalf("%s: %s\n%s", p.JobStatus, p.Message, s.why(p.JobArn))
+	}
+	if got := s.result(p); len(got) >= len(want) || !slices.Equal(got, want[:len(got)]) {
+		t.Errorf("%d results of %d after a stop", len(got), len(want))
+	}
+	s.nothingLeft()
+
 	// A daemon that is killed takes all of them away when it is back, and begins anew.
 	id = s.start(both)
 	until(t, 30*time.Second, "three agents", func() bool { return len(agents(h)) == 3 })

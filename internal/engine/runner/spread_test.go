@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"cloister/internal/core/job"
 	"cloister/internal/core/vpc"
@@ -33,8 +34,9 @@ type member struct {
 	told chan job.Word
 	dead chan struct{}
 	once sync.Once
-	mu   sync.Mutex
-	keys []string // of the credentials that it was renewed with
+
+	renewed chan struct{}
+	fresh   sync.Once
 }
 
 func (m *member) Reports() <-chan job.Report { return m.out }
@@ -42,16 +44,12 @@ func (m *member) Tell(w job.Word)            { m.told <- w }
 func (m *member) Stop()                      {}
 func (m *member) Kill()                      { m.once.Do(func() { close(m.dead) }) }
 func (m *member) Wait() error                { return nil }
-func (m *member) Renew(c job.Credentials) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.keys = append(m.keys, c.AccessKey)
-}
+func (m *member) Renew(job.Credentials)      { m.fresh.Do(func() { close(m.renewed) }) }
 
 func (f *troop) Start(_ context.Context, c Cell) (Running, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	m := &member{out: make(chan job.Report, 4), told: make(chan job.Word, 16), dead: make(chan struct{})}
+	m := &member{out: make(chan job.Report, 4), told: make(chan job.Word, 16), dead: make(chan struct{}), renewed: make(chan struct{})}
 	f.cells, f.members = append(f.cells, c), append(f.members, m)
 	go func() {
 		defer close(m.out)
@@ -200,6 +198,22 @@ func TestInstanceLost(t *testing.T) {
 	}
 	if text := fmt.Sprint(j.Reasons); !strings.Contains(text, "instance 2") || strings.Contains(text, "instance 1 ") {
 		t.Error(text)
+	}
+}
+
+// The others live on the role's session as well, and get a fresh one in time.
+func TestSpreadRenews(t *testing.T) {
+	s, f := crowd(t)
+	s.cfg.Limits.Renew = 10 * time.Millisecond
+	f.other = func(_ int, m *member) {
+		select {
+		case <-m.renewed:
+			m.out <- job.Report{Final: true}
+		case <-m.dead:
+		}
+	}
+	if j := s.run(over); j.State != job.Completed {
+		t.Errorf("%s %s", j.State, j.Message)
 	}
 }
 
