@@ -44,6 +44,7 @@ crash:
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem $$(grep -rl --include='*_test.go' '^func Benchmark' internal test | xargs -n1 dirname | sort -u | sed 's|^|./|')
 	cd bench/policy && $(GO) run . # beside cedar-go, in one run
+	cd bench/english && $(GO) run . # beside prose and govader, in one run
 	cd bench/objects && $(GO) run . && $(GO) run . -sdk -rounds 3 # beside versitygw and plain file serving, in one run
 
 quality:
