@@ -3,6 +3,7 @@ package whole_test
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -187,4 +188,53 @@ func TestModelKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, time.Minute, "the grant to be retired", func() bool { return s.grantsOf(models) == 0 })
+}
+
+// TestKillUnderKeys: a daemon dies in the middle of a job and of a training under keys; the next one ends both, and no grant is left but that of the
+// model. While they run, nothing of the documents lies on the disk.
+func TestKillUnderKeys(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	s := siteIn(t, h)
+	volume, models := s.newKey(), s.newKey()
+	s.role = s.keyed("Keyed", map[string][]string{volume: granting, models: granting})
+	s.slow()
+	var rows strings.Builder
+	for i := range 40_000 {
+		fmt.Fprintf(&rows, "%c,The quick brown fox number %d jumps over the lazy dog\n", 'A'+i%20, i)
+	}
+	s.put(s.bucket, "train/a.csv", []byte(rows.String()))
+	id := s.start(dict{"VolumeKmsKeyId": volume})
+	out, err := s.call("CreateDocumentClassifier", dict{"DocumentClassifierName": "long", "DataAccessRoleArn": s.role, "LanguageCode": "en", "VolumeKmsKeyId": volume, "ModelKmsKeyId": models,
+		"InputDataConfig": dict{"S3Uri": "s3://" + s.bucket + "/train/"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, time.Minute, "both to work under their keys", func() bool {
+		return s.grantsOf(volume) == 2 && s.grantsOf(models) == 1 && s.describe(id).JobStatus == "IN_PROGRESS" && len(analysers(h)) > 0
+	})
+	if os.Geteuid() == 0 {
+		for pid := range tree(h.cmd.Process.Pid) {
+			sealed(t, pid)
+		}
+	}
+	h.kill()
+	s.again()
+	if p := s.finish(id); p.JobStatus != "COMPLETED" {
+		t.Errorf("the job is %s: %s", p.JobStatus, p.Message)
+	}
+	until(t, 2*time.Minute, "the training to end", func() bool {
+		d, err := s.call("DescribeDocumentClassifier", dict{"DocumentClassifierArn": out["DocumentClassifierArn"]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := d["DocumentClassifierProperties"].(dict)
+		if p["Status"] == "IN_ERROR" {
+			t.Fatal(p["Message"])
+		}
+		return p["Status"] == "TRAINED"
+	})
+	if s.grantsOf(volume) != 0 || s.grantsOf(models) != 1 {
+		t.Errorf("%d grants on the volume's key, %d on the model's", s.grantsOf(volume), s.grantsOf(models))
+	}
 }
