@@ -341,6 +341,7 @@ def main():
     by_lines(site)
     by_objects(site)
     personal(site)
+    subjects(site)
     classification(site)
     recognition(site)
     held(f"every kind of job, at {os.environ['AWS_ENDPOINT_URL']}")

@@ -182,7 +182,7 @@ func (l *Learner) Finish(create func(name string) io.Writer) (any, error) {
 			name += ":" + strconv.Itoa(int(d.line))
 		}
 		for _, s := range m.shares(t.word[t.from[i]:t.from[i+1]]) {
-			_ = w.Write([]string{name, strconv.Itoa(s.topic), number(s.weight)})
+			_ = w.Write([]string{name, fmt.Sprintf("%03d", s.topic), number(s.weight)})
 		}
 	}
 	if w.Flush(); w.Error() != nil {
