@@ -76,6 +76,9 @@ func (c *chunker) participle(i, j int) bool {
 	}
 	w, t := c.low(j), c.tag(j)
 	if j > i { // behind a determiner or another modifier
+		if w := c.low(j - 1); (w == "both" || w == "all" || w == "each") && strings.HasPrefix(c.tag(j-2), "VB") {
+			return false // have both expressed interest
+		}
 		if t == "VBD" && (c.low(j-1) == "both" || c.low(j-1) == "all" || c.low(j-1) == "each" || c.low(j-1) == "some" || c.low(j-1) == "many" || c.low(j-1) == "few") {
 			return false
 		}
@@ -83,7 +86,7 @@ func (c *chunker) participle(i, j int) bool {
 	}
 	if modifier(w) {
 		p := c.tag(j - 1)
-		return t != "VBG" || !(p == "VBZ" || p == "VBP" || p == "VBD" || p == "VB" || p == "VBN" || p == "RB" && j > 1 && strings.HasPrefix(c.tag(j-2), "VB")) || p == "" || c.low(j-1) == "including"
+		return t != "VBG" || !auxiliary(c.low(j-1)) && !(p == "RB" && j > 1 && auxiliary(c.low(j-2)))
 	}
 	p := c.tag(j - 1)
 	switch t {

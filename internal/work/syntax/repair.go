@@ -68,6 +68,8 @@ func (m *model) repair(ts []Token) {
 			t.Tag = "VB" // not to plant crops
 		case t.Tag == "VBG" && (next == "." || next == ",") && prev != "VBZ" && prev != "VBP" && prev != "VBD" && prev != "VBN" && prev != "VB" && strings.HasPrefix(m.lexicon[w], "NN"):
 			t.Tag = "NN"
+		case (t.Tag == "RBS" || t.Tag == "RBR") && (w == "most" || w == "more" || w == "less" || w == "least") && (next == "NNS" || next == "NN"):
+			t.Tag = "JJ" + t.Tag[2:]
 		case w == "last" && prev == "TO" && next != "NN":
 			t.Tag = "VB"
 		case t.Tag == "VBD" && prev == "DT" && (noun(next) || next == "JJ") && !quantifier(low(i-1)):
