@@ -95,6 +95,19 @@ func TestKeys(t *testing.T) {
 	if n := s.grantsOf(volume); n != 0 {
 		t.Errorf("%d grants are left", n)
 	}
+	// Input that lies under a key.
+	input := s.newKey()
+	if res, b := s.send(http.MethodPut, s.bucket, "sealed/d.txt", nil, map[string]string{"X-Amz-Server-Side-Encryption": "aws:kms", "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": input}, []byte(german)); res.StatusCode != 200 {
+		t.Fatalf("%d %s", res.StatusCode, b)
+	}
+	from := dict{"InputDataConfig": dict{"S3Uri": "s3://" + s.bucket + "/sealed/"}}
+	s.failed(from, "KMS_KEY_ACCESS_DENIED", "of the input", "kms:Decrypt", input)
+	from["DataAccessRoleArn"] = s.keyed("Reads", map[string][]string{input: wrapping})
+	if got := s.completed(from); len(got) != 1 || short(t, got[0]) != "d.txt:- de" {
+		t.Errorf("%q", got)
+	}
+	s.kms("DisableKey", dict{"KeyId": input})
+	s.failed(from, "KMS_KEY_DISABLED", "of the input", input)
 	// A key of another account.
 	o := s.house.root(t)
 	foreign := o.newKey()
