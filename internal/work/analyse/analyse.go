@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"runtime"
 
 	"cloister/internal/core/job"
 	"cloister/internal/work/frame"
@@ -125,7 +127,7 @@ func (s *server) analyse(e Engine, limit int64) error {
 		if err != nil {
 			return fmt.Errorf("cannot take a document: %w", err)
 		}
-		res, err := e.Analyse(buf)
+		res, err := guarded(func() (any, error) { return e.Analyse(buf) })
 		if err := s.answer(res, err); err != nil {
 			return err
 		}
@@ -154,7 +156,8 @@ func (s *server) learn(l Learner) error {
 		if err != nil {
 			return fmt.Errorf("cannot take an object: %w", err)
 		}
-		if err := l.Take(o, s.in); err != nil { // the rest of the input is not wanted
+		_, err = guarded(func() (any, error) { return nil, l.Take(o, s.in) })
+		if err != nil { // the rest of the input is not wanted
 			if err := s.answer(nil, err); err != nil {
 				return err
 			}
@@ -168,13 +171,15 @@ func (s *server) learn(l Learner) error {
 			broken = file.Close()
 		}
 	}
-	res, err := l.Finish(func(name string) io.Writer {
-		end()
-		if broken == nil {
-			broken = frame.Write(s.out, frame.File, []byte(name))
-		}
-		file = frame.Stream(s.out, frame.Content)
-		return file
+	res, err := guarded(func() (any, error) {
+		return l.Finish(func(name string) io.Writer {
+			end()
+			if broken == nil {
+				broken = frame.Write(s.out, frame.File, []byte(name))
+			}
+			file = frame.Stream(s.out, frame.Content)
+			return file
+		})
 	})
 	end()
 	if broken != nil {
@@ -184,6 +189,25 @@ func (s *server) learn(l Learner) error {
 		return err
 	}
 	return s.out.Flush()
+}
+
+// guarded makes an error of a panic: one document on which an engine breaks is no reason to lose the others. Where it broke goes to the log,
+// what it broke on does not.
+func guarded(f func() (any, error)) (res any, err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			fmt.Fprintf(os.Stderr, "an engine broke: %T at\n", x)
+			pcs := make([]uintptr, 16)
+			frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
+			for more := true; more; {
+				var at runtime.Frame
+				at, more = frames.Next()
+				fmt.Fprintf(os.Stderr, "%s:%d\n", at.Function, at.Line)
+			}
+			res, err = nil, errors.New("the engine broke")
+		}
+	}()
+	return f()
 }
 
 // answer sends a result, or the refusal that it is instead.
