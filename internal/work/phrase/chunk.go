@@ -224,7 +224,7 @@ func (c *chunker) core(i, j int) int {
 	quote := -1
 	for j < len(c.ts) {
 		t := c.tag(j)
-		if last == j && c.breaks(i, j) {
+		if last == j && c.breaks(i, j) || j > i && c.apart(j) || last == j && c.apart(j-1) {
 			break
 		}
 		switch {
@@ -287,6 +287,12 @@ func (c *chunker) core(i, j int) int {
 		}
 	}
 	return c.unquote(quote, last)
+}
+
+// apart says whether token j is a phrase of its own: an address, or a name behind @ or #.
+func (c *chunker) apart(j int) bool {
+	t := c.ts[j]
+	return t.Kind == token.Address || t.Kind == token.Handle && (t.Text[0] != '#' || strings.Trim(t.Text[1:], "0123456789") != "")
 }
 
 // unquote leaves out what follows a quote that did not close inside the phrase.

@@ -70,6 +70,8 @@ func (m *model) repair(ts []Token) {
 			t.Tag = "NN"
 		case (t.Tag == "RBS" || t.Tag == "RBR") && (w == "most" || w == "more" || w == "less" || w == "least") && (next == "NNS" || next == "NN"):
 			t.Tag = "JJ" + t.Tag[2:]
+		case t.Tag == "JJR" && (prev == "NN" || prev == "NNP") && strings.HasSuffix(w, "er") && w != "other" && w != "higher" && w != "lower" && w != "later" && w != "earlier" && w != "easier" && (next == "IN" || next == "." || next == "," || next == "VBZ" || next == "VBD" || next == "MD"):
+			t.Tag = "NN" // a vacuum cleaner
 		case w == "last" && prev == "TO" && next != "NN":
 			t.Tag = "VB"
 		case t.Tag == "VBD" && prev == "DT" && (noun(next) || next == "JJ") && !quantifier(low(i-1)):
@@ -99,6 +101,11 @@ func (m *model) finite(ts []Token) {
 				continue
 			}
 			next := ts[i+1].Tag
+			if ts[i].Tag == "NNS" && next == "." && strings.HasPrefix(m.lexicon[ts[i].Text], "VBZ") && ts[i-1].Tag == "NN" {
+				best = i
+				ts[i].Tag = "VBZ" // the service sucks
+				continue
+			}
 			tags := " " + m.lexicon[ts[i].Text] + " "
 			if next != "DT" && next != "PRP$" && next != "TO" && next != "IN" && next != "PRP" && next != "CD" && next != "$" && next != "RB" && next != "NNS" {
 				continue

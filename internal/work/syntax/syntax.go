@@ -160,6 +160,13 @@ func (s *scorer) one(ts []Token, i int, word, p1, p2 string) (string, float64) {
 	if id, ok := s.m.sure[word]; ok {
 		return s.m.tags[id], .995
 	}
+	if i == 0 || opens(ts[i-1].Text) { // a capital that may be the sentence's
+		if low := strings.ToLower(word); low != word && low != "may" && low != "will" && low != "march" {
+			if id, ok := s.m.sure[low]; ok && !noun(s.m.tags[id]) {
+				return s.m.tags[id], .99
+			}
+		}
+	}
 	clear(s.scores)
 	w := s.words[i : i+5]
 	s.feature("bias")
@@ -293,6 +300,8 @@ func sign(t Token, w string) string {
 		return "UH"
 	case "i.e.", "e.g.", "etc.":
 		return "FW"
+	case "i":
+		return "PRP"
 	}
 	if numeral(low) {
 		return "CD"
