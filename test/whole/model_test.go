@@ -110,7 +110,7 @@ func TestServed(t *testing.T) {
 		Matrix [][]int  `json:"confusion_matrix"`
 		Labels []string `json:"labels"`
 	}
-	if err := json.Unmarshal(s.member(p["OutputDataConfig"].(dict)["S3Uri"].(string), "output/confusion_matrix.json"), &matrix); err != nil || matrix.Type != "multi_class" || len(matrix.Matrix) != 2 || len(matrix.Labels) != 2 {
+	if err := json.Unmarshal(s.member(p["OutputDataConfig"].(dict)["S3Uri"].(string), "confusion_matrix.json"), &matrix); err != nil || matrix.Type != "multi_class" || len(matrix.Matrix) != 2 || len(matrix.Labels) != 2 {
 		t.Errorf("%+v %v", matrix, err)
 	}
 
@@ -160,7 +160,7 @@ func TestServed(t *testing.T) {
 	// Another account takes a copy, as the policy and the key allow.
 	o := siteIn(t, s.house)
 	own := o.newKey()
-	o.role = o.keyed("Importer", map[string][]string{key: {"kms:Decrypt"}, own: granting})
+	o.role = o.keyed("Importer", map[string][]string{key: granting, own: granting})
 	in := dict{"SourceModelArn": arn, "ModelName": "copy", "DataAccessRoleArn": o.role, "ModelKmsKeyId": own}
 	_, err = o.call("ImportModel", in)
 	o.refused(err, 403, "AccessDeniedException", "comprehend:ImportModel")
@@ -170,7 +170,7 @@ func TestServed(t *testing.T) {
 	}
 	s.kms("PutKeyPolicy", dict{"KeyId": key, "PolicyName": "default", "Policy": encode(t, dict{"Version": "2012-10-17", "Statement": []dict{
 		{"Effect": "Allow", "Principal": dict{"AWS": "arn:aws:iam::" + s.account + ":root"}, "Action": "kms:*", "Resource": "*"},
-		{"Effect": "Allow", "Principal": dict{"AWS": o.role}, "Action": "kms:Decrypt", "Resource": "*"}}})})
+		{"Effect": "Allow", "Principal": dict{"AWS": o.role}, "Action": "kms:CreateGrant", "Resource": "*", "Condition": dict{"StringEquals": dict{"kms:EncryptionContext:aws:comprehend:arn": arn}}}}})})
 	if out, err = o.call("ImportModel", in); err != nil {
 		t.Fatal(err)
 	}

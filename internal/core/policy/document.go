@@ -140,6 +140,16 @@ func (d *Document) Actions() []string {
 	return out
 }
 
+// Inverted says whether a statement names actions or resources by what they are not.
+func (d *Document) Inverted() bool {
+	for i := range d.statements {
+		if s := &d.statements[i]; s.notAction || s.notResource {
+			return true
+		}
+	}
+	return false
+}
+
 // action is a request's action, folded and hashed once.
 type action struct {
 	name string

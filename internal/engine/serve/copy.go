@@ -89,7 +89,7 @@ func (e *Engine) copied(ctx context.Context, at store.Scope, m model.Model) (mod
 			return m, err
 		}
 	}
-	old, err := e.dataKey(ctx, role, &source)
+	old, err := e.sourceKey(ctx, at, role, &source, &m)
 	if err != nil {
 		return m, err
 	}
@@ -133,20 +133,44 @@ func (e *Engine) newKey(ctx context.Context, at store.Scope, role api.As, m *mod
 		m.Artifact.Wrapped, err = e.Sealer.Seal(key, model.Place(m.ARN))
 		return key, err
 	}
-	who, name, spec := Principal, strings.NewReplacer("/", "-").Replace("comprehend-"+m.Kind+"-"+m.Name), "AES_256"
-	out, _, err := e.Calls.Invoke(ctx, role, "kms", "CreateGrant", &kms.CreateGrantRequest{KeyId: &m.ModelKey, GranteePrincipal: &who, RetiringPrincipal: &who, Operations: model.Operations(),
-		Constraints: &kms.GrantConstraints{EncryptionContextSubset: model.Context(m.ARN)}, Name: &name})
-	if err != nil {
-		return nil, keyFailure(m.ModelKey, "kms:CreateGrant", err)
+	spec := "AES_256"
+	var err error
+	if m.Grant, err = e.grant(ctx, role, m.ModelKey, m.ARN, m, model.Operations()); err != nil {
+		return nil, err
 	}
-	m.Grant = *out.(*kms.CreateGrantResponse).GrantId
-	out, _, err = e.Calls.Invoke(ctx, as(at, m.ARN), "kms", "GenerateDataKey", &kms.GenerateDataKeyRequest{KeyId: &m.ModelKey, KeySpec: &spec, EncryptionContext: model.Context(m.ARN)})
+	out, _, err := e.Calls.Invoke(ctx, as(at, m.ARN), "kms", "GenerateDataKey", &kms.GenerateDataKeyRequest{KeyId: &m.ModelKey, KeySpec: &spec, EncryptionContext: model.Context(m.ARN)})
 	if err != nil {
 		return nil, keyFailure(m.ModelKey, "kms:GenerateDataKey", err)
 	}
 	o := out.(*kms.GenerateDataKeyResponse)
 	m.Artifact.Wrapped = o.CiphertextBlob
 	return o.Plaintext, nil
+}
+
+// sourceKey opens the data key of the model that is copied. The importer's role grants the service the use of the source's key for that one
+// model, as the key's policy allows the role, and the grant ends with the use. Source: Comprehend Developer Guide, "Sharing a custom model
+// with another AWS account", AWS KMS key policy statement.
+func (e *Engine) sourceKey(ctx context.Context, at store.Scope, role api.As, source, m *model.Model) (key []byte, err error) {
+	if source.ModelKey == "" {
+		return e.dataKey(ctx, role, source)
+	}
+	id, err := e.grant(ctx, role, source.ModelKey, source.ARN, m, []string{"Decrypt", "RetireGrant"})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, e.retire(ctx, at, source.ARN, source.ModelKey, id)) }()
+	return e.dataKey(ctx, as(at, source.ARN), source)
+}
+
+// grant lets the service use a key for the model that about names, on behalf of m. The same request gives the same grant again.
+func (e *Engine) grant(ctx context.Context, role api.As, key, about string, m *model.Model, operations []string) (id string, err error) {
+	who, name := Principal, "comprehend-"+m.Kind+"-"+m.Name+"-"+m.Version
+	out, _, err := e.Calls.Invoke(ctx, role, "kms", "CreateGrant", &kms.CreateGrantRequest{KeyId: &key, GranteePrincipal: &who, RetiringPrincipal: &who, Operations: operations,
+		Constraints: &kms.GrantConstraints{EncryptionContextSubset: model.Context(about)}, Name: &name})
+	if err != nil {
+		return "", keyFailure(key, "kms:CreateGrant", err)
+	}
+	return *out.(*kms.CreateGrantResponse).GrantId, nil
 }
 
 // session is how long a copy's role session lasts, in seconds.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	shape "cloister/internal/shape/comprehend"
+	iams "cloister/internal/shape/iam"
 	keys "cloister/internal/shape/kms"
 )
 
@@ -51,8 +52,13 @@ func TestImport(t *testing.T) {
 	if p := reaches("early", "IN_ERROR"); !strings.Contains(*p.Message, "KMS_KEY_ACCESS_DENIED") || !strings.Contains(*p.Message, sourceKey) {
 		t.Errorf("%s", *p.Message)
 	}
+	// The key policy of the guide's first example, and its policy of the role.
 	text := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + home + `:root"},"Action":"kms:*","Resource":"*"},
-		{"Effect":"Allow","Principal":{"AWS":"` + h.role[abroad] + `"},"Action":"kms:Decrypt","Resource":"*","Condition":{"StringEquals":{"kms:EncryptionContext:aws:comprehend:arn":"` + source + `"}}}]}`
+		{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + abroad + `:root"},"Action":["kms:Decrypt","kms:GenerateDataKey"],"Resource":"*","Condition":{"StringEquals":{"aws:SourceArn":"` + source + `"}}},
+		{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + abroad + `:root"},"Action":"kms:CreateGrant","Resource":"*","Condition":{"StringEquals":{"kms:EncryptionContext:aws:comprehend:arn":"` + source + `"}}}]}`
+	h.do(abroad, "iam", "PutRolePolicy", &iams.PutRolePolicyRequest{RoleName: new("data"), PolicyName: new("keys"), PolicyDocument: new(`{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":["kms:CreateGrant"],"Resource":["` + sourceKey + `","` + ownKey + `"]},
+		{"Effect":"Allow","Action":["kms:Decrypt","kms:GenerateDatakey"],"Resource":["` + sourceKey + `","` + ownKey + `"],"Condition":{"StringEquals":{"kms:ViaService":["s3.` + here + `.amazonaws.com"]}}}]}`)})
 	h.do(home, "kms", "PutKeyPolicy", &keys.PutKeyPolicyRequest{KeyId: &sourceKey, Policy: &text})
 	if err := asked(source, "copy", ownKey, h.role[abroad]); err != nil {
 		t.Fatal(err)
@@ -61,6 +67,12 @@ func TestImport(t *testing.T) {
 	p := reaches("copy", "TRAINED")
 	if *p.SourceModelArn != source || *p.ModelKmsKeyId != ownKey || *p.ClassifierMetadata.NumberOfLabels != 2 || *p.LanguageCode != "en" || *p.Mode != "MULTI_CLASS" {
 		t.Errorf("%+v", *p)
+	}
+	if g := h.do(home, "kms", "ListGrants", &keys.ListGrantsRequest{KeyId: &sourceKey}).(*keys.ListGrantsResponse).Grants; len(g) != 1 || g[0].Constraints.EncryptionContextSubset["aws:comprehend:arn"] != source {
+		t.Errorf("the source's own grant and %d more are left", len(g)-1)
+	}
+	if h.uses(home, "Decrypt", sourceKey) != 1 || h.uses(home, "RetireGrant", sourceKey) != 1 {
+		t.Error("the owner's trail does not show the use of the key")
 	}
 	if n := h.uses(abroad, "GenerateDataKey", ownKey); n != 1 {
 		t.Errorf("the trail shows %d data keys", n)

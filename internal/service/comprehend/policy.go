@@ -85,7 +85,8 @@ func revision(m *model.Model, said *string) error {
 	return fault.New("InvalidRequestException", "The policy revision ID %s is not that of the current policy of %s.", *said, m.ARN)
 }
 
-// attach gives a model a policy, its principals bound to their unique ids. The policy may speak of this model alone.
+// attach gives a model a policy, its principals bound to their unique ids. The policy may speak of this model alone, and of its import. Source: Comprehend
+// Developer Guide, "Sharing a custom model with another AWS account".
 func (s *custom) attach(c *api.Call, tx store.Tx, m *model.Model, text string) error {
 	bad := func(format string, a ...any) error { return fault.New("InvalidRequestException", format, a...) }
 	d, err := policy.Parse([]byte(text), policy.Model)
@@ -95,6 +96,14 @@ func (s *custom) attach(c *api.Call, tx store.Tx, m *model.Model, text string) e
 	for _, r := range d.Resources() {
 		if r != "*" && r != m.ARN {
 			return bad("The resource policy of %s names the resource %s: it may name the model itself or *.", m.ARN, r)
+		}
+	}
+	if d.Inverted() {
+		return bad("The resource policy of %s has a NotAction or NotResource: it may speak of comprehend:ImportModel and this model alone.", m.ARN)
+	}
+	for _, a := range d.Actions() {
+		if !strings.EqualFold(a, "comprehend:ImportModel") {
+			return bad("The resource policy of %s names the action %s: comprehend:ImportModel is the only one that it may allow or deny.", m.ARN, a)
 		}
 	}
 	for _, id := range d.UniqueIDs() { // of who is gone, or of nobody
