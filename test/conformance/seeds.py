@@ -16,7 +16,8 @@ ONCE = Config(retries={"total_max_attempts": 1})
 JOBS = ["StartDocumentClassificationJob", "StartDominantLanguageDetectionJob", "StartEntitiesDetectionJob", "StartKeyPhrasesDetectionJob",
         "StartSentimentDetectionJob", "StartTargetedSentimentDetectionJob", "StartTopicsDetectionJob"]
 NOWHERE = ["StartEventsDetectionJob", "StartPiiEntitiesDetectionJob"]  # these have no VPC and no volume
-KNOWN = set()  # jobs that were allowed
+KNOWN = set()  # jobs and models that were allowed
+NAMES = ("JobId", "DocumentClassifierArn", "EntityRecognizerArn")
 
 
 def every(subnets, groups, *more):
@@ -61,16 +62,18 @@ class User:
 
 
 def allowed(what, call, **members):
-    """A call that policy lets through. What is not built, or not honoured, says so afterwards; a refusal is none of these."""
+    """A call that policy lets through. It may be refused for another reason; a refusal by policy is none of these."""
     try:
-        call(**members)
+        answer = call(**members)
     except botocore.exceptions.ClientError as e:
         status = e.response["ResponseMetadata"]["HTTPStatusCode"]
         if status == 403 or "AccessDenied" in e.response["Error"]["Code"]:
             sys.exit(f"FAIL {what}: {e}")
         held(f"{what}: allowed, and then {status} {e.response['Error']['Code']}")
-        return
+        return None
+    KNOWN.update(answer[n] for n in NAMES if n in answer)
     held(f"{what}: allowed")
+    return answer
 
 
 def denied(session, what, who, action, call, **members):
@@ -95,26 +98,28 @@ def explain(request):
 
 
 def nothing(session, vpc, what):
-    """No job of any kind that can be listed but those that were allowed, and no interface."""
+    """No job of any kind and no model but those that were allowed, and no interface when those have ended."""
     comprehend, ec2 = session.client("comprehend", config=ONCE), session.client("ec2")
     jobs = []
     for method, operation in sorted(comprehend.meta.method_to_api_mapping.items()):
         if not operation.startswith("List") or not operation.endswith(("Jobs", "Classifiers", "Recognizers")):
             continue
-        try:
-            answer = getattr(comprehend, method)()
-        except botocore.exceptions.ClientError as e:
-            if e.response["ResponseMetadata"]["HTTPStatusCode"] != 501:
-                raise
-            continue
-        jobs += [j for key, value in answer.items() if key.endswith("List") for j in value if j.get("JobId") not in KNOWN]
-    interfaces = ec2.describe_network_interfaces(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["NetworkInterfaces"]
+        answer = getattr(comprehend, method)()
+        jobs += [j for key, value in answer.items() if key.endswith("List") for j in value if not KNOWN & {j.get(n) for n in NAMES}]
+    until = time.monotonic() + 60
+    while True:
+        interfaces = ec2.describe_network_interfaces(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["NetworkInterfaces"]
+        if not interfaces or time.monotonic() > until:
+            break
+        time.sleep(0.1)
     equal(what, (jobs, interfaces), ([], []))
 
 
 def two_users(session, account, bucket, role_arn, vpc, subnet, group):
-    key = f"arn:aws:kms:{session.region_name}:{account}:key/11111111-2222-3333-4444-"
-    volume, output, model = key + "000000000001", key + "000000000002", key + "000000000003"
+    kms = session.client("kms")
+    volume, output, model = (kms.create_key()["KeyMetadata"]["Arn"] for _ in range(3))
+    session.client("iam").put_role_policy(RoleName=role_arn.rpartition("/")[2], PolicyName="keys", PolicyDocument=policy(
+        allow("kms:CreateGrant", [volume, model]), allow(["kms:Decrypt", "kms:GenerateDataKey"], output)))
     place = {"SecurityGroupIds": [group], "Subnets": [subnet]}
     classifier = dict(DocumentClassifierName="seed", DataAccessRoleArn=role_arn, LanguageCode="en", InputDataConfig={"S3Uri": f"s3://{bucket}/in/"})
     out = {"S3Uri": f"s3://{bucket}/out"}
@@ -143,7 +148,7 @@ def two_users(session, account, bucket, role_arn, vpc, subnet, group):
     two.may(exact)
     allowed("keys and VPC are pinned: User 1's classifier", getattr(one.client("comprehend"), create), VpcConfig=place, **sealed)
     job = one.client("comprehend").start_dominant_language_detection_job
-    allowed("keys and VPC are pinned: User 1's job", job, VpcConfig=place, **sealed_job)
+    finished(session, allowed("keys and VPC are pinned: User 1's job", job, VpcConfig=place, **sealed_job)["JobId"])
     allowed("keys and VPC are pinned: the key by its id alone", job, VpcConfig=place, **dict(sealed_job, VolumeKmsKeyId=ids))
     for what, members in lacking + [("another subnet", dict(sealed, VpcConfig=dict(place, Subnets=[other]))),
                                     ("another subnet beside it", dict(sealed, VpcConfig=dict(place, Subnets=[subnet, other]))),
@@ -155,10 +160,10 @@ def two_users(session, account, bucket, role_arn, vpc, subnet, group):
                           ("another subnet beside it", dict(sealed_job, VpcConfig=dict(place, Subnets=[subnet, other]))),
                           ("another key", dict(sealed_job, VpcConfig=place, VolumeKmsKeyId=output))]:
         denied(session, f"keys and VPC are pinned: User 2's job has {what}", two, action, job, **members)
-    kinds(session, one, two, place, sealed_job, dict(start, OutputDataConfig=out))
+    kinds(session, one, two, place, sealed_job, dict(start, OutputDataConfig=out), model)
     nothing(session, vpc, "User 2 started nothing")
 
-    # Keys are not honoured yet; with the VPC alone pinned, the job that is allowed is made, and runs.
+    # With the VPC alone pinned.
     only = policy(allow(action, Condition={"ForAllValues:StringEquals": {"comprehend:VpcSubnets": [subnet], "comprehend:VpcSecurityGroupIds": [group]},
                                            "Null": {"comprehend:VpcSubnets": "false", "comprehend:VpcSecurityGroupIds": "false"}}), passes)
     one.may(only)
@@ -172,7 +177,7 @@ def two_users(session, account, bucket, role_arn, vpc, subnet, group):
     finished(session, made["JobId"])
 
 
-def kinds(session, one, two, place, sealed, bare):
+def kinds(session, one, two, place, sealed, bare, model):
     """The other kinds of jobs, and the recognizer: what is demanded of one is demanded of all."""
     first, second = one.client("comprehend"), two.client("comprehend")
     methods = {o: m for m, o in first.meta.method_to_api_mapping.items()}
@@ -184,7 +189,7 @@ def kinds(session, one, two, place, sealed, bare):
             more["DocumentClassifierArn"] = f"arn:aws:comprehend:{first.meta.region_name}:{account}:document-classifier/seed"
         good, poor = dict(sealed, **more), dict(bare, **more)
         if operation == "CreateEntityRecognizer":
-            good["ModelKmsKeyId"] = good["VolumeKmsKeyId"].replace("000000000001", "000000000003")
+            good["ModelKmsKeyId"] = model
             good["InputDataConfig"] = poor["InputDataConfig"] = {"EntityTypes": [{"Type": "SEED"}], "Documents": {"S3Uri": bare["InputDataConfig"]["S3Uri"]}}
         good, poor = ({k: v for k, v in members.items() if k in shape.members} for members in (good, poor))
         allowed(f"keys and VPC are pinned: User 1's {operation}", getattr(first, methods[operation]), **good)
