@@ -208,9 +208,9 @@ func holder() string {
 func (d *Daemon) build() error {
 	ec2s := ec2.New(ec2.Config{})
 	d.engines = newEngines(&sandbox{d})
-	objects := s3.New(d.blobs, d.iam, d.sealer)
-	d.objects = objects
 	d.keys = kms.New(kms.Config{Sealer: d.sealer, Principals: d.iam, Dice: d.world})
+	objects := s3.New(d.blobs, d.iam, d.sealer, d.keys)
+	d.objects = objects
 	lines := logs.New(logs.Config{Sealer: d.sealer, Invoke: func(ctx context.Context, as api.As, service, operation string, in any) (any, string, error) {
 		return d.gate.Invoke(ctx, as, service, operation, in) // which is made of the rows
 	}})

@@ -45,5 +45,5 @@ func rows(networks *ec2.Service, who *iam.Service, objects *s3.Service, secrets 
 // Rows is the table as a daemon serves it, for the tests of its laws. Its rows can be asked for their questions, not run.
 func Rows() []api.Operation {
 	who := iam.New(iam.Config{Partition: Partition})
-	return rows(ec2.New(ec2.Config{}), who, s3.New(nil, who, nil), kms.New(kms.Config{Principals: who}), logs.New(logs.Config{}), cloudtrail.New(cloudtrail.Config{}), cloister.New(cloister.Config{}), engines{})
+	return rows(ec2.New(ec2.Config{}), who, s3.New(nil, who, nil, nil), kms.New(kms.Config{Principals: who}), logs.New(logs.Config{}), cloudtrail.New(cloudtrail.Config{}), cloister.New(cloister.Config{}), engines{})
 }

@@ -84,7 +84,7 @@ func start(t testing.TB) *host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := gate.New(gate.Config{Registry: wire.Open(), Rows: s3.New(blobs, directory{}, root).Operations(), Store: ledger, World: world.Real{}, Directory: directory{},
+	g, err := gate.New(gate.Config{Registry: wire.Open(), Rows: s3.New(blobs, directory{}, root, nil).Operations(), Store: ledger, World: world.Real{}, Directory: directory{},
 		Log: slog.New(slog.DiscardHandler), Partition: "aws", Region: "us-east-1", Account: "111122223333"})
 	if err != nil {
 		t.Fatal(err)

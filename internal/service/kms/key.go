@@ -3,6 +3,7 @@ package kms
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -144,6 +145,19 @@ func (k *key) usable(now time.Time) error {
 		return fault.New("KMSInvalidStateException", "%s is pending import.", k.arn)
 	}
 	return k.going()
+}
+
+// Usable says whether the key of an ARN is there and may be used now, for services that hold data keys of it.
+func (s *Service) Usable(v store.View, arn string, now time.Time) (bool, error) {
+	p := strings.SplitN(arn, ":", 6)
+	if len(p) != 6 || p[2] != "kms" {
+		return false, fmt.Errorf("cannot look at the key %q: it is no ARN of a key", arn)
+	}
+	k, err := s.byID(v, store.Scope{Partition: p[1], Region: p[3]}, strings.TrimPrefix(p[5], "key/"))
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && k.Value.Account == p[4] && k.usable(now) == nil, err
 }
 
 // going refuses a key that is to be deleted.

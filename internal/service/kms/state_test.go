@@ -7,6 +7,7 @@ import (
 
 	"cloister/internal/core/fault"
 	"cloister/internal/shape/kms"
+	"cloister/internal/store"
 )
 
 // TestStates holds each operation against each state of a key. Source: KMS Developer Guide, "Key states of AWS KMS keys", its table.
@@ -145,4 +146,30 @@ func TestDeletionIsCancelled(t *testing.T) {
 	h.refused("ann", "Decrypt", &kms.DecryptRequest{CiphertextBlob: text}, "DisabledException", "is disabled") // it comes back disabled
 	do[kms.EnableKeyOutput](h, "ann", "EnableKey", &kms.EnableKeyRequest{KeyId: k.KeyId})
 	do[kms.DecryptResponse](h, "ann", "Decrypt", &kms.DecryptRequest{CiphertextBlob: text})
+}
+
+// Usable tells services that hold data keys whether to go on.
+func TestUsable(t *testing.T) {
+	h := build(t)
+	k := h.create(kms.CreateKeyRequest{})
+	check := func(arn string, want bool) {
+		t.Helper()
+		err := h.store.View(t.Context(), func(v store.View) error {
+			if got, err := h.kms.Usable(v, arn, h.clock.Now()); err != nil || got != want {
+				t.Errorf("%s: %v, %v", arn, got, err)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(*k.Arn, true)
+	check(strings.Replace(*k.Arn, h.place, "eu-north-1", 1), false)
+	do[kms.DisableKeyOutput](h, "ann", "DisableKey", &kms.DisableKeyRequest{KeyId: k.KeyId})
+	check(*k.Arn, false)
+	do[kms.EnableKeyOutput](h, "ann", "EnableKey", &kms.EnableKeyRequest{KeyId: k.KeyId})
+	check(*k.Arn, true)
+	do[kms.ScheduleKeyDeletionResponse](h, "ann", "ScheduleKeyDeletion", &kms.ScheduleKeyDeletionRequest{KeyId: k.KeyId})
+	check(*k.Arn, false)
 }

@@ -16,7 +16,7 @@ import (
 
 func TestSheet(t *testing.T) {
 	var built []string
-	for _, r := range New(nil, nil, nil).Operations() {
+	for _, r := range New(nil, nil, nil, nil).Operations() {
 		if r.View != nil || r.Act != nil || r.Stream != nil {
 			built = append(built, r.Name)
 		}

@@ -24,21 +24,28 @@ type bucketKey struct {
 }
 
 // bucketKeys keeps bucket-level keys for writing, in memory alone, one for each requester, bucket, KMS key and encryption context: each
-// requester's permission is asked for, and is in the trail. Reading never takes a key from here.
+// requester's permission is asked for, and is in the trail. The state of the KMS key is looked at by every write; reading never takes a
+// key from here.
 type bucketKeys struct {
 	mu   sync.Mutex
 	held map[string]bucketKey
 }
 
-// get gives the requester's key, or asks for one.
-func (k *bucketKeys) get(c *api.Call, b store.Item[Bucket], p plan, ask func() (bucketKey, error)) (bucketKey, error) {
+// get gives the requester's key while its KMS key may be used, or asks for one.
+func (k *bucketKeys) get(c *api.Call, b store.Item[Bucket], p plan, usable func(arn string) (bool, error), ask func() (bucketKey, error)) (bucketKey, error) {
 	// The access key stands for the session, with its own policies and its end.
 	id := strings.Join([]string{c.Caller.ARN, c.Caller.ID, c.Caller.AccessKey, c.SourceARN, c.Account, c.Region, b.Value.ID, p.key, p.context}, "\x00")
 	k.mu.Lock()
 	found, ok := k.held[id]
 	k.mu.Unlock()
 	if ok && c.Time.Before(found.until) {
-		return found, nil
+		switch still, err := usable(found.arn); {
+		case err != nil:
+			return bucketKey{}, err
+		case still:
+			return found, nil
+		}
+		k.forget() // and KMS says why
 	}
 	made, err := ask()
 	if err != nil {

@@ -86,7 +86,7 @@ func (h *host) open() {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	h.service = New(h.blobs, h.people, root)
+	h.service = New(h.blobs, h.people, root, h.keys)
 	h.rows = map[string]api.Operation{}
 	for _, r := range h.service.Operations() {
 		h.rows[r.Name] = r

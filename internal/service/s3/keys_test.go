@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"strings"
 	"sync"
+	"time"
 
 	"cloister/internal/core/fault"
 	"cloister/internal/shape/kms"
+	"cloister/internal/store"
 	"cloister/internal/world"
 )
 
@@ -58,6 +60,13 @@ func (k *keys) set(operation string, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.refused, k.refuse = operation, err
+}
+
+// Usable is true of the keys that there are, until set refuses all.
+func (k *keys) Usable(_ store.View, arn string, _ time.Time) (bool, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.held[arn] != nil && (k.refuse == nil || k.refused != ""), nil
 }
 
 func (k *keys) forward(_ context.Context, service, operation string, in any) (any, error) {

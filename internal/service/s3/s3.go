@@ -39,20 +39,27 @@ type Principals interface {
 	RenderPrincipal(v store.View, id string) (arn string, ok bool)
 }
 
+// Keys tells what the ledger says of KMS keys, to nobody in particular.
+type Keys interface {
+	// Usable says whether the key of the ARN is there and may be used at that time.
+	Usable(v store.View, arn string, now time.Time) (bool, error)
+}
+
 // Service answers the S3 operations.
 type Service struct {
 	blobs      Blobs
 	principals Principals
 	sealer     keyring.Sealer
+	keys       Keys
 	bucketKeys bucketKeys
 	pins       pins
 	buffers    sync.Pool // *[]byte of 64 KiB
 	clear      bool      // new bytes lie in clear: for comparison alone
 }
 
-// New makes the service over its bytes; k is the root of trust.
-func New(b Blobs, p Principals, k keyring.Sealer) *Service {
-	return &Service{blobs: b, principals: p, sealer: k, pins: pins{held: map[string]int{}, doomed: map[string][]string{}}}
+// New makes the service over its bytes; root is the root of trust.
+func New(b Blobs, p Principals, root keyring.Sealer, k Keys) *Service {
+	return &Service{blobs: b, principals: p, sealer: root, keys: k, pins: pins{held: map[string]int{}, doomed: map[string][]string{}}}
 }
 
 // Operations is the table.

@@ -176,7 +176,10 @@ func (s *Service) newKey(ctx context.Context, c *api.Call, at spot, p plan) (Sea
 	}
 	var k bucketKey
 	if p.bucketKey {
-		k, err = s.bucketKeys.get(c, at.bucket, p, get)
+		k, err = s.bucketKeys.get(c, at.bucket, p, func(arn string) (still bool, err error) {
+			err = c.Read(ctx, func(v store.View) error { still, err = s.keys.Usable(v, arn, c.Time); return err })
+			return still, err
+		}, get)
 	} else {
 		k, err = get()
 	}

@@ -333,6 +333,12 @@ func TestBucketKeys(t *testing.T) {
 	if got := write("docs", "AKIA1", same); got != asked {
 		t.Errorf("after a refusal: %q", got)
 	}
+	// A key that is disabled stops writers at once, though they hold a data key of it.
+	h.keys.set("", fault.New("DisabledException", "%s is disabled.", testKey))
+	c := h.call("PutObject")
+	c.Caller = &identity.Principal{Kind: identity.User, Account: "111122223333", ARN: "arn:aws:iam::111122223333:user/ann", ID: "AIDAANN", AccessKey: "AKIA1"}
+	_, _, err := h.run(t.Context(), c, &shape.PutObjectRequest{Bucket: ptr("docs"), Key: ptr("k"), Body: strings.NewReader(secret), ServerSideEncryption: ptr(sseKMS), SSEKMSKeyId: ptr(testKey), BucketKeyEnabled: ptr(true)})
+	refuses(t, "a writer under a disabled key", err, "KMS.DisabledException", 400)
 }
 
 // What a request may say of encryption, and what S3 says to the rest.

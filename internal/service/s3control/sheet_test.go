@@ -39,7 +39,7 @@ func TestAsked(t *testing.T) {
 	if err := db.Update(t.Context(), func(tx store.Tx) error { return tx.SetTags(bucket, c.Scope(), map[string]string{"team": "blue"}) }); err != nil {
 		t.Fatal(err)
 	}
-	objects := s3.New(nil, nil, nil)
+	objects := s3.New(nil, nil, nil, nil)
 	kept := map[string]api.Operation{}
 	for _, r := range objects.Operations() {
 		kept[r.Name] = r
