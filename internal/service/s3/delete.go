@@ -64,7 +64,8 @@ func erase(c *api.Call, tx store.Tx, b store.Item[Bucket], key string, id *strin
 
 func (s *Service) deleteObjects() api.Rower {
 	return api.Op[shape.DeleteObjectsRequest, shape.DeleteObjectsOutput]{
-		Name:    "DeleteObjects",
+		Name: "DeleteObjects",
+		// Not for anybody: S3 refuses who signs nothing as a whole, and not object by object.
 		Honours: []string{"Bucket", "ExpectedBucketOwner", "ChecksumAlgorithm", "Delete.Quiet", "Delete.Objects.Key", "Delete.Objects.ETag", "Delete.Objects.VersionId", "BypassGovernanceRetention"},
 		// Each key is asked about on its own in the row: one refusal is an entry of the answer, not the answer.
 		Questions: func(c *api.Call, v store.View, in *shape.DeleteObjectsRequest) ([]api.Question, error) {
