@@ -79,6 +79,7 @@ type agent struct {
 	fed     int64
 	parts   []part // of the scratch, in its order
 	learnt  lesson
+	deaf    error  // the analyser could not be told its task
 	at      []byte // the end of a line
 	named   string // what name is of
 	name    []byte // in JSON
@@ -107,6 +108,7 @@ func (a *agent) run(ctx context.Context) *job.Failure {
 		}
 	}
 	clear(a.task.Volume)
+	a.greet()
 	if a.task.Group != nil {
 		return a.serve(ctx)
 	}

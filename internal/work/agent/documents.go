@@ -63,19 +63,23 @@ func (a *agent) tooMany() *job.Failure {
 	return &job.Failure{Code: "INPUT_LIMIT_EXCEEDED", Message: fmt.Sprintf("The input has more than %d documents.", a.task.Kind.Limits.Documents), Stage: "read", Cause: "limit"}
 }
 
-// begin tells the analyser what it is to do, and gives it the model by which it does it.
-func (a *agent) begin(w *bufio.Writer) error {
+// greet tells the analyser what it is to do, before anything else: its engine is made while the input is listed.
+func (a *agent) greet() {
 	setup, err := json.Marshal(a.task.Setup)
+	if err == nil {
+		err = frame.Write(a.ports.To, frame.Setup, setup)
+	}
 	if err != nil {
-		return err
+		a.deaf = fmt.Errorf("%w: %w", errAnalyser, err)
 	}
-	if err := frame.Write(w, frame.Setup, setup); err != nil {
-		return fmt.Errorf("%w: %w", errAnalyser, err)
-	}
-	if a.task.Setup.Model {
+}
+
+// begin gives the analyser the model by which it does its work, if it has one.
+func (a *agent) begin(w *bufio.Writer) error {
+	if a.deaf == nil && a.task.Setup.Model {
 		return a.giveModel(w)
 	}
-	return nil
+	return a.deaf
 }
 
 // feed gives every document of the objects to the analyser, by w, and to the queue.
