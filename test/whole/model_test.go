@@ -205,6 +205,49 @@ func TestServed(t *testing.T) {
 	}
 }
 
+// TestServedAgain: a daemon that is killed while it trains trains again, and endpoints outlive the daemon that began to serve them.
+func TestServedAgain(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	s := siteIn(t, h)
+	again := func() {
+		t.Helper()
+		if err := h.serve(); err != nil {
+			t.Fatal(err)
+		}
+		s.Client = h.client(s.Creds)
+	}
+	key := s.newKey()
+	s.role = s.keyed("Keyed", map[string][]string{key: granting})
+	s.put(s.bucket, "train.csv", []byte(meals()))
+	arn := s.create(s.classifier("meals", "train.csv", dict{"ModelKmsKeyId": key}))
+	h.kill()
+	again()
+	if p := s.settled(arn); p["Status"] != "TRAINED" {
+		t.Fatalf("%v: %v\n%s", p["Status"], p["Message"], s.why(arn))
+	}
+	out, err := s.call("CreateEndpoint", dict{"EndpointName": "meals", "ModelArn": arn, "DesiredInferenceUnits": 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := out["EndpointArn"].(string)
+	s.serves(end, "IN_SERVICE")
+	for _, leave := range []func(){h.kill, func() {
+		if err := h.end(); err != nil {
+			t.Fatal(err)
+		}
+	}} {
+		leave()
+		again()
+		if got := s.class(end, "Rain from the west"); got != "WEATHER" {
+			t.Error(got)
+		}
+	}
+	if n := s.grantsOf(key); n != 1 {
+		t.Errorf("%d grants", n)
+	}
+}
+
 // TestRecogniser: a recogniser learns from annotations, tells its metrics by types on AWS's scale, and finds its entities at an endpoint and in a job.
 func TestRecogniser(t *testing.T) {
 	t.Parallel()
