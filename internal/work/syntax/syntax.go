@@ -26,7 +26,7 @@ type Token struct {
 // Tagger knows the model. It may be used by many at once.
 type Tagger struct{ m *model }
 
-// Open reads the model, about 50 ms.
+// Open reads the model, in a tenth of a second or two.
 func Open() (*Tagger, error) {
 	m, err := load()
 	if err != nil {
