@@ -16,7 +16,7 @@ import (
 func TestQuality(t *testing.T) {
 	f := finder(t)
 	developed, fresh := bracketed(t, "testdata/news.txt")
-	for name, ws := range map[string][]want{"own sentences, developed with": developed, "own sentences, only measured": fresh} {
+	for name, ws := range map[string][]want{"own sentences, developed with": developed, "own sentences, written to measure": fresh} {
 		s := measure(t, f, ws, false)
 		t.Logf("%s: %d phrases, F1 %.3f", name, s.wanted, s.f1())
 	}
