@@ -20,10 +20,11 @@ import (
 type post struct {
 	tending sync.Mutex // one change at a time
 
-	mu      sync.Mutex
-	serving *serving  // nil: not served
-	tried   time.Time // last look at a model's key, whatever came of it
-	lost    bool      // the analyser went by itself
+	mu       sync.Mutex
+	serving  *serving  // nil: not served
+	tried    time.Time // last look at a model's key, whatever came of it
+	standing string    // of the key, at that time
+	lost     bool      // the analyser went by itself
 }
 
 // serving is an analyser with its model.
@@ -34,10 +35,13 @@ type serving struct {
 	a     Analyser
 }
 
-// due says whether an endpoint needs a look: it changed, is not served though it should be, or its key was not used for a while.
-func (p *post) due(e *model.Endpoint, now time.Time, check time.Duration) bool {
+// due says whether an endpoint needs a look: it or its key changed, it is not served though it should be, or its key was not used for a while.
+func (p *post) due(e *model.Endpoint, standing string, now time.Time, check time.Duration) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.standing != standing {
+		return true
+	}
 	switch e.Status {
 	case model.Creating, model.Updating, model.Removing:
 		return true
@@ -67,6 +71,7 @@ func (e *Engine) tend(ctx context.Context, k store.Key) (again bool) {
 	defer p.tending.Unlock()
 	var it store.Item[model.Endpoint]
 	var m model.Model
+	standing := ""
 	missing := false
 	err := e.Store.View(ctx, func(v store.View) (err error) {
 		if it, err = rows.ModelEndpoints.Get(v, k.Scope, k.ID); err != nil {
@@ -76,6 +81,9 @@ func (e *Engine) tend(ctx context.Context, k store.Key) (again bool) {
 		missing, m = errors.Is(err, store.ErrNotFound), x.Value
 		if missing {
 			return nil
+		}
+		if err == nil {
+			standing, err = e.standing(v, &m)
 		}
 		return err
 	})
@@ -94,6 +102,9 @@ func (e *Engine) tend(ctx context.Context, k store.Key) (again bool) {
 		} else {
 			broken = e.serve(ctx, p, it.Scope, &it.Value, &m)
 		}
+		p.mu.Lock()
+		p.standing = standing // as it was before the key was used: what changed meanwhile is seen afterwards
+		p.mu.Unlock()
 		if ctx.Err() != nil {
 			return false
 		}
@@ -247,9 +258,19 @@ func (e *Engine) AnalyseAt(ctx context.Context, endpointARN string, s job.Setup,
 	}
 	k := store.Key{Scope: store.Scope{Partition: part[1], Account: part[4], Region: part[3]}, Kind: rows.ModelEndpoints.Kind, ID: part[5]}
 	var end model.Endpoint
+	standing := ""
 	err := e.Store.View(ctx, func(v store.View) error {
 		it, err := rows.ModelEndpoints.Get(v, k.Scope, k.ID)
-		end = it.Value
+		if end = it.Value; err != nil {
+			return err
+		}
+		m, err := rows.Models.Find(v, k.Scope, "arn", end.DesiredModel)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil // tending says so
+		}
+		if err == nil {
+			standing, err = e.standing(v, &m.Value)
+		}
 		return err
 	})
 	switch {
@@ -264,9 +285,9 @@ func (e *Engine) AnalyseAt(ctx context.Context, endpointARN string, s job.Setup,
 	}
 	p := e.post(k)
 	p.mu.Lock()
-	serving, lost := p.serving, p.lost
+	serving, lost, changed := p.serving, p.lost, p.standing != standing
 	p.mu.Unlock()
-	if serving == nil || lost { // the daemon has just begun, or the analyser is gone
+	if serving == nil || lost || changed { // the daemon has just begun, the analyser is gone, or the key may have been pulled
 		e.tend(e.ctx, k)
 		p.mu.Lock()
 		serving = p.serving

@@ -115,10 +115,11 @@ func build(t testing.TB) *house {
 	}
 	t.Cleanup(func() { h.blobs.Close() })
 	who := iam.New(iam.Config{Sealer: seal, Partition: "aws"})
+	ring := kms.New(kms.Config{Sealer: seal, Principals: who, Dice: world.Real{}})
 	if h.gate, err = gate.New(gate.Config{Registry: wire.Open(), Store: h.store, World: world.Real{}, Directory: who, Partition: "aws", Region: here, Account: home,
 		Log:  slog.New(slog.DiscardHandler),
 		Path: func(store.View, *api.Origin, string) (*api.Path, *fault.Fault) { return nil, nil },
-		Rows: slices.Concat(who.Rows(), sts.New(sts.Config{Roles: who}).Rows(), kms.New(kms.Config{Sealer: seal, Principals: who, Dice: world.Real{}}).Rows(), comprehend.Rows(nil, who))}); err != nil {
+		Rows: slices.Concat(who.Rows(), sts.New(sts.Config{Roles: who}).Rows(), ring.Rows(), comprehend.Rows(nil, who))}); err != nil {
 		t.Fatal(err)
 	}
 	err = h.store.Update(t.Context(), func(tx store.Tx) (err error) {
@@ -138,7 +139,7 @@ func build(t testing.TB) *house {
 		h.role[a] = *out.(*iams.CreateRoleResponse).Role.Arn
 		h.do(a, "iam", "PutRolePolicy", &iams.PutRolePolicyRequest{RoleName: new("data"), PolicyName: new("keys"), PolicyDocument: new(policy)})
 	}
-	h.config = Config{Store: h.store, World: world.Real{}, Calls: h.gate, Blobs: h.blobs, Sealer: seal, Analysers: &echo{}, Log: slog.New(slog.DiscardHandler), Check: 30 * time.Millisecond}
+	h.config = Config{Store: h.store, World: world.Real{}, Calls: h.gate, Keys: ring, Blobs: h.blobs, Sealer: seal, Analysers: &echo{}, Log: slog.New(slog.DiscardHandler), Check: 30 * time.Millisecond}
 	h.stop = h.run()
 	return h
 }

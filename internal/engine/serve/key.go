@@ -45,6 +45,18 @@ func (e *Engine) dataKey(ctx context.Context, who api.As, m *model.Model) ([]byt
 	return out.(*kms.DecryptResponse).Plaintext, nil
 }
 
+// standing is that of a model's key; empty: it has none of KMS.
+func (e *Engine) standing(v store.View, m *model.Model) (string, error) {
+	if m.ModelKey == "" {
+		return "", nil
+	}
+	s, err := e.Keys.Standing(v, m.ModelKey, m.Grant)
+	if err != nil {
+		return "", fmt.Errorf("cannot see the key %s: %w", m.ModelKey, err)
+	}
+	return s, nil
+}
+
 // keyFailure says why a key could not be used, if KMS refused it.
 func keyFailure(key, action string, err error) error {
 	var f *fault.Fault

@@ -44,11 +44,19 @@ type Analyser interface {
 	Close()
 }
 
+// Keys knows on what it depends whether a model's key can be used. It is told when to ask again; the answer is KMS's own.
+type Keys interface {
+	Kinds() []string // of rows
+	// Standing is another one after each change that may matter to who uses a key by a grant.
+	Standing(v store.View, key, grant string) (string, error)
+}
+
 // Config is what the engine needs.
 type Config struct {
 	Store     store.Store
 	World     world.World
 	Calls     Calls
+	Keys      Keys
 	Blobs     Blobs
 	Sealer    keyring.Sealer // of data keys of models without a key of KMS
 	Analysers Analysers
@@ -62,6 +70,7 @@ type Engine struct {
 	mu     sync.Mutex
 	posts  map[store.Key]*post
 	busy   map[store.Key]bool // what something is being done about
+	missed map[store.Key]bool // of these: what is to be looked at once more then
 	meters map[store.Key]*meter
 	wg     sync.WaitGroup
 	begun  chan struct{} // closed when Run has begun
@@ -74,14 +83,14 @@ func New(c Config) *Engine {
 	if c.Check == 0 {
 		c.Check = 20 * time.Second
 	}
-	return &Engine{Config: c, posts: map[store.Key]*post{}, busy: map[store.Key]bool{}, meters: map[store.Key]*meter{}, begun: make(chan struct{}), again: make(chan struct{}, 1)}
+	return &Engine{Config: c, posts: map[store.Key]*post{}, busy: map[store.Key]bool{}, missed: map[store.Key]bool{}, meters: map[store.Key]*meter{}, begun: make(chan struct{}), again: make(chan struct{}, 1)}
 }
 
 // Run does what rows ask for, now and whenever one changes. When it returns, every analyser of an endpoint is gone.
 func (e *Engine) Run(ctx context.Context) {
 	e.ctx = ctx
 	close(e.begun)
-	watch := e.Store.Watch(ctx, rows.Models.Kind, rows.ModelEndpoints.Kind)
+	watch := e.Store.Watch(ctx, append([]string{rows.Models.Kind, rows.ModelEndpoints.Kind}, e.Keys.Kinds()...)...)
 	tick := time.NewTicker(e.Check)
 	defer tick.Stop()
 	for {
@@ -106,12 +115,21 @@ func (e *Engine) Run(ctx context.Context) {
 func (e *Engine) sweep(ctx context.Context) {
 	var ends []store.Item[model.Endpoint]
 	var models []store.Item[model.Model]
+	standing := map[string]string{} // of the models' keys, by model
 	err := e.Store.View(ctx, func(v store.View) (err error) {
 		if ends, err = rows.ModelEndpoints.List(v, store.Query{AnyScope: true}); err != nil {
 			return err
 		}
-		models, err = rows.Models.List(v, store.Query{AnyScope: true})
-		return err
+		if models, err = rows.Models.List(v, store.Query{AnyScope: true}); err != nil || len(ends) == 0 {
+			return err
+		}
+		for i := range models {
+			m := &models[i].Value
+			if standing[m.ARN], err = e.standing(v, m); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		if ctx.Err() == nil {
@@ -124,7 +142,7 @@ func (e *Engine) sweep(ctx context.Context) {
 		k := store.Key{Scope: it.Scope, Kind: rows.ModelEndpoints.Kind, ID: it.ID}
 		there[k] = true
 		p := e.post(k)
-		if !p.due(&it.Value, e.World.Now(), e.Check) {
+		if !p.due(&it.Value, standing[it.Value.DesiredModel], e.World.Now(), e.Check) {
 			continue
 		}
 		e.beside(k, func() bool { return e.tend(ctx, k) })
@@ -154,6 +172,7 @@ func (e *Engine) beside(k store.Key, f func() (again bool)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.busy[k] {
+		e.missed[k] = true
 		return
 	}
 	e.busy[k] = true
@@ -162,7 +181,9 @@ func (e *Engine) beside(k store.Key, f func() (again bool)) {
 		defer e.wg.Done()
 		again := f()
 		e.mu.Lock()
+		again = again || e.missed[k]
 		delete(e.busy, k)
+		delete(e.missed, k)
 		e.mu.Unlock()
 		if again {
 			select {

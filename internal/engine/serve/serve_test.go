@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"cloister/internal/core/job"
 	"cloister/internal/core/model"
@@ -129,6 +130,74 @@ func TestModelKey(t *testing.T) {
 	h.do(home, "kms", "RevokeGrant", &keys.RevokeGrantRequest{KeyId: &key, GrantId: grants[0].GrantId})
 	if p = h.reaches(home, e, "FAILED"); !strings.Contains(*p.Message, "KMS_KEY_ACCESS_DENIED") || !strings.Contains(*p.Message, key) {
 		t.Errorf("%s", *p.Message)
+	}
+}
+
+// TestPulled: what the owner of a key does to it is felt by the next question, and the endpoint's status says so at once, however seldom keys are used
+// for their own sake.
+func TestPulled(t *testing.T) {
+	h := build(t)
+	h.stop()
+	h.config.Check = time.Hour
+	h.run()
+	key := h.key(home)
+	m := h.trained(home, "m", key, "sealed")
+	e := h.endpoint(home, "e", m, 10)
+	h.reaches(home, e, "IN_SERVICE")
+	policy := func(more string) {
+		doc := `{"Version":"2012-10-17","Statement":[` + more + `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + home + `:root"},"Action":"kms:*","Resource":"*"}]}`
+		h.do(home, "kms", "PutKeyPolicy", &keys.PutKeyPolicyRequest{KeyId: &key, Policy: &doc})
+	}
+	for _, x := range []struct {
+		name       string
+		pull, back func()
+	}{
+		{"disabled", func() { h.do(home, "kms", "DisableKey", &keys.DisableKeyRequest{KeyId: &key}) },
+			func() { h.do(home, "kms", "EnableKey", &keys.EnableKeyRequest{KeyId: &key}) }},
+		{"to be deleted", func() { h.do(home, "kms", "ScheduleKeyDeletion", &keys.ScheduleKeyDeletionRequest{KeyId: &key}) }, func() {
+			h.do(home, "kms", "CancelKeyDeletion", &keys.CancelKeyDeletionRequest{KeyId: &key})
+			h.do(home, "kms", "EnableKey", &keys.EnableKeyRequest{KeyId: &key})
+		}},
+		{"denied", func() { policy(`{"Effect":"Deny","Principal":"*","Action":"kms:Decrypt","Resource":"*"},`) }, func() { policy("") }},
+		{"revoked", func() {
+			g := h.do(home, "kms", "ListGrants", &keys.ListGrantsRequest{KeyId: &key}).(*keys.ListGrantsResponse).Grants
+			h.do(home, "kms", "RevokeGrant", &keys.RevokeGrantRequest{KeyId: &key, GrantId: g[0].GrantId})
+		}, nil},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			if got, err := h.says(e, "x"); got != "document-classification sealed" {
+				t.Fatalf("before: %q %v", got, err)
+			}
+			x.pull()
+			if got, err := h.says(e, "x"); err == nil {
+				t.Errorf("it answers %q", got)
+			}
+			h.reaches(home, e, "FAILED")
+			h.until("the analyser to go", func() bool { return h.config.Analysers.(*echo).running() == 0 })
+			if x.back != nil {
+				x.back()
+				h.reaches(home, e, "IN_SERVICE")
+			}
+		})
+	}
+
+	// What is done to others' keys and grants is no reason to use this one.
+	other := h.trained(home, "other", h.key(home), "sealed")
+	end := h.endpoint(home, "other", other, 10)
+	h.reaches(home, end, "IN_SERVICE")
+	var row model.Model
+	if err := h.store.View(t.Context(), func(v store.View) error {
+		it, err := rows.Models.Find(v, store.Scope{Partition: "aws", Account: home, Region: here}, "arn", other)
+		row = it.Value
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	used := h.uses(home, "Decrypt", row.ModelKey)
+	h.trained(home, "third", row.ModelKey, "of the same key") // another grant of it
+	h.trained(home, "fourth", h.key(home), "of another")
+	if _, err := h.says(end, "x"); err != nil || h.uses(home, "Decrypt", row.ModelKey) != used {
+		t.Errorf("%d uses after %d, %v", h.uses(home, "Decrypt", row.ModelKey), used, err)
 	}
 }
 
