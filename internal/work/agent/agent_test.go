@@ -287,7 +287,7 @@ func same(t *testing.T, got, want map[string]string) {
 }
 
 func TestLayouts(t *testing.T) {
-	two := map[string]string{"in/a.txt": "secret\nrefuse\n", "in/sub/a.txt": "other", "in/sub/": "", "in/empty": "", "in/../x": "q"}
+	two := map[string]string{"in/a.txt": "secret\nrefuse\n", "in/sub/a.txt": "other", "in/sub/": "", "in/sub/" + accessFile: "", "in/empty": "", "in/../x": "q"}
 	const refused = `{"ErrorCode":"TEXT_REFUSED","ErrorMessage":"No.","File":"a.txt","Line":1}` + "\n"
 	for name, c := range map[string]struct {
 		kind   string

@@ -50,8 +50,8 @@ func (a *agent) list(ctx context.Context) ([]item, *job.Failure) {
 		bucket, prefix := cut(in.URI)
 		before := len(all)
 		err := a.s3.List(ctx, bucket, prefix, func(o objects.Object) error {
-			if o.Size == 0 && strings.HasSuffix(o.Key, "/") {
-				return nil // a folder's marker
+			if o.Size == 0 && (strings.HasSuffix(o.Key, "/") || path.Base(o.Key) == accessFile) {
+				return nil // a folder's marker, or what another job left where the output is also input
 			}
 			all, total = append(all, item{input: in, bucket: bucket, key: o.Key, size: o.Size, tag: o.Tag}), total+o.Size
 			if total > l.Total || int64(len(all)) > l.Documents {
