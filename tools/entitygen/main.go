@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +29,7 @@ type config struct {
 func main() {
 	log.SetFlags(0)
 	c := config{options: crf.Usual()}
+	c.options.Epochs, c.options.Rate, c.options.Dropout = 6, 0.03, 0.3
 	flag.StringVar(&c.data, "data", "", "folder with wikigold, wnut17, btc, crossner, goemotions")
 	flag.StringVar(&c.text, "text", "", "folder filled by fetch.sh")
 	flag.StringVar(&c.out, "out", "", "folder to write entity.crf and lexicon.bin to; empty: only measure")
@@ -120,8 +123,8 @@ func (c *config) lexicon() (*entity.Builder, *namer, error) {
 	if c.clusters {
 		cluster(text, words)
 	}
-	for k, v := range words {
-		lex.AddWord(k, *v)
+	for _, k := range slices.Sorted(maps.Keys(words)) { // in one order: two words may share a place
+		lex.AddWord(k, *words[k])
 	}
 	return lex, names, nil
 }

@@ -72,7 +72,7 @@ func (m *Model) NewDetector() *Detector {
 
 // least is the probability below which a name is not told. Below one half, because a name missed and a name invented are equal
 // errors and the likeliest labels together miss more than they invent.
-const least = 0.35
+const least = 0.3
 
 // longest is the most pieces of a name.
 const longest = 14
@@ -147,13 +147,13 @@ func honorific(w string) bool {
 	return false
 }
 
-// merge puts names and rules together. A rule wins over a name, unless the name holds more.
+// merge puts names and rules together. A rule wins over a name, unless it is a part of a likely one (the 2008 Summer Olympics).
 func merge(names, rules []span) []span {
 	out := slices.Clone(names)
 	for _, r := range rules {
 		wins := true
 		for _, n := range names {
-			if r.begin < n.end && n.begin < r.end && (n.begin < r.begin || n.end > r.end) {
+			if n.begin <= r.begin && n.end >= r.end && n.end-n.begin > r.end-r.begin && n.score >= 0.5 {
 				wins = false
 			}
 		}
@@ -167,7 +167,7 @@ func merge(names, rules []span) []span {
 }
 
 // features counts changes of Extractor: what was trained before one does not fit after it.
-const features = 1
+const features = 2
 
 // Features is a sum over how features are made and the built-in lexicon. Models trained under another one don't fit.
 func Features() uint32 { return crc32.ChecksumIEEE(lexiconFile) ^ features }

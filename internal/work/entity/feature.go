@@ -47,7 +47,9 @@ type attr struct {
 	class                   uint64
 	fine, coarse, bin       uint64 // of the lexicon: word clusters, and how often it is written with a capital
 	common                  uint64
-	run, at                 int // length of the run of capitals that it stands in, and its place there
+	run, at                 int       // length of the run of capitals that it stands in, and its place there
+	far                     [3]uint64 // of a chain of runs joined by small words: last word of the first run, the joint, last word of all
+	place                   uint64    // in the chain: 0 none, 1 first run, 2 joint, 3 behind
 	listed                  []uint64
 }
 
@@ -92,7 +94,7 @@ func (x *Extractor) Sentence(ps []Piece) {
 	if x.Lexicon != nil {
 		x.Lexicon.mark(ps, x.at[2:len(ps)+2], sc)
 	}
-	x.runs(len(ps), sc)
+	x.runs(ps, sc)
 	for i := range ps {
 		x.piece(i, len(ps), sc)
 		x.Offs = append(x.Offs, int32(len(x.Feats)))
@@ -223,7 +225,8 @@ func (a *attr) fill(p Piece, sc uint64) {
 }
 
 // runs finds the runs of words with a capital.
-func (x *Extractor) runs(n int, sc uint64) {
+func (x *Extractor) runs(ps []Piece, sc uint64) {
+	n := len(ps)
 	if sc == shouted || sc == small {
 		return
 	}
@@ -237,6 +240,54 @@ func (x *Extractor) runs(n int, sc uint64) {
 		}
 		i = max(j, i+1)
 	}
+	x.chains(ps)
+}
+
+// chains finds runs that small words join: Bank of America, Society for the Study of Birds.
+func (x *Extractor) chains(ps []Piece) {
+	n := len(ps)
+	for i := 2; i < n+2; {
+		if x.at[i].run == 0 {
+			i++
+			continue
+		}
+		first := i + x.at[i].run
+		end := first
+		for end < n+2 {
+			k := end
+			for k < n+2 && k-end < 2 && joint(ps[k-2].Text) {
+				k++
+			}
+			if k == end || k == n+2 || x.at[k].run == 0 {
+				break
+			}
+			end = k + x.at[k].run
+		}
+		if end > first {
+			far := [3]uint64{x.at[first-1].low, x.at[first].low, x.at[end-1].low}
+			for k := i; k < end; k++ {
+				x.at[k].far = far
+				switch {
+				case k < first:
+					x.at[k].place = 1
+				case x.at[k].run == 0:
+					x.at[k].place = 2
+				default:
+					x.at[k].place = 3
+				}
+			}
+		}
+		i = end
+	}
+}
+
+// joint says whether w joins words of one name.
+func joint(w string) bool {
+	switch w {
+	case "of", "for", "the", "and", "&", "de", "del", "la", "on", "in":
+		return true
+	}
+	return false
 }
 
 func capital(class uint64) bool { return class >= caseTitle && class <= caseMixed }
@@ -300,6 +351,14 @@ func (x *Extractor) piece(i, n int, sc uint64) {
 		add(before, after)
 	} else {
 		k += 7
+	}
+	if a.place > 0 {
+		add(a.far[0]+3*a.far[1], a.place)
+		add(a.far[0], a.place)
+		add(a.far[2], a.place)
+		add(a.far[1], a.place)
+	} else {
+		k += 4
 	}
 	if x.Lexicon == nil {
 		return
