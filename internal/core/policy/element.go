@@ -86,7 +86,11 @@ func (b *builder) action(s *statement, is, not *node, off int) {
 		}
 	}
 	if len(s.actions) == 0 && (n.kind != list || len(n.items) == 0) {
-		b.refuse(noAction, n.off, "", name+" lists nothing")
+		what := noAction
+		if b.doc.kind == Bucket { // S3 tells a list of nothing from one that is not there
+			what = notSTS
+		}
+		b.refuse(what, n.off, "", name+" lists nothing")
 	}
 }
 
@@ -103,6 +107,8 @@ func (b *builder) actionName(n *node) {
 		b.refuse(manyColons, n.off, "", "\""+a+"\" has two colons")
 	case vendor == "" || strings.Trim(strings.ToLower(vendor), "abcdefghijklmnopqrstuvwxyz0123456789-.") != "":
 		b.refuse(badVendor, n.off, vendor, "the part before the colon is a service's name without wildcards")
+	case name == "" && kind == Bucket:
+		b.refuse(notSTS, n.off, "", "the action's name is missing after the colon")
 	case name == "":
 		b.refuse(badType, n.off, "", "the action's name is missing after the colon")
 	case kind == Trust && !strings.EqualFold(vendor, "sts"):
@@ -144,7 +150,11 @@ func (b *builder) resource(s *statement, is, not *node, off int) {
 		s.resources, s.written = append(s.resources, compileResource(v.text, b.vars, fill)), append(s.written, v.text)
 	}
 	if len(s.resources) == 0 && (n.kind != list || len(n.items) == 0) {
-		b.refuse(noResource, n.off, "", name+" lists nothing")
+		what := noResource
+		if b.doc.kind == Bucket {
+			what = badResource
+		}
+		b.refuse(what, n.off, "", name+" lists nothing")
 	}
 }
 

@@ -34,6 +34,7 @@ func TestForm(t *testing.T) {
 		return `{"expiration":"2015-12-30T12:00:00.000Z","conditions":` + conditions + `}`
 	}
 	good := policy(conditions)
+	images := strings.Replace(good, `["eq","$Content-Type","image/png"]`, `["starts-with","$content-type","image/"]`, 1)
 	for _, x := range []struct {
 		name string
 		form *Form
@@ -46,6 +47,8 @@ func TestForm(t *testing.T) {
 		{"a missing field", make4(good, "content-type", "-"), now, "Content-Type"},
 		{"a further field", make4(good, "acl", "public-read"), now, "Extra input fields: acl"},
 		{"another bucket", make4(good, "bucket", "c"), now, "bucket"},
+		{"a list of types", make4(images, "content-type", "image/png, image/gif"), now, ""},
+		{"a list with another type", make4(images, "content-type", "image/png, text/html"), now, `["starts-with","$content-type","image/"]`},
 		{"expired", make4(good), now.Add(48 * time.Hour), "expired"},
 		{"older than a week", make4(strings.Replace(good, "2015", "2016", 1)), now.Add(8 * 24 * time.Hour), "expired"},
 		{"from tomorrow", make4(good), now.Add(-2 * time.Hour), "Skewed"},
