@@ -159,7 +159,7 @@ func TestKindsBad(t *testing.T) {
 	}
 }
 
-// TestForeignModel: another account's classifier analyses where its policy says so, and not before.
+// TestForeignModel: another account's classifier analyses nothing, though its policy lets it be imported.
 func TestForeignModel(t *testing.T) {
 	t.Parallel()
 	s, o := newSite(t), newSite(t)
@@ -184,20 +184,22 @@ func TestForeignModel(t *testing.T) {
 		}
 		return status == "TRAINED"
 	})
-	o.put(o.bucket, "in/d.txt", []byte("a ship in the harbour\na train in the hills\n"))
 	in := o.input(dict{"DocumentClassifierArn": arn, "VpcConfig": nil})
 	_, err = o.call("StartDocumentClassificationJob", in)
 	o.refused(err, 403, "AccessDeniedException", "comprehend:StartDocumentClassificationJob", arn)
 	policy := encode(t, dict{"Version": "2012-10-17", "Statement": []dict{{"Effect": "Allow", "Principal": dict{"AWS": "arn:aws:iam::" + o.account + ":root"},
-		"Action": "comprehend:StartDocumentClassificationJob", "Resource": arn}}})
+		"Action": "comprehend:ImportModel", "Resource": arn}}})
 	if _, err := s.call("PutResourcePolicy", dict{"ResourceArn": arn, "ResourcePolicy": policy}); err != nil {
 		t.Fatal(err)
 	}
-	out, err = o.call("StartDocumentClassificationJob", in)
+	_, err = o.call("StartDocumentClassificationJob", in)
+	o.refused(err, 403, "AccessDeniedException", "comprehend:StartDocumentClassificationJob", arn)
+	s.put(s.bucket, "in/d.txt", []byte("a ship in the harbour\na train in the hills\n"))
+	out, err = s.call("StartDocumentClassificationJob", s.input(dict{"DocumentClassifierArn": arn, "VpcConfig": nil}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p := o.ended("DocumentClassificationJob", out["JobId"].(string)); p["JobStatus"] != "COMPLETED" || p["DocumentClassifierArn"] != arn {
+	if p := s.ended("DocumentClassificationJob", out["JobId"].(string)); p["JobStatus"] != "COMPLETED" || p["DocumentClassifierArn"] != arn {
 		t.Errorf("%v", p)
 	}
 	_, err = s.call("StartDocumentClassificationJob", s.input(dict{"DocumentClassifierArn": arn + "x"}))

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"cloister/internal/api"
-	"cloister/internal/core/arn"
 	"cloister/internal/core/fault"
 	"cloister/internal/core/job"
 	"cloister/internal/core/model"
@@ -154,7 +153,7 @@ func readable(x *shape.DocumentReaderConfig) error {
 	return nil
 }
 
-// useModel finds the custom model that is to analyse, in this account or, by its policy, in another one.
+// useModel finds the custom model that is to analyse. Another account's is imported first: its policy can allow no more.
 func (k kind) useModel(c *api.Call, v store.View, j *job.Job, r *request) error {
 	name := r.EntityRecognizerArn
 	if r.DocumentClassifierArn != nil {
@@ -163,15 +162,8 @@ func (k kind) useModel(c *api.Call, v store.View, j *job.Job, r *request) error 
 	if name == nil {
 		return nil
 	}
-	a, err := arn.Parse(*name)
+	it, err := modelOf(c, v, k.model, name)
 	if err != nil {
-		return fault.New("InvalidRequestException", "%s is not the ARN of a model.", *name)
-	}
-	it, err := rows.Models.Find(v, store.Scope{Partition: a.Partition, Account: a.Account, Region: a.Region}, "arn", *name)
-	switch {
-	case isNotFound(err), err == nil && (it.Value.Kind != k.model || a.Region != c.Region):
-		return fault.New("ResourceNotFoundException", "RESOURCE_NOT_FOUND: Could not find specified resource.")
-	case err != nil:
 		return err
 	}
 	m := &it.Value
