@@ -3,6 +3,8 @@ package policy
 import (
 	"strconv"
 	"strings"
+
+	actions "cloister/internal/core/action"
 )
 
 // The elements of a statement that say for whom, what, on what and when.
@@ -115,6 +117,8 @@ func (b *builder) actionName(n *node) {
 		b.refuse(notSTS, n.off, "", "a trust policy says who may assume the role; what the role may do goes into its own policies")
 	case kind == Bucket && !strings.EqualFold(vendor, "s3"):
 		b.refuse(notSTS, n.off, "", "a bucket policy has s3: actions only")
+	case kind == Bucket && len(actions.Matching(a)) == 0:
+		b.refuse(notSTS, n.off, "", "S3 has no action \""+a+"\"")
 	}
 }
 
