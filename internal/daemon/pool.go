@@ -15,6 +15,7 @@ import (
 // start of an analyser included.
 const (
 	poolSize = 8
+	poolPart = 6 // of them at work for one account
 	poolIdle = 5 * time.Minute
 	poolCall = 30 * time.Second
 )
@@ -25,17 +26,21 @@ type warm interface {
 	Close()
 }
 
-// pool keeps analysers warm for calls that are answered at once. One serves the calls of one setup, one after another, whosever they are:
-// an engine keeps nothing of a text. One that fails is ended, and another takes its place.
+// pool keeps analysers warm for calls that are answered at once. One serves the calls of one account with one setup, one after another: an engine
+// keeps nothing of a text, but one that a hostile text has taken over would, and must not meet another account's. One that fails is ended, and
+// another takes its place.
 type pool struct {
 	start func(context.Context, job.Setup) (warm, error)
 	size  int
+	part  int
 	idle  time.Duration
 	call  time.Duration
 
 	mu     sync.Mutex
-	rest   []resting // the longest first
-	taken  int       // at work, or being started
+	rest   []resting      // the longest first
+	taken  int            // at work, or being started
+	held   map[string]int // of these, each account's
+	queued map[string]int // calls that wait, by account
 	change chan struct{}
 	closed bool
 }
@@ -47,83 +52,114 @@ type resting struct {
 }
 
 func newPool(start func(context.Context, job.Setup) (warm, error)) *pool {
-	return &pool{start: start, size: poolSize, idle: poolIdle, call: poolCall, change: make(chan struct{})}
+	return &pool{start: start, size: poolSize, part: poolPart, idle: poolIdle, call: poolCall, held: map[string]int{}, queued: map[string]int{}, change: make(chan struct{})}
 }
 
 // Analyse satisfies comprehend.Engines.
-func (p *pool) Analyse(ctx context.Context, setup job.Setup, texts []string) ([]job.Answer, error) {
+func (p *pool) Analyse(ctx context.Context, account string, setup job.Setup, texts []string) ([]job.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.call)
 	defer cancel()
 	b, err := json.Marshal(setup)
 	if err != nil {
 		return nil, err
 	}
-	key := string(b)
+	key := account + string(b)
 	for {
-		w, used, err := p.take(ctx, key, setup)
+		w, used, err := p.take(ctx, account, key, setup)
 		if err != nil {
 			return nil, err
 		}
 		out, err := w.Ask(ctx, texts)
-		p.give(key, w, err == nil)
+		p.give(account, key, w, err == nil)
 		if err == nil || !used || ctx.Err() != nil { // a used one may have ended while it rested
 			return out, err
 		}
 	}
 }
 
-// take gives an analyser that rests, else a new one. At the pool's bound the one that has rested longest makes room; when all work,
-// the call waits.
-func (p *pool) take(ctx context.Context, key string, setup job.Setup) (w warm, used bool, err error) {
-	for {
-		p.mu.Lock()
-		if p.closed {
-			p.mu.Unlock()
-			return nil, false, fmt.Errorf("cannot analyse: the daemon ends")
-		}
-		for i := len(p.rest) - 1; i >= 0; i-- {
-			if r := p.rest[i]; r.key == key {
-				p.rest = append(p.rest[:i], p.rest[i+1:]...)
-				p.taken++
-				p.mu.Unlock()
-				return r.warm, true, nil
+// take gives an analyser that rests, else a new one. At the pool's bound the one that has rested longest makes room; when all work, or the account
+// has its part of them, or another one that waits has fewer, the call waits.
+func (p *pool) take(ctx context.Context, account, key string, setup job.Setup) (w warm, used bool, err error) {
+	p.mu.Lock()
+	for !p.closed {
+		if p.may(account) {
+			p.taken++
+			tally(p.held, account, 1)
+			p.wake() // who waits for this one's turn to be over
+			for i := len(p.rest) - 1; i >= 0; i-- {
+				if r := p.rest[i]; r.key == key {
+					p.rest = append(p.rest[:i], p.rest[i+1:]...)
+					p.mu.Unlock()
+					return r.warm, true, nil
+				}
 			}
-		}
-		if p.taken+len(p.rest) < p.size || len(p.rest) > 0 {
-			if p.taken+len(p.rest) >= p.size {
+			if p.taken+len(p.rest) > p.size {
 				p.rest[0].Close()
 				p.rest = p.rest[1:]
 			}
-			p.taken++
 			p.mu.Unlock()
 			if w, err = p.start(ctx, setup); err != nil {
-				p.give(key, nil, false)
+				p.give(account, key, nil, false)
 			}
 			return w, false, err
 		}
 		wait := p.change
+		tally(p.queued, account, 1)
 		p.mu.Unlock()
 		select {
 		case <-wait:
 		case <-ctx.Done():
+		}
+		p.mu.Lock()
+		tally(p.queued, account, -1)
+		if ctx.Err() != nil {
+			p.wake() // who gave way to it
+			p.mu.Unlock()
 			return nil, false, fault.New("TooManyRequestsException", "All analyzers are busy. Try your request again later.")
 		}
+	}
+	p.mu.Unlock()
+	return nil, false, fmt.Errorf("cannot analyse: the daemon ends")
+}
+
+// may says whether it is an account's turn.
+func (p *pool) may(account string) bool {
+	if p.taken >= p.size || p.held[account] >= p.part {
+		return false
+	}
+	for other := range p.queued {
+		if p.held[other] < p.held[account] {
+			return false
+		}
+	}
+	return true
+}
+
+// wake lets those that wait look again.
+func (p *pool) wake() {
+	close(p.change)
+	p.change = make(chan struct{})
+}
+
+func tally(m map[string]int, account string, by int) {
+	if m[account] += by; m[account] == 0 {
+		delete(m, account)
 	}
 }
 
 // give brings an analyser back, or says that it is gone.
-func (p *pool) give(key string, w warm, well bool) {
+func (p *pool) give(account, key string, w warm, well bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.taken--
+	tally(p.held, account, -1)
 	switch {
 	case well && !p.closed:
 		p.rest = append(p.rest, resting{w, key, time.Now()})
 	case w != nil:
 		w.Close()
 	}
-	close(p.change)
-	p.change = make(chan struct{})
+	p.wake()
 }
 
 // Run ends those that rest too long, and all of them when ctx ends.

@@ -69,8 +69,10 @@ func (c *counted) counts() (started, live, taken int) {
 	return c.started, c.started - c.ended, c.taken
 }
 
-func (c *counted) ask(kind, text string) string {
-	a, err := c.Analyse(context.Background(), job.Setup{Kind: kind}, []string{text})
+func (c *counted) ask(kind, text string) string { return c.askFor("one", kind, text) }
+
+func (c *counted) askFor(account, kind, text string) string {
+	a, err := c.Analyse(context.Background(), account, job.Setup{Kind: kind}, []string{text})
 	if err != nil {
 		return "!" + err.Error()
 	}
@@ -129,7 +131,7 @@ func TestPoolIsBounded(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if started, live, _ := c.counts(); time.Since(begun) != 3*time.Second || live != poolSize {
+		if started, live, _ := c.counts(); time.Since(begun) != 4*time.Second || live != poolSize {
 			t.Errorf("took %s, %d started, %d live", time.Since(begun), started, live)
 		}
 		for range poolSize {
@@ -139,12 +141,53 @@ func TestPoolIsBounded(t *testing.T) {
 		short, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		var f *fault.Fault
-		if _, err := c.Analyse(short, job.Setup{Kind: "x"}, []string{""}); !errors.As(err, &f) || f.Code != "TooManyRequestsException" {
+		if _, err := c.Analyse(short, "one", job.Setup{Kind: "x"}, []string{""}); !errors.As(err, &f) || f.Code != "TooManyRequestsException" {
 			t.Error(err)
 		}
 		wg.Wait()
 		if _, _, taken := c.counts(); taken != 0 {
 			t.Errorf("%d are taken", taken)
+		}
+	})
+}
+
+// TestPoolKeepsAccountsApart: a hostile text that takes an analyser over meets no other account's texts there.
+func TestPoolKeepsAccountsApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := count()
+		for _, x := range []struct{ account, want string }{{"one", "a1"}, {"two", "a2"}, {"one", "a1"}, {"two", "a2"}} {
+			if got := c.askFor(x.account, "a", ""); got != x.want {
+				t.Errorf("%s: %s, want %s", x.account, got, x.want)
+			}
+		}
+	})
+}
+
+// TestPoolIsShared: an account that asks without end keeps no other from its turn.
+func TestPoolIsShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := count()
+		var wg sync.WaitGroup
+		greedy := func(account string, calls int) {
+			for range calls {
+				wg.Go(func() { c.askFor(account, "x", "work") })
+			}
+			synctest.Wait()
+		}
+		asks := func(want time.Duration) {
+			t.Helper()
+			begun := time.Now()
+			if got := c.askFor("modest", "x", ""); got[0] != 'x' || time.Since(begun) != want {
+				t.Errorf("%s after %s, want %s", got, time.Since(begun), want)
+			}
+		}
+		greedy("one", 60)
+		asks(0) // there is room that one may not have
+		greedy("two", 60)
+		asks(time.Second) // the next analyser that is free
+		wg.Wait()
+		if _, _, taken := c.counts(); taken != 0 || len(c.held)+len(c.queued) != 0 {
+			t.Errorf("%d are taken, %v held, %v queued", taken, c.held, c.queued)
 		}
 	})
 }

@@ -32,8 +32,8 @@ func customRows(e Engines) []api.Operation {
 		row("ClassifyDocument", document, func(ctx context.Context, c *api.Call, in any) (any, error) {
 			return classify(ctx, c, e, in.(*shape.ClassifyDocumentRequest))
 		}),
-		row("ContainsPiiEntities", []string{"Text", "LanguageCode"}, func(ctx context.Context, _ *api.Call, in any) (any, error) {
-			return containsPII(ctx, e, in)
+		row("ContainsPiiEntities", []string{"Text", "LanguageCode"}, func(ctx context.Context, c *api.Call, in any) (any, error) {
+			return containsPII(ctx, c, e, in)
 		}),
 		{Service: "comprehend", Name: "DetectToxicContent", ReadOnly: true, Questions: sheet.Questions("DetectToxicContent"),
 			Unbuilt: "No engine judges toxicity here, and none is guessed: a custom classifier, trained on labelled examples, is what comes nearest."},
@@ -146,7 +146,7 @@ func detectEntities(ctx context.Context, c *api.Call, e Engines, in *shape.Detec
 	case d.Text == nil:
 		return nil, fault.New("InvalidRequestException", "Text is required.")
 	}
-	return builtInEntities.detect(ctx, e, in, out)
+	return builtInEntities.detect(ctx, c, e, in, out)
 }
 
 func classify(ctx context.Context, c *api.Call, e Engines, in *shape.ClassifyDocumentRequest) (any, error) {
@@ -171,9 +171,9 @@ func classify(ctx context.Context, c *api.Call, e Engines, in *shape.ClassifyDoc
 }
 
 // containsPII names the types of entities that a text has, each with the score of the surest of them.
-func containsPII(ctx context.Context, e Engines, in any) (any, error) {
+func containsPII(ctx context.Context, c *api.Call, e Engines, in any) (any, error) {
 	found := &shape.DetectPiiEntitiesResponse{}
-	if _, err := private.detect(ctx, e, in, found); err != nil {
+	if _, err := private.detect(ctx, c, e, in, found); err != nil {
 		return nil, err
 	}
 	best := map[string]float64{}

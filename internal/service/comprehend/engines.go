@@ -12,8 +12,9 @@ var ErrBusy = errors.New("comprehend: the endpoint is busy")
 
 // Engines analyse texts for the real-time operations. The daemon has them.
 type Engines interface {
-	// Analyse runs texts through one analyser in a cell without a network; there is an answer to each text, in their order.
-	Analyse(ctx context.Context, s job.Setup, texts []string) ([]Answer, error)
+	// Analyse runs an account's texts through one analyser in a cell without a network, which sees no other account's; there is an answer to each
+	// text, in their order.
+	Analyse(ctx context.Context, account string, s job.Setup, texts []string) ([]Answer, error)
 	// AnalyseAt does so with the model of an endpoint, within its inference units: ErrBusy when they are used up.
 	AnalyseAt(ctx context.Context, endpointARN string, s job.Setup, texts []string) ([]Answer, error)
 }

@@ -194,7 +194,7 @@ type minds struct {
 	err   error
 }
 
-func (m *minds) Analyse(_ context.Context, s job.Setup, texts []string) ([]Answer, error) {
+func (m *minds) Analyse(_ context.Context, _ string, s job.Setup, texts []string) ([]Answer, error) {
 	return m.AnalyseAt(context.Background(), "-", s, texts)
 }
 

@@ -52,14 +52,14 @@ var detections = []detection{
 // realtimeRows are the operations that answer at once. They are reads: what they answer is in no event, and neither is what they are asked.
 func realtimeRows(e Engines) []api.Operation {
 	out := customRows(e)
-	row := func(name, text string, d detection, f func(ctx context.Context, e Engines, in, out any) (any, error)) {
+	row := func(name, text string, d detection, f func(ctx context.Context, c *api.Call, e Engines, in, out any) (any, error)) {
 		honours := []string{text}
 		if d.languages != nil {
 			honours = append(honours, "LanguageCode")
 		}
 		out = append(out, api.Operation{Service: "comprehend", Name: name, ReadOnly: true, Honours: honours, Questions: sheet.Questions(name),
-			Stream: func(ctx context.Context, _ *api.Call, in any) (any, error) {
-				return f(ctx, e, in, shape.NewOutput(name))
+			Stream: func(ctx context.Context, c *api.Call, in any) (any, error) {
+				return f(ctx, c, e, in, shape.NewOutput(name))
 			}})
 	}
 	for _, d := range detections {
@@ -74,7 +74,7 @@ func realtimeRows(e Engines) []api.Operation {
 }
 
 // detect analyses one text; out has the members of the engine's answer.
-func (d detection) detect(ctx context.Context, e Engines, in, out any) (any, error) {
+func (d detection) detect(ctx context.Context, c *api.Call, e Engines, in, out any) (any, error) {
 	var r struct{ Text, LanguageCode *string }
 	carry(&r, in)
 	if err := speaks(d.languages, r.LanguageCode); err != nil {
@@ -83,7 +83,7 @@ func (d detection) detect(ctx context.Context, e Engines, in, out any) (any, err
 	if err := fits(*r.Text, d.limit); err != nil {
 		return nil, err
 	}
-	a, err := e.Analyse(ctx, d.setup(r.LanguageCode), []string{*r.Text})
+	a, err := e.Analyse(ctx, c.Account, d.setup(r.LanguageCode), []string{*r.Text})
 	return out, answered(out, a, err)
 }
 
@@ -92,7 +92,7 @@ func (d detection) setup(language *string) job.Setup {
 }
 
 // detectAll analyses the texts of a batch. A text that is refused is in the list of errors, under its place.
-func (d detection) detectAll(ctx context.Context, e Engines, in, out any) (any, error) {
+func (d detection) detectAll(ctx context.Context, c *api.Call, e Engines, in, out any) (any, error) {
 	var r struct {
 		TextList     []string
 		LanguageCode *string
@@ -109,7 +109,7 @@ func (d detection) detectAll(ctx context.Context, e Engines, in, out any) (any, 
 			return nil, err
 		}
 	}
-	all, err := e.Analyse(ctx, d.setup(r.LanguageCode), r.TextList)
+	all, err := e.Analyse(ctx, c.Account, d.setup(r.LanguageCode), r.TextList)
 	if err != nil {
 		return nil, err
 	}
