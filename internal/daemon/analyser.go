@@ -16,7 +16,7 @@ import (
 	"cloister/internal/work/frame"
 )
 
-// Bounds of an analyser that answers at once. Memory and answers in bytes.
+// Bounds of an analyser that answers at once. Memory and the answers of one call in bytes.
 const (
 	warmMemory = 768 << 20
 	answerMax  = 16 << 20
@@ -134,15 +134,17 @@ func (a *analyser) Ask(ctx context.Context, texts []string) ([]job.Answer, error
 
 func (a *analyser) answers(n int) ([]job.Answer, error) {
 	out := make([]job.Answer, n)
+	left := int64(answerMax)
 	for i := range out {
 		k, err := a.r.Next()
 		if err != nil {
 			return nil, fmt.Errorf("cannot take an answer: %w", err)
 		}
-		b, err := a.r.All(nil, answerMax)
+		b, err := a.r.All(nil, left)
 		if err != nil {
 			return nil, fmt.Errorf("cannot take an answer: %w", err)
 		}
+		left -= int64(len(b))
 		switch k {
 		case frame.Result:
 			if !json.Valid(b) {
@@ -154,7 +156,7 @@ func (a *analyser) answers(n int) ([]job.Answer, error) {
 			if err := json.Unmarshal(b, &r); err != nil || r.ErrorCode == "" {
 				return nil, errors.New("cannot take an answer: a refusal without a code")
 			}
-			out[i].Code, out[i].Message = r.ErrorCode, r.ErrorMessage
+			out[i].Code, out[i].Message = job.Refused(r.ErrorCode, r.ErrorMessage)
 		default:
 			return nil, fmt.Errorf("cannot take an answer: frame of kind %q", k)
 		}

@@ -30,7 +30,7 @@ func (m *Model) Follow(j *job.Job) {
 		m.Status, m.Result, m.Ended = Trained, j.Result, j.Ended
 		var said struct{ Warning string }
 		if json.Unmarshal(j.Result, &said) == nil && said.Warning != "" {
-			m.Status, m.Message = Warned, said.Warning
+			m.Status, m.Message = Warned, job.Plain(said.Warning, job.MessageMax)
 		}
 	}
 }

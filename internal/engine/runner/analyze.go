@@ -158,6 +158,9 @@ func (w *walk) analyze(ctx context.Context) error {
 		w.trained.Size = last.Artifact
 	}
 	if last.Result != nil {
+		if err := measured(w.job.Kind, last.Result); err != nil {
+			return err
+		}
 		return w.edit(ctx, func(j *job.Job) { j.Result = last.Result })
 	}
 	return nil
@@ -171,12 +174,16 @@ func await(ctx context.Context, run Running, patience time.Duration) error {
 	return run.Wait()
 }
 
+// wordMax is the longest code or id that an agent may say, in bytes.
+const wordMax = 64
+
 // judged turns the agent's failure into the job's, with the walls that explain it.
 func (w *walk) judged(ctx context.Context, f *job.Failure) error {
-	w.noted(ctx, f.RequestID)
-	out := &failed{code: f.Code, message: f.Message}
+	// An agent may be anything: what it says goes to terminals.
+	w.noted(ctx, job.Plain(f.RequestID, wordMax))
+	out := &failed{code: job.Plain(f.Code, wordMax), message: job.Plain(f.Message, job.MessageMax)}
 	if f.RequestID == "" { // else the request's own event says more
-		out = out.because(job.Reason{Layer: f.Cause, Text: "the agent could not " + f.Stage + ": " + f.Detail})
+		out = out.because(job.Reason{Layer: job.Plain(f.Cause, wordMax), Text: "the agent could not " + job.Plain(f.Stage, wordMax) + ": " + job.Plain(f.Detail, job.MessageMax)})
 	}
 	if (f.Cause == "unreachable" || f.Cause == "unresolved") && w.job.Network != nil {
 		var snap vpc.Snapshot

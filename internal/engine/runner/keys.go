@@ -3,6 +3,7 @@ package runner
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"cloister/internal/core/fault"
 	"cloister/internal/core/job"
 	"cloister/internal/core/model"
+	"cloister/internal/shape/comprehend"
 	"cloister/internal/shape/kms"
 	"cloister/internal/store"
 	"cloister/internal/store/rows"
@@ -138,6 +140,24 @@ func (w *walk) openModel(ctx context.Context) error {
 	return nil
 }
 
+// measured says whether what a training says of its model is what Describe can tell: an analyser may say anything, and a List of models would
+// fail for ever at one that it can't read.
+func measured(kind string, result []byte) error {
+	var into any
+	switch kind {
+	case model.Classifier:
+		into = &comprehend.ClassifierMetadata{}
+	case model.Recognizer:
+		into = &comprehend.EntityRecognizerMetadata{}
+	default:
+		return nil
+	}
+	if err := json.Unmarshal(result, into); err != nil {
+		return errors.New("cannot read what the training says of its model") // in words that may be a document's
+	}
+	return nil
+}
+
 // ask asks KMS about a key. A refusal fails the job and names key and call.
 func ask[O any](ctx context.Context, w *walk, as api.As, op, key string, in any) (*O, error) {
 	out, id, err := w.Calls.Invoke(ctx, as, "kms", op, in)
@@ -174,7 +194,7 @@ func (w *walk) retire(ctx context.Context, keep bool) error {
 			continue
 		}
 		if err := w.retireOne(ctx, g); err != nil {
-			if no := (*failed)(nil); !refusal(err) && !errors.As(err, &no) {
+			if !refusal(err) {
 				return err
 			}
 			w.log.Warn("cannot retire a grant", "key", g.Key, "grant", cmp.Or(g.ID, g.Name), "error", err) // the key or the role is gone, or somebody revoked it
@@ -186,24 +206,25 @@ func (w *walk) retire(ctx context.Context, keep bool) error {
 }
 
 func (w *walk) retireOne(ctx context.Context, g job.Grant) error {
-	if g.ID == "" { // a daemon died while it was made: the same request finds it, or makes it once more
-		if w.creds.AccessKey == "" {
-			if err := w.assume(ctx); err != nil {
-				return err
-			}
-		}
+	ids := []string{g.ID}
+	if g.ID == "" { // a daemon died while it was made: the ledger knows whether it was, also when role or key are gone
 		about := model.Context(w.job.ARN)
 		if g.Model {
 			about = model.Context(w.job.Trains)
 		}
-		out, _, err := w.Calls.Invoke(ctx, w.as(), "kms", "CreateGrant", w.grantRequest(g, about))
-		if err != nil {
+		if err := w.Store.View(ctx, func(v store.View) (err error) {
+			ids, err = w.Keys.GrantsOf(v, g.Key, w.job.Account, w.job.Service, g.Name, about)
+			return err
+		}); err != nil {
 			return err
 		}
-		g.ID = *out.(*kms.CreateGrantResponse).GrantId
 	}
-	_, _, err := w.Calls.Invoke(ctx, w.asService(), "kms", "RetireGrant", &kms.RetireGrantRequest{KeyId: &g.Key, GrantId: &g.ID})
-	return err
+	for _, id := range ids {
+		if _, _, err := w.Calls.Invoke(ctx, w.asService(), "kms", "RetireGrant", &kms.RetireGrantRequest{KeyId: &g.Key, GrantId: &id}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // learned writes what a training left into its model's row, in the transaction in which the job ends.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -60,6 +61,16 @@ func (v *vault) answer(as api.As, in any) (any, error) {
 	return nil, errors.New("unexpected")
 }
 
+// GrantsOf satisfies Keys.
+func (v *vault) GrantsOf(_ store.View, key, _, grantee, name string, about map[string]string) (ids []string, err error) {
+	for id, g := range v.grants {
+		if *g.KeyId == key && *g.GranteePrincipal == grantee && *g.Name == name && maps.Equal(g.Constraints.EncryptionContextSubset, about) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
 const modelARN = "arn:aws:comprehend:us-east-1:111122223333:document-classifier/m"
 
 // training submits a job that trains a model under two keys.
@@ -95,6 +106,7 @@ func (s *stage) locked() *stage {
 	}
 	s.cfg.Sealer = m
 	s.cloud.vault = &vault{grants: map[string]*kms.CreateGrantRequest{}}
+	s.cfg.Keys = s.cloud.vault
 	return s
 }
 
@@ -143,20 +155,34 @@ func TestTrainingLeavesNothing(t *testing.T) {
 			s.box.report.Err = &job.Failure{Code: "BAD_ROWS", Message: "3 rows.", Stage: "analyse", Cause: "input"}
 		}, nil,
 			"BAD_ROWS", "3 rows.", true},
+		"a hostile sentence": {func(s *stage) {
+			s.box.report.Err = &job.Failure{Code: "BAD\nROWS", Message: "\x1b]0;3 rows\u202e", Stage: "analyse\x07", Cause: "input"}
+		}, nil,
+			"BAD ROWS", " ]0;3 rows ", true},
+		"measures that are none": {func(s *stage) {
+			s.box.report.Artifact, s.box.report.Result = 5, []byte(`{"NumberOfLabels":"many"}`)
+		}, nil, "INTERNAL_ERROR", "", true},
+		"no JSON": {func(s *stage) { s.box.report.Artifact, s.box.report.Result = 5, []byte("{") }, nil, "INTERNAL_ERROR", "", true},
 		"not kept": {func(s *stage) { s.box.report.Artifact, s.box.err = 5, errors.New("the disk is full") }, nil, "INTERNAL_ERROR", "", true},
 		"a daemon died as it asked for grants": {func(s *stage) { s.cloud.refuse["GenerateDataKey"] = true }, func(j *job.Job) {
 			j.Attempt, j.State, j.Steps = 1, job.InProgress, []job.Step{{Name: "check-keys"}}
 			j.Grants = []job.Grant{{Key: "volume-key", Name: "lost"}, {Key: "the-models-key", Name: "lost-model", Model: true}}
 		}, "KMS_KEY_ACCESS_DENIED", "", false},
 		"and the role is gone": {func(s *stage) { s.cloud.refuse["AssumeRole"] = true }, func(j *job.Job) {
-			j.Attempt, j.State, j.Steps, j.Grants = 1, job.InProgress, []job.Step{{Name: "check-keys"}}, []job.Grant{{Key: "volume-key", Name: "lost"}}
+			j.Attempt, j.State, j.Steps = 1, job.InProgress, []job.Step{{Name: "check-keys"}}
+			j.Grants = []job.Grant{{Key: "volume-key", Name: "lost"}, {Key: "the-models-key", Name: "lost-model", Model: true}}
 		}, "INVALID_DATA_ACCESS_ROLE", "", false},
+		"and the key is disabled": {func(s *stage) { s.cloud.vault.off = "volume-key" }, func(j *job.Job) {
+			j.Attempt, j.State, j.Steps = 1, job.InProgress, []job.Step{{Name: "check-keys"}}
+			j.Grants = []job.Grant{{Key: "volume-key", Name: "lost"}, {Key: "the-models-key", Name: "lost-model", Model: true}}
+		}, "KMS_KEY_DISABLED", "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := set(t).locked()
-			if strings.HasPrefix(name, "a daemon") { // what the daemon that died had been given
-				for _, n := range []string{"lost", "lost-model"} {
-					s.cloud.vault.grants["grant-"+n] = &kms.CreateGrantRequest{KeyId: p("volume-key"), Constraints: &kms.GrantConstraints{}}
+			if c.job != nil { // what the daemon that died had been given
+				for n, key := range map[string]string{"lost": "volume-key", "lost-model": "the-models-key"} {
+					s.cloud.vault.grants["grant-"+n] = &kms.CreateGrantRequest{KeyId: &key, GranteePrincipal: p("comprehend.amazonaws.com"), Name: &n,
+						Constraints: &kms.GrantConstraints{EncryptionContextSubset: model.Context(modelARN)}}
 				}
 			}
 			c.change(s)

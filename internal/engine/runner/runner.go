@@ -27,6 +27,12 @@ type Calls interface {
 	Invoke(ctx context.Context, as api.As, service, operation string, in any) (out any, requestID string, err error)
 }
 
+// Keys knows the grants on keys.
+type Keys interface {
+	// GrantsOf finds the ids of those that an account made for a key's grantee under a name with just that EncryptionContextSubset.
+	GrantsOf(v store.View, key, account, grantee, name string, about map[string]string) ([]string, error)
+}
+
 // Network opens interfaces and service segments in the kernel.
 type Network interface {
 	WaitOpen(ctx context.Context, eni string) error
@@ -70,6 +76,7 @@ type Config struct {
 	Store    store.Store
 	World    world.World
 	Calls    Calls
+	Keys     Keys
 	Network  Network
 	Sandbox  Sandbox
 	Sealer   keyring.Sealer // of the data keys of models without a key of KMS

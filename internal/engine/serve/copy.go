@@ -31,8 +31,8 @@ func (e *Engine) copy(ctx context.Context, it store.Item[model.Model]) {
 		return
 	}
 	var f *failure
-	if err != nil && done.Grant != "" {
-		if rerr := e.retire(ctx, at, it.Value.ARN, it.Value.ModelKey, done.Grant); rerr != nil {
+	if err != nil {
+		if rerr := e.ungrant(ctx, it); rerr != nil {
 			e.Log.Error("cannot retire the grant of a copy that failed", "model", it.Value.ARN, "error", rerr)
 		}
 	}
@@ -57,6 +57,39 @@ func (e *Engine) copy(ctx context.Context, it store.Item[model.Model]) {
 	}
 }
 
+// ungrant gives back what a copy was granted, now or by an attempt of a daemon that died with it.
+func (e *Engine) ungrant(ctx context.Context, it store.Item[model.Model]) error {
+	m := &it.Value
+	about := map[string]string{m.ModelKey: m.ARN} // keys, and for which model each was granted
+	ids := map[string][]string{}
+	err := e.Store.View(ctx, func(v store.View) error {
+		from := strings.SplitN(m.Source, ":", 6)
+		source, err := rows.Models.Get(v, store.Scope{Partition: from[1], Account: from[4], Region: from[3]}, from[5])
+		if err == nil && source.Value.ModelKey != m.ModelKey {
+			about[source.Value.ModelKey] = m.Source
+		}
+		delete(about, "")
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		for key, arn := range about {
+			if ids[key], err = e.Keys.GrantsOf(v, key, it.Scope.Account, Principal, grantName(m), model.Context(arn)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for key, all := range ids {
+		for _, id := range all {
+			err = errors.Join(err, e.retire(ctx, it.Scope, m.ARN, key, id))
+		}
+	}
+	return err
+}
+
+// grantName names the grants that a copy is given.
+func grantName(m *model.Model) string { return "comprehend-" + m.Kind + "-" + m.Name + "-" + m.Version }
+
 func (e *Engine) change(ctx context.Context, it store.Item[model.Model], f func(*model.Model)) error {
 	return e.Store.Update(ctx, func(tx store.Tx) error {
 		now, err := rows.Models.Get(tx, it.Scope, it.ID)
@@ -77,7 +110,8 @@ func (e *Engine) copied(ctx context.Context, at store.Scope, m model.Model) (mod
 		source = x.Value
 		return err
 	})
-	if errors.Is(err, store.ErrNotFound) || err == nil && !source.Status.Ready() {
+	// One that came later under the same name is another model, which this account may have no right to.
+	if errors.Is(err, store.ErrNotFound) || err == nil && (!source.Status.Ready() || source.Submitted.After(m.Submitted)) {
 		return m, fail("SOURCE_MODEL_UNAVAILABLE", "The model %s is not there any more.", m.Source)
 	}
 	if err != nil {
@@ -164,7 +198,7 @@ func (e *Engine) sourceKey(ctx context.Context, at store.Scope, role api.As, sou
 
 // grant lets the service use a key for the model that about names, on behalf of m. The same request gives the same grant again.
 func (e *Engine) grant(ctx context.Context, role api.As, key, about string, m *model.Model, operations []string) (id string, err error) {
-	who, name := Principal, "comprehend-"+m.Kind+"-"+m.Name+"-"+m.Version
+	who, name := Principal, grantName(m)
 	out, _, err := e.Calls.Invoke(ctx, role, "kms", "CreateGrant", &kms.CreateGrantRequest{KeyId: &key, GranteePrincipal: &who, RetiringPrincipal: &who, Operations: operations,
 		Constraints: &kms.GrantConstraints{EncryptionContextSubset: model.Context(about)}, Name: &name})
 	if err != nil {

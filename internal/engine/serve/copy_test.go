@@ -3,10 +3,14 @@ package serve
 import (
 	"strings"
 	"testing"
+	"time"
 
+	"cloister/internal/core/model"
 	shape "cloister/internal/shape/comprehend"
 	iams "cloister/internal/shape/iam"
 	keys "cloister/internal/shape/kms"
+	"cloister/internal/store"
+	"cloister/internal/store/rows"
 )
 
 // TestImport: Comprehend Developer Guide, "Copying custom models between AWS accounts": the source's policy and the importer's own decide; keys
@@ -99,5 +103,48 @@ func TestImport(t *testing.T) {
 	reaches("late", "IN_ERROR")
 	if g := h.do(abroad, "kms", "ListGrants", &keys.ListGrantsRequest{KeyId: &ownKey}).(*keys.ListGrantsResponse).Grants; len(g) != 1 {
 		t.Errorf("%d grants", len(g))
+	}
+}
+
+// TestImportLeavesNothing: an import that a daemon's end cut off gives back what it was granted, also when it can't be done any more; and a model that came
+// later under the source's name is not the one that was allowed.
+func TestImportLeavesNothing(t *testing.T) {
+	h := build(t)
+	own := h.key(home)
+	source := h.trained(home, "m", h.key(home), "the model's bytes")
+	h.stop()
+	in := &shape.ImportModelRequest{SourceModelArn: &source, ModelName: new("copy"), ModelKmsKeyId: &own, DataAccessRoleArn: new(h.role[home])}
+	arn := *h.do(home, "comprehend", "ImportModel", in).(*shape.ImportModelResponse).ModelArn
+	at := store.Scope{Partition: "aws", Account: home, Region: here}
+	who, err := h.engine.assume(t.Context(), as(at, arn), h.role[home])
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := model.Model{ARN: arn, Kind: model.Classifier, Name: "copy", ModelKey: own}
+	if _, err := h.engine.newKey(t.Context(), at, who, &m); err != nil {
+		t.Fatal(err)
+	}
+	// Here the daemon dies. Then another model takes the source's name.
+	if err := h.store.Update(t.Context(), func(tx store.Tx) error {
+		it, err := rows.Models.Find(tx, at, "arn", source)
+		if err != nil {
+			return err
+		}
+		it.Value.Submitted = tx.Now().Add(time.Second)
+		return rows.Models.Save(tx, &it)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	h.run()
+	var p *shape.DocumentClassifierProperties
+	h.until("the copy to fail", func() bool {
+		p = h.do(home, "comprehend", "DescribeDocumentClassifier", &shape.DescribeDocumentClassifierRequest{DocumentClassifierArn: &arn}).(*shape.DescribeDocumentClassifierResponse).DocumentClassifierProperties
+		return *p.Status == "IN_ERROR"
+	})
+	if !strings.HasPrefix(*p.Message, "SOURCE_MODEL_UNAVAILABLE: ") {
+		t.Errorf("%s", *p.Message)
+	}
+	if g := h.do(home, "kms", "ListGrants", &keys.ListGrantsRequest{KeyId: &own}).(*keys.ListGrantsResponse).Grants; len(g) != 0 {
+		t.Errorf("a grant is left: %+v", g)
 	}
 }

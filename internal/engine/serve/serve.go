@@ -49,6 +49,8 @@ type Keys interface {
 	Kinds() []string // of rows
 	// Standing is another one after each change that may matter to who uses a key by a grant.
 	Standing(v store.View, key, grant string) (string, error)
+	// GrantsOf finds the ids of those that an account made for a key's grantee under a name with just that EncryptionContextSubset.
+	GrantsOf(v store.View, key, account, grantee, name string, about map[string]string) ([]string, error)
 }
 
 // Config is what the engine needs.

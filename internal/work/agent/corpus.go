@@ -163,8 +163,8 @@ func refused(in *frame.Reader) (*job.Failure, error) {
 	if err == nil {
 		err = json.Unmarshal(b, &r)
 	}
-	fit := func(s string, n int) string { return strings.ToValidUTF8(s[:min(len(s), n)], "") }
-	return &job.Failure{Code: fit(r.ErrorCode, 64), Message: fit(r.ErrorMessage, 2000), Stage: "analyse", Cause: "input"}, err
+	code, message := job.Refused(r.ErrorCode, r.ErrorMessage)
+	return &job.Failure{Code: code, Message: message, Stage: "analyse", Cause: "input"}, err
 }
 
 // file takes one file of a learner into the scratch, or into the model's.
@@ -184,7 +184,7 @@ func (a *agent) file(in *frame.Reader, x *lesson) error {
 		x.sealed, err = a.takeModel(in)
 		return err
 	case !plain(name) || len(x.parts) == filesMax:
-		return fmt.Errorf("a file %q", name)
+		return errors.New("a file too many, or of no plain name") // which may be text of a document
 	case a.task.OutputURI == "":
 		_, err = io.Copy(io.Discard, in)
 		return err
