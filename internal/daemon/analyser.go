@@ -64,7 +64,7 @@ func (s *sandbox) analyser(ctx context.Context, setup job.Setup, model io.Reader
 		notes.Close()
 		return nil, fmt.Errorf("cannot start an analyser: %w", err)
 	}
-	go s.note("at once: "+setup.Kind, notes)
+	go s.hint("at once: "+setup.Kind, notes)
 	a := &analyser{cell: p, to: to, from: from, w: bufio.NewWriterSize(to, 64<<10), r: frame.NewReader(bufio.NewReaderSize(from, 64<<10))}
 	defer a.within(ctx)()
 	err = frame.Write(a.w, frame.Setup, head)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -160,15 +159,24 @@ func (s *sandbox) pair(ctx context.Context, c runner.Cell, files []*os.File) (*r
 		return nil, err
 	}
 	defer notesIn.Close()
+	hints, hintsIn, err := os.Pipe()
+	if err != nil {
+		taskIn.Close()
+		reports.Close()
+		notes.Close()
+		return nil, err
+	}
+	defer hintsIn.Close()
 	agent := cell.Spec{Name: "agent", Port: c.Port, Argv: []string{AgentArg}, Stdin: task, Stdout: reportsIn, Stderr: notesIn, Files: files,
 		Memory: jobMemory, Pids: jobPids, FileSize: jobScratch, Nameservers: c.Servers, Search: c.Search}
 	analyser := analyserSpec(c.Kind)
-	analyser.Stderr = notesIn
+	analyser.Stderr = hintsIn
 	pair, err := s.driver().Pair(ctx, agent, analyser)
 	if err != nil {
 		taskIn.Close()
 		reports.Close()
 		notes.Close()
+		hints.Close()
 		return nil, gone(fmt.Errorf("cannot start the job's cells: %w", err))
 	}
 	r := &running{pair: pair, reports: make(chan job.Report, 16), killed: make(chan struct{}), done: make(chan struct{}), heard: make(chan struct{}),
@@ -176,6 +184,7 @@ func (s *sandbox) pair(ctx context.Context, c runner.Cell, files []*os.File) (*r
 	go r.tell(taskIn, c.Task)
 	go func() { r.listen(reports); close(r.heard) }()
 	go s.note(c.Job, notes)
+	go s.hint(c.Job, hints)
 	return r, nil
 }
 
@@ -216,19 +225,6 @@ func (s *sandbox) scratch() (*os.File, error) {
 		return nil, fmt.Errorf("cannot make a scratch file: %w", err)
 	}
 	return f, os.Remove(f.Name())
-}
-
-// note logs what the processes say on their standard error: the first lines only, and never more than a line holds.
-func (s *sandbox) note(id string, r *os.File) {
-	defer r.Close()
-	sc := bufio.NewScanner(r)
-	sc.Buffer(make([]byte, 4096), 64<<10)
-	for n := 0; sc.Scan(); n++ {
-		if n < 50 {
-			s.d.log.Warn("a job's process said", "job", id, "line", strings.ToValidUTF8(sc.Text(), "?"))
-		}
-	}
-	_, _ = io.Copy(io.Discard, r)
 }
 
 // running is a started pair.
