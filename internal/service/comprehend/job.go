@@ -83,12 +83,14 @@ type state struct {
 
 // shown writes into an answer, or into a kind's properties, what was asked for and what became of it, as far as it has members for that.
 func (k kind) shown(j *job.Job, out any) (any, error) {
-	var r request
-	if err := json.Unmarshal(j.Spec, &r); err != nil {
-		return nil, err
+	r := asked(j)
+	if len(j.Spec) > 0 {
+		if err := json.Unmarshal(j.Spec, r); err != nil {
+			return nil, err
+		}
 	}
 	r.OutputDataConfig.S3Uri = &j.OutputObject
-	carry(out, &r)
+	carry(out, r)
 	s := state{JobId: &j.ID, JobArn: &j.ARN, JobStatus: new(string(j.State)), SubmitTime: &j.Submitted}
 	if j.Message != "" {
 		s.Message = &j.Message
@@ -98,6 +100,24 @@ func (k kind) shown(j *job.Job, out any) (any, error) {
 	}
 	carry(out, &s)
 	return out, nil
+}
+
+// asked is what a job of an older ledger was asked for, which did not keep the call.
+func asked(j *job.Job) *request {
+	r := &request{InputDataConfig: &shape.InputDataConfig{}, OutputDataConfig: &shape.OutputDataConfig{}, DataAccessRoleArn: &j.RoleARN}
+	if len(j.Spec) > 0 {
+		return r
+	}
+	if len(j.Inputs) > 0 {
+		r.InputDataConfig.S3Uri, r.InputDataConfig.InputFormat = &j.Inputs[0].URI, &j.Inputs[0].Format
+	}
+	if j.Name != "" {
+		r.JobName = &j.Name
+	}
+	if j.Network != nil {
+		r.VpcConfig = &shape.VpcConfig{Subnets: j.Network.Subnets, SecurityGroupIds: j.Network.Groups}
+	}
+	return r
 }
 
 // get reads one job of the kind.

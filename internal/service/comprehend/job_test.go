@@ -376,6 +376,30 @@ func TestList(t *testing.T) {
 	}
 }
 
+// TestOlderJob: a job of a ledger that did not keep the call yet is still told.
+func TestOlderJob(t *testing.T) {
+	h := open(t)
+	err := h.db.Update(t.Context(), func(tx store.Tx) error {
+		_, err := tx.Put(store.Row{Key: store.Key{Scope: store.Scope{Partition: "aws", Account: account, Region: region}, Kind: "job", ID: "0123456789abcdef0123456789abcdef"},
+			Value: []byte(`{"ID":"0123456789abcdef0123456789abcdef","ARN":"arn:j","Kind":"dominant-language-detection","Name":"n","RoleARN":"arn:r","InputURI":"s3://b/in","InputFormat":"ONE_DOC_PER_LINE",
+				"OutputObject":"s3://b/out/output.tar.gz","Network":{"Subnets":["subnet-1"],"Groups":["sg-1"]},"State":"COMPLETED","Cleaned":true}`),
+			Terms: []store.Term{{Name: "kind", Value: "dominant-language-detection"}}})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(h.must("DescribeDominantLanguageDetectionJob", `{"JobId":"0123456789abcdef0123456789abcdef"}`))
+	for _, want := range []string{"s3://b/in", "ONE_DOC_PER_LINE", "s3://b/out/output.tar.gz", "arn:r", "subnet-1", "sg-1", "COMPLETED", "JobName:n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s lacks %s", got, want)
+		}
+	}
+	if l := fmt.Sprint(h.must("ListDominantLanguageDetectionJobs", `{}`)); !strings.Contains(l, "s3://b/in") {
+		t.Errorf("the list is %s", l)
+	}
+}
+
 // BenchmarkList reads a page of a hundred of 10,000 jobs, all of them or by a condition.
 func BenchmarkList(b *testing.B) {
 	h := open(b)
