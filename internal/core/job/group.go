@@ -26,6 +26,7 @@ type Group struct {
 	Leader   netip.AddrPort
 	Seed     []byte         // of this instance's Ed25519 key, made for this job alone, 32 bytes
 	Peers    map[int][]byte // public keys by instance: the leader knows all the others, they know the leader
+	From     []netip.Addr   // the others' addresses; told to the leader
 }
 
 // Word follows the task on the agent's standard input, any number of times. What is not set is not said.

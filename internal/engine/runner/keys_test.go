@@ -162,7 +162,7 @@ func TestTrainingLeavesNothing(t *testing.T) {
 		"measures that are none": {func(s *stage) {
 			s.box.report.Artifact, s.box.report.Result = 5, []byte(`{"NumberOfLabels":"many"}`)
 		}, nil, "INTERNAL_ERROR", "", true},
-		"no JSON": {func(s *stage) { s.box.report.Artifact, s.box.report.Result = 5, []byte("{") }, nil, "INTERNAL_ERROR", "", true},
+		"no JSON":  {func(s *stage) { s.box.report.Artifact, s.box.report.Result = 5, []byte("{") }, nil, "INTERNAL_ERROR", "", true},
 		"not kept": {func(s *stage) { s.box.report.Artifact, s.box.err = 5, errors.New("the disk is full") }, nil, "INTERNAL_ERROR", "", true},
 		"a daemon died as it asked for grants": {func(s *stage) { s.cloud.refuse["GenerateDataKey"] = true }, func(j *job.Job) {
 			j.Attempt, j.State, j.Steps = 1, job.InProgress, []job.Step{{Name: "check-keys"}}

@@ -148,23 +148,27 @@ func place(all []space, first string, n int) ([]string, bool) {
 
 // groups makes the keys by which the instances know each other. They are nowhere but in this process and in the agents'.
 func (w *walk) groups(ctx context.Context, n int) ([]job.Group, error) {
-	var at netip.Addr
+	at := make([]netip.Addr, n)
 	if err := w.Store.View(ctx, func(v store.View) error {
-		it, err := rows.Interfaces.Get(v, w.scope(), w.port)
-		if err == nil && len(it.Value.Addrs) == 0 {
-			err = errors.New("it has no address")
+		for i := range at {
+			it, err := rows.Interfaces.Get(v, w.scope(), w.ports[i])
+			if err == nil && len(it.Value.Addrs) == 0 {
+				err = errors.New("it has no address")
+			}
+			if err != nil {
+				return fmt.Errorf("cannot find %s: %w", w.ports[i], err)
+			}
+			at[i] = it.Value.Addrs[0]
 		}
-		if err == nil {
-			at = it.Value.Addrs[0]
-		}
-		return err
+		return nil
 	}); err != nil {
-		return nil, fmt.Errorf("cannot find %s: %w", w.port, err)
+		return nil, err
 	}
 	out := make([]job.Group, n)
 	for i := range out {
-		out[i] = job.Group{Instance: i, Leader: netip.AddrPortFrom(at, job.GroupPort), Seed: w.World.Bytes(ed25519.SeedSize), Peers: map[int][]byte{}}
+		out[i] = job.Group{Instance: i, Leader: netip.AddrPortFrom(at[0], job.GroupPort), Seed: w.World.Bytes(ed25519.SeedSize), Peers: map[int][]byte{}}
 	}
+	out[0].From = at[1:]
 	public := func(i int) []byte {
 		k, _ := ed25519.NewKeyFromSeed(out[i].Seed).Public().(ed25519.PublicKey)
 		return k

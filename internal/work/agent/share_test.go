@@ -112,7 +112,7 @@ func (s *set) crew(t *testing.T, share job.Share) (last job.Report, n int) {
 		}
 		at := netip.MustParseAddrPort(ln.Addr().String())
 		ln.Close()
-		first := job.Group{Leader: at, Seed: make([]byte, 32), Peers: map[int][]byte{}}
+		first := job.Group{Leader: at, From: []netip.Addr{at.Addr()}, Seed: make([]byte, 32), Peers: map[int][]byte{}}
 		for i := 1; i < n; i++ {
 			other := s.task
 			seed := bytes.Repeat([]byte{byte(i)}, 32)

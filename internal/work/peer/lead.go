@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -27,7 +28,7 @@ type Lead struct {
 	Lost   <-chan int               // instances that ended
 }
 
-// strangers is how many connections may be at their handshake at once.
+// strangers is how many connections may be at their handshake at once: of the instances' addresses, which others in the VPC cannot have.
 const strangers = 32
 
 // Run shares the shards with all who come to ln, which it closes, and takes the records of all shards in the input's order, in this
@@ -175,7 +176,8 @@ func (l *Lead) work(ctx context.Context, b *board) {
 	}
 }
 
-// accept lets instances in, each once, and everybody else's handshake fail. It listens until all have come.
+// accept lets instances in, each once. Who comes from elsewhere is hung up on, so that nobody in the VPC keeps the instances out by connections
+// that say nothing; everybody else's handshake fails. It listens until all have come.
 func (l *Lead) accept(ctx context.Context, b *board, ln net.Listener) {
 	c, err := config(l.Group)
 	if err != nil {
@@ -195,6 +197,10 @@ func (l *Lead) accept(ctx context.Context, b *board, ln net.Listener) {
 				b.fail(lostFailure("cannot listen: " + err.Error()))
 			}
 			return
+		}
+		if !slices.Contains(l.Group.From, origin(conn)) {
+			conn.Close()
+			continue
 		}
 		select {
 		case free <- struct{}{}:
@@ -230,6 +236,12 @@ func (l *Lead) accept(ctx context.Context, b *board, ln net.Listener) {
 			}
 		})
 	}
+}
+
+// origin is the address at the other end.
+func origin(c net.Conn) netip.Addr {
+	a, _ := netip.ParseAddrPort(c.RemoteAddr().String())
+	return a.Addr().Unmap()
 }
 
 // session is one instance that came. It ends with the job or with the connection.

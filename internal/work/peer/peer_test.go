@@ -96,6 +96,7 @@ func groups(t testing.TB, n int, at netip.AddrPort) []job.Group {
 	for i := range out {
 		out[i] = job.Group{Instance: i, Leader: at, Seed: bytes.Repeat([]byte{byte(i + 1)}, 32), Peers: map[int][]byte{}}
 	}
+	out[0].From = []netip.Addr{netip.MustParseAddr("127.0.0.1")}
 	for i := 1; i < n; i++ {
 		out[0].Peers[i] = ed25519.NewKeyFromSeed(out[i].Seed).Public().(ed25519.PublicKey)
 		out[i].Peers[0] = ed25519.NewKeyFromSeed(out[0].Seed).Public().(ed25519.PublicKey)
@@ -385,6 +386,13 @@ func TestStrangers(t *testing.T) {
 	astray.Peers = map[int][]byte{0: make([]byte, 32)}
 	if f := Serve(t.Context(), astray, c.do); f == nil || f.Code != "INTERNAL_ERROR" {
 		t.Errorf("an instance followed another leader: %+v", f)
+	}
+	// Somebody else in the VPC holds as many connections as may be at their handshake, and says nothing.
+	elsewhere := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 9)}}
+	for range 2 * strangers {
+		if silent, err := elsewhere.DialContext(t.Context(), "tcp4", at.String()); err == nil {
+			defer silent.Close()
+		}
 	}
 	conn, err := tls.Dial("tcp4", at.String(), good)
 	if err != nil {
