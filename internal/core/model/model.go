@@ -80,5 +80,5 @@ type Endpoint struct {
 	RoleARN, DesiredRole string
 	Made, Changed        time.Time
 	Token                string
-	Asked                string // ModelArn of the call that made it
+	Asked                string // JSON: the input of the call that made it
 }

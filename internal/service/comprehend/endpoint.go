@@ -1,6 +1,7 @@
 package comprehend
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -113,10 +114,15 @@ func createEndpoint(c *api.Call, tx store.Tx, in *shape.CreateEndpointRequest) (
 	}
 	e := &model.Endpoint{Name: *in.EndpointName, Status: model.Creating, Model: *in.ModelArn, DesiredModel: *in.ModelArn, DesiredUnits: *in.DesiredInferenceUnits,
 		DesiredRole: deref(in.DataAccessRoleArn), RoleARN: deref(in.DataAccessRoleArn), Made: tx.Now(), Changed: tx.Now(), Token: deref(in.ClientRequestToken)}
+	asked, err := json.Marshal(in) // also its tags and units: a token stands for one request
+	if err != nil {
+		return nil, err
+	}
+	e.Asked = string(asked)
 	if e.Token != "" {
 		old, err := rows.ModelEndpoints.Find(tx, c.Scope(), "token", e.Token)
 		switch {
-		case err == nil && old.Value.Name == e.Name && old.Value.Asked == e.DesiredModel:
+		case err == nil && old.Value.Asked == e.Asked:
 			return &old.Value, nil
 		case err == nil:
 			return nil, fault.New("InvalidRequestException", "The client request token %s was used before with other parameters.", e.Token)
@@ -124,7 +130,6 @@ func createEndpoint(c *api.Call, tx store.Tx, in *shape.CreateEndpointRequest) (
 			return nil, err
 		}
 	}
-	e.Asked = e.DesiredModel
 	m, err := servable(c, tx, e.DesiredModel)
 	if err != nil {
 		return nil, err

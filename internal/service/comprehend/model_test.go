@@ -373,8 +373,20 @@ func TestEndpoints(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err = create("f", m, 2, `,"ClientRequestToken":"t"`)
-	h.refused(err, "InvalidRequestException", "token")
+	for _, other := range []func() error{
+		func() error { _, err := create("f", m, 2, `,"ClientRequestToken":"t"`); return err },
+		func() error { _, err := create("e", m, 9, `,"ClientRequestToken":"t"`); return err },
+		func() error {
+			_, err := create("e", m, 2, `,"ClientRequestToken":"t","Tags":[{"Key":"a","Value":"b"}]`)
+			return err
+		},
+		func() error {
+			_, err := create("e", m, 2, `,"ClientRequestToken":"t","DataAccessRoleArn":"arn:aws:iam::`+account+`:role/R"`)
+			return err
+		},
+	} {
+		h.refused(other(), "InvalidRequestException", "token")
+	}
 	_, err = create("e", m, 2, "")
 	h.refused(err, "ResourceInUseException", "already exists")
 	p := inside(h.must("DescribeEndpoint", `{"EndpointArn":"arn:aws:comprehend:us-west-2:111122223333:document-classifier-endpoint/e"}`))
