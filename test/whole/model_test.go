@@ -142,7 +142,13 @@ func TestServed(t *testing.T) {
 	s.refused(err, 400, "ResourceUnavailableException", "FAILED")
 	s.kms("EnableKey", dict{"KeyId": key})
 	s.serves(end, "IN_SERVICE")
-	if got := s.class(end, "Rain from the west"); got != "WEATHER" {
+	until(t, 20*time.Second, "its units to be there again", func() bool { // they come back at their own pace, the key at once
+		if out, err = s.call("ClassifyDocument", dict{"EndpointArn": end, "Text": "Rain from the west"}); err != nil {
+			s.refused(err, 400, "TooManyRequestsException", "inference units")
+		}
+		return err == nil
+	})
+	if got := out["Classes"].([]any)[0].(dict)["Name"]; got != "WEATHER" {
 		t.Error(got)
 	}
 	for _, op := range []string{"GenerateDataKey", "Decrypt"} {
