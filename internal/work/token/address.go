@@ -34,14 +34,14 @@ func (l *lexer) url(i int) int {
 	end := l.run(i+n, func(r rune) bool {
 		return !blank(r) && !strings.ContainsRune("<>\"“”«»{}|^`", r) && (r < 0x80 || unicode.IsLetter(r) || unicode.IsMark(r))
 	})
+	if end-i > Max {
+		return end // it is cut there, wherever it ends
+	}
 	for end > i+n && strings.IndexByte(".,;:!?'*", l.s[end-1]) >= 0 {
 		end--
 	}
 	for end > i+n && (l.s[end-1] == ')' && strings.Count(l.s[i:end], "(") < strings.Count(l.s[i:end], ")") || l.s[end-1] == ']' && !strings.Contains(l.s[i:end], "[")) {
 		end--
-		if end-i > Max {
-			break // it will be cut there anyway
-		}
 	}
 	if end == i+n {
 		return 0

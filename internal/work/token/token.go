@@ -157,7 +157,7 @@ func (l *lexer) next(i int, r rune, n int, gap Gap) (int, Kind) {
 	}
 	// a symbol, and what colours or joins it: emoji are sequences
 	e := i + n
-	for q, m := l.rune(e); q == '\u200d' || unicode.Is(unicode.Mn, q) || unicode.Is(unicode.Sk, q) && q > 0xffff; q, m = l.rune(e) {
+	for q, m := l.rune(e); e-i <= Max && (q == '\u200d' || unicode.Is(unicode.Mn, q) || unicode.Is(unicode.Sk, q) && q > 0xffff); q, m = l.rune(e) {
 		e += m
 		if q == '\u200d' {
 			if after, k := l.rune(e); unicode.Is(unicode.So, after) {
@@ -168,14 +168,16 @@ func (l *lexer) next(i int, r rune, n int, gap Gap) (int, Kind) {
 	return e, Symbol
 }
 
+// run gives the end of a run of runes from i on, or a place behind Max, where it is cut anyway: so no byte is looked at once for each cut before it.
 func (l *lexer) run(i int, same func(rune) bool) int {
-	for {
+	for start := i; i-start <= Max; {
 		r, n := l.rune(i)
 		if n == 0 || !same(r) {
-			return i
+			break
 		}
 		i += n
 	}
+	return i
 }
 
 // blank says whether r stands between tokens: space, control characters, and what is not seen.

@@ -3,6 +3,7 @@ package token_test
 import (
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -86,6 +87,21 @@ func TestHuge(t *testing.T) {
 	for _, s := range []string{strings.Repeat("a", 1<<20), strings.Repeat("é", 1<<19), strings.Repeat("(", 1<<18), strings.Repeat("a@", 1<<18), "http://" + strings.Repeat(")", 1<<18),
 		strings.Repeat("!", 1<<18), strings.Repeat("a ", 1<<18), strings.Repeat("\xff", 1<<16)} {
 		check(t, s)
+	}
+}
+
+// TestRuns: a run that is cut again and again is not looked at to its end each time.
+func TestRuns(t *testing.T) {
+	const size = 1 << 20
+	begin := time.Now()
+	token.Split(strings.Repeat("a ", size/2))
+	plain := time.Since(begin)
+	for _, s := range []string{"http://", "www.x", "http://a.b/c?", ".", "-", "_", "!?", "@", "@a", "#_", "😀\u200d", "\u00a9\u0301"} {
+		begin := time.Now()
+		check(t, strings.Repeat(s, size/len(s)))
+		if d := time.Since(begin); d > 10*plain+time.Second {
+			t.Errorf("%d bytes of %q took %v, of words %v", size, s, d, plain)
+		}
 	}
 }
 
