@@ -158,6 +158,9 @@ func classifierProperties(c *api.Call, m *model.Model) (*shape.DocumentClassifie
 		if err := json.Unmarshal(m.Spec, &in); err != nil {
 			return nil, err
 		}
+		if in.InputDataConfig.DataFormat == nil {
+			in.InputDataConfig.DataFormat = new("COMPREHEND_CSV")
+		}
 		p.InputDataConfig, p.VolumeKmsKeyId, p.VpcConfig, p.ModelKmsKeyId = in.InputDataConfig, in.VolumeKmsKeyId, in.VpcConfig, in.ModelKmsKeyId
 		if o := in.OutputDataConfig; o != nil && o.S3Uri != nil {
 			p.OutputDataConfig = &shape.DocumentClassifierOutputDataConfig{S3Uri: some(outputOf(*o.S3Uri, c.Account, model.Classifier, m.Job)), KmsKeyId: o.KmsKeyId}

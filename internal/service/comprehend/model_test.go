@@ -105,6 +105,13 @@ func TestTrainings(t *testing.T) {
 			kind := strings.TrimPrefix(x.op, "Create")
 			var in, want map[string]any
 			_ = json.Unmarshal([]byte(x.in), &in)
+			told := in["InputDataConfig"].(map[string]any)
+			if told["DataFormat"] == nil { // as aws-cli's examples of DescribeEntityRecognizer and DescribeDocumentClassifier have it
+				told["DataFormat"] = "COMPREHEND_CSV"
+			}
+			if d, ok := told["Documents"].(map[string]any); ok && d["InputFormat"] == nil {
+				d["InputFormat"] = "ONE_DOC_PER_LINE"
+			}
 			p := inside(h.must("Describe"+kind, `{"`+kind+`Arn":"`+arn+`"}`))
 			want = map[string]any{kind + "Arn": arn, "Status": "SUBMITTED", "SubmitTime": p["SubmitTime"], "LanguageCode": in["LanguageCode"], "DataAccessRoleArn": role, "InputDataConfig": in["InputDataConfig"]}
 			if kind == "DocumentClassifier" {
@@ -292,7 +299,7 @@ func TestLifeOfModel(t *testing.T) {
 		j.Result = []byte(`{"NumberOfLabels":2,"NumberOfTrainedDocuments":90,"NumberOfTestDocuments":10,"EvaluationMetrics":{"Accuracy":0.9,"HammingLoss":0.1},"Labels":["a","b"]}`)
 	})
 	b, _ := json.Marshal(inside(h.must("DescribeDocumentClassifier", named)))
-	if want := `{"ClassifierMetadata":{"EvaluationMetrics":{"Accuracy":0.9,"HammingLoss":0.1},"NumberOfLabels":2,"NumberOfTestDocuments":10,"NumberOfTrainedDocuments":90},"DataAccessRoleArn":"arn:aws:iam::111122223333:role/R","DocumentClassifierArn":"` + arn + `","EndTime":"2026-03-04T05:07:07.891234Z","InputDataConfig":{"S3Uri":"s3://bucket/train.csv"},"LanguageCode":"en","Mode":"MULTI_CLASS","Status":"TRAINED","SubmitTime":"2026-03-04T05:06:07.891234Z","TrainingEndTime":"2026-03-04T05:06:37.891234Z","TrainingStartTime":"2026-03-04T05:06:08.891234Z"}`; string(b) != want {
+	if want := `{"ClassifierMetadata":{"EvaluationMetrics":{"Accuracy":0.9,"HammingLoss":0.1},"NumberOfLabels":2,"NumberOfTestDocuments":10,"NumberOfTrainedDocuments":90},"DataAccessRoleArn":"arn:aws:iam::111122223333:role/R","DocumentClassifierArn":"` + arn + `","EndTime":"2026-03-04T05:07:07.891234Z","InputDataConfig":{"DataFormat":"COMPREHEND_CSV","S3Uri":"s3://bucket/train.csv"},"LanguageCode":"en","Mode":"MULTI_CLASS","Status":"TRAINED","SubmitTime":"2026-03-04T05:06:07.891234Z","TrainingEndTime":"2026-03-04T05:06:37.891234Z","TrainingStartTime":"2026-03-04T05:06:08.891234Z"}`; string(b) != want {
 		t.Errorf("%s, want\n%s", b, want)
 	}
 	_, err = h.ask("StopTrainingDocumentClassifier", named)

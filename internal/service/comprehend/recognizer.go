@@ -175,6 +175,13 @@ func recognizerProperties(m *model.Model) (*shape.EntityRecognizerProperties, er
 		if err := json.Unmarshal(m.Spec, &in); err != nil {
 			return nil, err
 		}
+		d := in.InputDataConfig
+		if d.DataFormat == nil {
+			d.DataFormat = new("COMPREHEND_CSV")
+		}
+		if d.Documents != nil && d.Documents.InputFormat == nil {
+			d.Documents.InputFormat = new("ONE_DOC_PER_LINE")
+		}
 		p.InputDataConfig, p.VolumeKmsKeyId, p.VpcConfig, p.ModelKmsKeyId = in.InputDataConfig, in.VolumeKmsKeyId, in.VpcConfig, in.ModelKmsKeyId
 	} else {
 		p.ModelKmsKeyId = some(m.ModelKey)

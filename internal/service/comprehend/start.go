@@ -170,9 +170,8 @@ func (k kind) useModel(c *api.Call, v store.View, j *job.Job, r *request) error 
 	switch {
 	case m.Status != model.Trained && m.Status != model.Warned:
 		return fault.New("ResourceUnavailableException", "The model %s is in the status %s: it can be used when it is TRAINED.", *name, m.Status)
-	case r.LanguageCode != nil && *r.LanguageCode != m.Language:
-		return fault.New("InvalidRequestException", "The language code %s is not that of the model %s, which is %s.", *r.LanguageCode, *name, m.Language)
 	}
+	// Of LanguageCode, AWS says that a recogniser's own language is used instead (Comprehend API Reference, StartEntitiesDetectionJob).
 	j.Model, j.Setup.Language = m.ARN, m.Language
 	c.Touch(m.ARN)
 	return nil
