@@ -102,8 +102,10 @@ func classifying(in *shape.CreateDocumentClassifierRequest) (training, error) {
 	bad := func(format string, a ...any) (training, error) {
 		return training{}, fault.New("InvalidRequestException", format, a...)
 	}
+	kept := *in // the event has the tags as they came
+	kept.Tags = ordered(in.Tags)
 	t := training{kind: model.Classifier, name: *in.DocumentClassifierName, version: deref(in.VersionName), language: *in.LanguageCode, role: *in.DataAccessRoleArn, token: deref(in.ClientRequestToken),
-		tags: in.Tags, vpc: in.VpcConfig, volumeKey: deref(in.VolumeKmsKeyId), modelKey: deref(in.ModelKmsKeyId), policy: in.ModelPolicy, spec: in, mode: deref(in.Mode)}
+		tags: in.Tags, vpc: in.VpcConfig, volumeKey: deref(in.VolumeKmsKeyId), modelKey: deref(in.ModelKmsKeyId), policy: in.ModelPolicy, spec: &kept, mode: deref(in.Mode)}
 	if t.mode == "" {
 		t.mode = "MULTI_CLASS"
 	}

@@ -209,6 +209,20 @@ func TestTrainingsRefused(t *testing.T) {
 	}
 }
 
+// TestRetryWithTags: the order of tags makes no other request.
+func TestRetryWithTags(t *testing.T) {
+	h := custodian(t)
+	for make, in := range map[string]func(map[string]string) string{"CreateDocumentClassifier": classifier, "CreateEntityRecognizer": recognizer} {
+		try := func(tags string) string {
+			return first(h.must(make, in(map[string]string{"ClientRequestToken": `"t"`, "Tags": tags})))
+		}
+		one := try(`[{"Key":"b","Value":"1"},{"Key":"a","Value":"2"}]`)
+		if again := try(`[{"Key":"a","Value":"2"},{"Key":"b","Value":"1"}]`); again != one {
+			t.Errorf("%s: a retry made %s beside %s", make, again, one)
+		}
+	}
+}
+
 // TestVersions: a name is used once without a version; versions have names of their own. Tokens give the first model again.
 func TestVersions(t *testing.T) {
 	h := custodian(t)

@@ -104,8 +104,10 @@ func recognizing(in *shape.CreateEntityRecognizerRequest) (training, error) {
 	bad := func(format string, a ...any) (training, error) {
 		return training{}, fault.New("InvalidRequestException", format, a...)
 	}
+	kept := *in // the event has the tags as they came
+	kept.Tags = ordered(in.Tags)
 	t := training{kind: model.Recognizer, name: *in.RecognizerName, version: deref(in.VersionName), language: *in.LanguageCode, role: *in.DataAccessRoleArn, token: deref(in.ClientRequestToken),
-		tags: in.Tags, vpc: in.VpcConfig, volumeKey: deref(in.VolumeKmsKeyId), modelKey: deref(in.ModelKmsKeyId), policy: in.ModelPolicy, spec: in}
+		tags: in.Tags, vpc: in.VpcConfig, volumeKey: deref(in.VolumeKmsKeyId), modelKey: deref(in.ModelKmsKeyId), policy: in.ModelPolicy, spec: &kept}
 	d := in.InputDataConfig
 	if n := len(d.EntityTypes); n == 0 || n > maxTypes {
 		return bad("A recognizer must have 1 to %d entity types; %d are given.", maxTypes, n)

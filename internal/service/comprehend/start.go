@@ -51,8 +51,7 @@ func (k kind) start(c *api.Call, tx store.Tx, r *request) (*job.Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Tags = slices.Clone(r.Tags) // the event has them as they came
-	slices.SortFunc(r.Tags, func(a, b shape.Tag) int { return strings.Compare(*a.Key, *b.Key) })
+	r.Tags = ordered(r.Tags) // a copy: the event has them as they came
 	j := &job.Job{Kind: k.name, Partition: c.Partition, Account: c.Account, Region: c.Region, Service: Principal,
 		Name: deref(r.JobName), RoleARN: *r.DataAccessRoleArn, OutputURI: *r.OutputDataConfig.S3Uri,
 		Token: deref(r.ClientRequestToken), State: job.Submitted, Submitted: tx.Now(), RequestID: c.RequestID, Caller: c.Caller.ARN}
@@ -203,4 +202,11 @@ func stamp(ms int64) string {
 	ms = min(max(ms, 0), 1<<48-1)
 	b := []byte{byte(ms >> 40), byte(ms >> 32), byte(ms >> 24), byte(ms >> 16), byte(ms >> 8), byte(ms)}
 	return hex.EncodeToString(b)
+}
+
+// ordered is a copy of tags by their keys: a retry may have them in another order.
+func ordered(tags []shape.Tag) []shape.Tag {
+	out := slices.Clone(tags)
+	slices.SortFunc(out, func(a, b shape.Tag) int { return strings.Compare(*a.Key, *b.Key) })
+	return out
 }
