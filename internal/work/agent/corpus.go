@@ -62,6 +62,10 @@ func (a *agent) corpus(ctx context.Context, list []item) *job.Failure {
 			if x.err == nil && a.task.Artifact != nil && a.task.Artifact.Write && x.sealed == 0 {
 				x.err = errors.New("the learner wrote no model")
 			}
+			if x.err != nil && a.stop.Err() != nil { // its input was cut off for that
+				a.learnt.stopped = true
+				return nil
+			}
 			if x.err != nil {
 				select {
 				case err := <-fed: // the learner ended because its input did
