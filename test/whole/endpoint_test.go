@@ -254,6 +254,8 @@ func TestJobByInterfaceEndpoint(t *testing.T) {
 		"Condition": dict{"StringNotEquals": dict{"aws:SourceVpce": id}, "ArnLike": dict{"aws:PrincipalArn": s.role}}})
 	s.completed(nil)
 	s.must("ec2", "ModifyVpcEndpoint", "VpcEndpointId", id, "PolicyDocument", `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:ListBucket","Resource":"*"}]}`)
+	holds(t, s.failed(nil, "NO_WRITE_ACCESS_TO_OUTPUT"), "no VPC endpoint policy allows", id) // the output is tried before a document is read
+	s.must("ec2", "ModifyVpcEndpoint", "VpcEndpointId", id, "PolicyDocument", `{"Statement":[{"Effect":"Allow","Principal":"*","Action":["s3:ListBucket","s3:PutObject"],"Resource":"*"}]}`)
 	holds(t, s.failed(nil, "NO_READ_ACCESS_TO_INPUT"), "no VPC endpoint policy allows", id)
 	s.must("ec2", "ModifyVpcEndpoint", "VpcEndpointId", id, "ResetPolicy", "true", "AddSecurityGroupId.1", shut, "RemoveSecurityGroupId.1", door)
 	holds(t, s.failed(nil, "NO_READ_ACCESS_TO_INPUT"), shut)
