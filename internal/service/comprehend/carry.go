@@ -12,6 +12,9 @@ func carry(dst, src any) { carryValue(reflect.ValueOf(dst).Elem(), reflect.Value
 func carryValue(d, s reflect.Value) {
 	for i := range d.NumField() {
 		to, from := d.Field(i), s.FieldByName(d.Type().Field(i).Name)
+		if from.IsValid() && from.Kind() == reflect.Interface {
+			from = from.Elem()
+		}
 		switch {
 		case !from.IsValid() || from.IsZero():
 		case from.Type().AssignableTo(to.Type()):
@@ -23,6 +26,14 @@ func carryValue(d, s reflect.Value) {
 		}
 	}
 }
+
+// member is a member of a shape, by its name.
+func member(shape any, name string) reflect.Value {
+	return reflect.ValueOf(shape).Elem().FieldByName(name)
+}
+
+// said is a member that is text.
+func said(shape any, name string) *string { return member(shape, name).Interface().(*string) }
 
 // list writes words as a sentence has them.
 func list(words []string) string {

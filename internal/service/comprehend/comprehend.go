@@ -16,7 +16,11 @@ const Principal = "comprehend.amazonaws.com"
 
 // Rows is the service's table; e analyses for the real-time operations. What is not built is authorised, and then told so.
 func Rows(e Engines, who Principals) []api.Operation {
-	own := append(api.Rows("comprehend", append(tagRows(), (&custom{who}).rows()...)...), realtimeRows(e)...)
+	models := &custom{who}
+	own := append(api.Rows("comprehend", append(tagRows(), models.rows()...)...), realtimeRows(e)...)
+	for _, f := range families {
+		own = append(own, f.rows(models)...)
+	}
 	for _, k := range kinds {
 		own = append(own, k.rows()...)
 	}

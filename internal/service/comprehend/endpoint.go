@@ -146,11 +146,8 @@ func createEndpoint(c *api.Call, tx store.Tx, in *shape.CreateEndpointRequest) (
 	if err := rows.ModelEndpoints.Create(tx, c.Scope(), id, e); err != nil {
 		return nil, err
 	}
-	c.Touch(e.ARN, m.ARN)
-	if len(tags) == 0 {
-		return e, nil
-	}
-	return e, tx.SetTags(e.ARN, c.Scope(), tags)
+	c.Touch(m.ARN)
+	return e, made(c, tx, e.ARN, tags)
 }
 
 // room holds an endpoint that is to be made or changed to the quotas, and its name to be new.

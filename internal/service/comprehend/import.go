@@ -81,9 +81,6 @@ func (s *custom) copyOf(c *api.Call, tx store.Tx, in *shape.ImportModelRequest) 
 	if err := rows.Models.Create(tx, c.Scope(), id, m); err != nil {
 		return nil, err
 	}
-	c.Touch(m.ARN, of.ARN)
-	if len(tags) == 0 {
-		return m, nil
-	}
-	return m, tx.SetTags(m.ARN, c.Scope(), tags)
+	c.Touch(of.ARN)
+	return m, made(c, tx, m.ARN, tags)
 }

@@ -36,7 +36,7 @@ func (k kind) rows() []api.Operation {
 					return nil, err
 				}
 				out := shape.NewOutput(describe)
-				p := reflect.ValueOf(out).Elem().FieldByName(k.operation + "Properties")
+				p := member(out, k.operation+"Properties")
 				p.Set(reflect.New(p.Type().Elem()))
 				_, err = k.shown(&it.Value, p.Interface())
 				return out, err

@@ -75,7 +75,7 @@ func (k kind) list(c *api.Call, v store.View, in, out any) (any, error) {
 		items = items[:n]
 		next.NextToken = new(base64.RawURLEncoding.EncodeToString([]byte(items[n-1].ID)))
 	}
-	l := reflect.ValueOf(out).Elem().FieldByName(k.operation + "PropertiesList")
+	l := member(out, k.operation+"PropertiesList")
 	l.Set(reflect.MakeSlice(l.Type(), len(items), len(items)))
 	for i := range items {
 		if _, err := k.shown(&items[i].Value, l.Index(i).Addr().Interface()); err != nil {

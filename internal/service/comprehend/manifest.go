@@ -15,17 +15,14 @@ const maxAttributes = 5
 const plainText = "PLAIN_TEXT_DOCUMENT"
 
 // manifests reads AugmentedManifests. Documents other than plain text are refused: there is no reader of layouts here.
-func manifests(in []shape.AugmentedManifestsListItem, t *job.Training) ([]job.Input, error) {
-	bad := func(format string, a ...any) ([]job.Input, error) {
-		return nil, fault.New("InvalidRequestException", format, a...)
-	}
+func (t *training) manifests(in []shape.AugmentedManifestsListItem) error {
+	bad := func(format string, a ...any) error { return fault.New("InvalidRequestException", format, a...) }
 	if len(in) == 0 {
 		return bad("AugmentedManifests is required when DataFormat is AUGMENTED_MANIFEST.")
 	}
 	if len(in) > maxManifests {
 		return bad("AugmentedManifests has %d manifests; a training may have %d.", len(in), maxManifests)
 	}
-	var out []job.Input
 	trains := false
 	for _, m := range in {
 		if d := deref(m.DocumentType); d != "" && d != plainText {
@@ -39,15 +36,15 @@ func manifests(in []shape.AugmentedManifestsListItem, t *job.Training) ([]job.In
 		}
 		role := job.Manifest
 		if deref(m.Split) == "TEST" {
-			role, t.Tested = job.Test+job.Manifest, true
+			role, t.setup.Tested = job.Test+job.Manifest, true
 		} else {
 			trains = true
 		}
-		out = append(out, job.Input{Role: role, URI: *m.S3Uri, Attributes: m.AttributeNames})
+		t.inputs = append(t.inputs, job.Input{Role: role, URI: *m.S3Uri, Attributes: m.AttributeNames})
 	}
 	if !trains {
 		return bad("AugmentedManifests has manifests for testing alone: at least one must have the Split TRAIN.")
 	}
-	t.Manifest = true
-	return out, nil
+	t.setup.Manifest = true
+	return nil
 }

@@ -25,107 +25,106 @@ type Principals interface {
 // custom makes the operations of custom models.
 type custom struct{ who Principals }
 
-// rows are the operations of custom models and of what serves them.
+// rows are the operations of custom models, but for those that a family has, and of what serves them.
 func (s *custom) rows() []api.Rower {
-	return slices.Concat(s.classifierRows(), s.recognizerRows(), s.policyRows(), s.importRows(), endpointRows(), flywheelRows())
+	return slices.Concat(s.policyRows(), s.importRows(), endpointRows(), flywheelRows())
 }
 
-// training is what CreateDocumentClassifier and CreateEntityRecognizer have in common.
+// training is one that is ordered.
 type training struct {
-	kind, name, version string
-	language, role      string
-	mode                string
-	token               string
-	tags                []shape.Tag
-	vpc                 *shape.VpcConfig
-	volumeKey, modelKey string // as given
-	outputURI           string
-	outputKey           string
-	policy              *string
-	inputs              []job.Input
-	setup               job.Training
-	spec                any // the input of the call
+	order
+	inputs []job.Input
+	setup  job.Training
 }
-
-// trainingHonours are members that both calls have.
-var trainingHonours = []string{"VersionName", "DataAccessRoleArn", "Tags.*", "ClientRequestToken", "LanguageCode", "VolumeKmsKeyId",
-	"VpcConfig.SecurityGroupIds", "VpcConfig.Subnets", "ModelKmsKeyId", "ModelPolicy"}
 
 // languages are those in which custom models can be trained (Comprehend Developer Guide, "Languages supported").
 var languages = []string{"en", "es", "de", "it", "fr", "pt"}
 
-// train writes a model down as SUBMITTED, and the job that trains it. The same token with the same input gives the first model again.
-func (s *custom) train(c *api.Call, tx store.Tx, t training) (*model.Model, error) {
-	if accountOf(t.role) != c.Account {
-		return nil, fault.New("InvalidRequestException", "The data access role %s does not belong to the account %s: a role cannot be passed across accounts.", t.role, c.Account)
+// order writes a model down as SUBMITTED, and the job that trains it. The same token with the same input gives the first model again.
+func (s *custom) order(c *api.Call, tx store.Tx, f family, in any) (*model.Model, error) {
+	var t training
+	carry(&t.order, in)
+	if err := f.read(&t); err != nil {
+		return nil, err
 	}
-	if !slices.Contains(languages, t.language) {
-		return nil, fault.New("UnsupportedLanguageException", "Custom models cannot be trained for the language code %s. Supported are %s.", t.language, strings.Join(languages, ", "))
+	role, language, token := *t.DataAccessRoleArn, *t.LanguageCode, deref(t.ClientRequestToken)
+	if accountOf(role) != c.Account {
+		return nil, fault.New("InvalidRequestException", "The data access role %s does not belong to the account %s: a role cannot be passed across accounts.", role, c.Account)
 	}
-	tags, err := newTags(t.tags)
+	if !slices.Contains(languages, language) {
+		return nil, fault.New("UnsupportedLanguageException", "Custom models cannot be trained for the language code %s. Supported are %s.", language, strings.Join(languages, ", "))
+	}
+	tags, err := newTags(t.Tags)
 	if err != nil {
 		return nil, err
 	}
-	spec, err := json.Marshal(t.spec)
+	kept := shape.NewInput("Create" + f.operation) // the event has the tags as they came
+	carry(kept, in)
+	carry(kept, &struct{ Tags []shape.Tag }{ordered(t.Tags)})
+	spec, err := json.Marshal(kept)
 	if err != nil {
 		return nil, err
 	}
-	if t.token != "" {
-		old, err := rows.Models.Find(tx, c.Scope(), "token", t.kind+"/"+t.token)
+	if token != "" {
+		old, err := rows.Models.Find(tx, c.Scope(), "token", f.kind+"/"+token)
 		switch {
 		case err == nil && string(old.Value.Spec) == string(spec):
 			return &old.Value, nil
 		case err == nil:
-			return nil, fault.New("InvalidRequestException", "The client request token %s was used before with other parameters.", t.token)
+			return nil, fault.New("InvalidRequestException", "The client request token %s was used before with other parameters.", token)
 		case !isNotFound(err):
 			return nil, err
 		}
 	}
-	m := &model.Model{Kind: t.kind, Name: t.name, Version: t.version, Language: t.language, Mode: t.mode, Status: model.Submitted, Submitted: tx.Now(), Job: c.Dice.Hex(32),
-		Spec: spec, RoleARN: t.role, Token: t.token}
-	j := &job.Job{ID: m.Job, Kind: t.kind, Partition: c.Partition, Account: c.Account, Region: c.Region, Service: Principal, Name: t.name, RoleARN: t.role, Inputs: t.inputs,
-		State: job.Submitted, Submitted: tx.Now(), RequestID: c.RequestID, Caller: c.Caller.ARN, OutputURI: t.outputURI}
-	if m.ModelKey, err = keyARN(c, "ModelKmsKeyId", t.modelKey, false); err != nil {
+	m := &model.Model{Kind: f.kind, Name: *said(in, f.name), Version: deref(t.VersionName), Language: language, Mode: deref(t.Mode), Status: model.Submitted, Submitted: tx.Now(),
+		Job: c.Dice.Hex(32), Spec: spec, RoleARN: role, Token: token}
+	j := &job.Job{ID: m.Job, Kind: f.kind, Partition: c.Partition, Account: c.Account, Region: c.Region, Service: Principal, Name: m.Name, RoleARN: role, Inputs: t.inputs,
+		State: job.Submitted, Submitted: tx.Now(), RequestID: c.RequestID, Caller: c.Caller.ARN}
+	if m.ModelKey, err = keyARN(c, "ModelKmsKeyId", deref(t.ModelKmsKeyId), false); err != nil {
 		return nil, err
 	}
-	if j.VolumeKey, err = keyARN(c, "VolumeKmsKeyId", t.volumeKey, false); err != nil {
+	if j.VolumeKey, err = keyARN(c, "VolumeKmsKeyId", deref(t.VolumeKmsKeyId), false); err != nil {
 		return nil, err
 	}
-	if j.OutputKey, err = keyARN(c, "OutputDataConfig.KmsKeyId", t.outputKey, true); err != nil {
+	if o := t.OutputDataConfig; o != nil && o.S3Uri != nil {
+		j.OutputURI, j.OutputObject = *o.S3Uri, outputOf(*o.S3Uri, c.Account, f.kind, j.ID)
+		if j.OutputKey, err = keyARN(c, "OutputDataConfig.KmsKeyId", deref(o.KmsKeyId), true); err != nil {
+			return nil, err
+		}
+	}
+	if j.Network, err = networkOf(t.VpcConfig); err != nil {
 		return nil, err
 	}
-	if j.Network, err = networkOf(t.vpc); err != nil {
-		return nil, err
-	}
-	if err := spare(c, tx, t.kind); err != nil {
+	if err := spare(c, tx, f.kind); err != nil {
 		return nil, err
 	}
 	id, err := s.name(c, tx, m)
 	if err != nil {
 		return nil, err
 	}
-	if t.policy != nil {
-		if err := s.attach(c, tx, m, *t.policy); err != nil {
+	if t.ModelPolicy != nil {
+		if err := s.attach(c, tx, m, *t.ModelPolicy); err != nil {
 			return nil, err
 		}
 	}
-	k := job.Kinds()[t.kind]
 	j.ARN, j.Trains, j.ModelKey = m.ARN, m.ARN, m.ModelKey
-	j.Setup = job.Setup{Kind: t.kind, Language: t.language, Limit: k.Limits.Document, Format: t.setup.Format, Training: &t.setup}
-	if j.OutputURI != "" {
-		j.OutputObject = outputOf(j.OutputURI, c.Account, t.kind, j.ID)
-	}
+	j.Setup = job.Setup{Kind: f.kind, Language: language, Limit: job.Kinds()[f.kind].Limits.Document, Format: t.setup.Format, Training: &t.setup}
 	if err := rows.Models.Create(tx, c.Scope(), id, m); err != nil {
 		return nil, err
 	}
 	if err := rows.Jobs.Create(tx, c.Scope(), j.ID, j); err != nil {
 		return nil, err
 	}
-	c.Touch(m.ARN)
+	return m, made(c, tx, m.ARN, tags)
+}
+
+// made notes what a call has made, with the tags that it is to have.
+func made(c *api.Call, tx store.Tx, arn string, tags map[string]string) error {
+	c.Touch(arn)
 	if len(tags) == 0 {
-		return m, nil
+		return nil
 	}
-	return m, tx.SetTags(m.ARN, c.Scope(), tags)
+	return tx.SetTags(arn, c.Scope(), tags)
 }
 
 // name gives a model its ARN and the id of its row. Source: Comprehend Developer Guide, "Model versioning": a version's name is unique among

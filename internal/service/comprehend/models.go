@@ -1,7 +1,10 @@
 package comprehend
 
 import (
+	"cmp"
 	"encoding/base64"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -14,17 +17,42 @@ import (
 	"cloister/internal/store/rows"
 )
 
-// models gives the account's models of a kind, the newest first, a page at a time.
-func models(c *api.Call, v store.View, kind string, f filter, token *string, max *int64) ([]model.Model, *string, error) {
-	if err := f.single(); err != nil {
-		return nil, nil, err
+// list gives the account's models of a family, the newest first, a page at a time.
+func (f family) list(c *api.Call, v store.View, in, out any) (any, error) {
+	var r struct {
+		Filter *struct {
+			DocumentClassifierName, RecognizerName, Status *string
+			SubmitTimeBefore, SubmitTimeAfter              *time.Time
+		}
+		NextToken  *string
+		MaxResults *int64
 	}
-	all, err := kept(c, v, kind)
+	carry(&r, in)
+	var w filter
+	if x := r.Filter; x != nil {
+		w = filter{cmp.Or(x.DocumentClassifierName, x.RecognizerName), x.Status, x.SubmitTimeBefore, x.SubmitTimeAfter}
+	}
+	if err := w.single(); err != nil {
+		return nil, err
+	}
+	all, err := kept(c, v, f.kind)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(m model.Model) bool { return !f.admits(m.Name, string(m.Status), m.Submitted) })
-	return paged(all, func(m *model.Model) string { return place(m.Submitted, m.ARN) }, token, max)
+	all = slices.DeleteFunc(all, func(m model.Model) bool { return !w.admits(m.Name, string(m.Status), m.Submitted) })
+	all, next, err := paged(all, func(m *model.Model) string { return place(m.Submitted, m.ARN) }, r.NextToken, r.MaxResults)
+	if err != nil {
+		return nil, err
+	}
+	l := member(out, f.operation+"PropertiesList")
+	l.Set(reflect.MakeSlice(l.Type(), len(all), len(all)))
+	for i := range all {
+		if err := f.shown(c, &all[i], l.Index(i).Addr().Interface()); err != nil {
+			return nil, err
+		}
+	}
+	carry(out, &struct{ NextToken *string }{next})
+	return out, nil
 }
 
 // kept reads all models of a kind, as they are now.
@@ -43,35 +71,45 @@ func kept(c *api.Call, v store.View, kind string) ([]model.Model, error) {
 	return out, nil
 }
 
-// summary is what is told of all versions of one name.
+// summary is what is told of all versions of one name: members of the families' summaries.
 type summary struct {
-	name     string
-	versions int64
-	latest   model.Model
+	DocumentClassifierName, RecognizerName *string
+	NumberOfVersions                       *int64
+	LatestVersionCreatedAt                 *time.Time
+	LatestVersionName, LatestVersionStatus *string
 }
 
-func summaries(c *api.Call, v store.View, kind string, token *string, max *int64) ([]summary, *string, error) {
-	all, err := kept(c, v, kind)
+// summaries gives the names of a family's models, that of the newest version first, a page at a time.
+func (f family) summaries(c *api.Call, v store.View, in, out any) (any, error) {
+	var r struct {
+		NextToken  *string
+		MaxResults *int64
+	}
+	carry(&r, in)
+	all, err := kept(c, v, f.kind)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	by := map[string]*summary{}
+	at := func(m *model.Model) string { return place(m.Submitted, m.ARN) }
+	latest, versions := map[string]model.Model{}, map[string]int64{}
 	for _, m := range all {
-		x := by[m.Name]
-		if x == nil {
-			x = &summary{name: m.Name, latest: m}
-			by[m.Name] = x
-		}
-		x.versions++
-		if place(m.Submitted, m.ARN) > place(x.latest.Submitted, x.latest.ARN) {
-			x.latest = m
+		versions[m.Name]++
+		if l, ok := latest[m.Name]; !ok || at(&m) > at(&l) {
+			latest[m.Name] = m
 		}
 	}
-	var out []summary
-	for _, x := range by {
-		out = append(out, *x)
+	page, next, err := paged(slices.Collect(maps.Values(latest)), at, r.NextToken, r.MaxResults)
+	if err != nil {
+		return nil, err
 	}
-	return paged(out, func(x *summary) string { return place(x.latest.Submitted, x.latest.ARN) }, token, max)
+	l := member(out, f.operation+"SummariesList")
+	l.Set(reflect.MakeSlice(l.Type(), len(page), len(page)))
+	for i, m := range page {
+		carry(l.Index(i).Addr().Interface(), &summary{DocumentClassifierName: &m.Name, RecognizerName: &m.Name, NumberOfVersions: new(versions[m.Name]),
+			LatestVersionCreatedAt: &m.Submitted, LatestVersionName: some(m.Version), LatestVersionStatus: some(string(m.Status))})
+	}
+	carry(out, &struct{ NextToken *string }{next})
+	return out, nil
 }
 
 // single refuses more than one condition.

@@ -116,7 +116,7 @@ func (d detection) detectAll(ctx context.Context, c *api.Call, e Engines, in, ou
 	if len(all) != len(r.TextList) {
 		return nil, fmt.Errorf("the engine answered %d of %d texts", len(all), len(r.TextList))
 	}
-	results := reflect.ValueOf(out).Elem().FieldByName("ResultList")
+	results := member(out, "ResultList")
 	results.Set(reflect.MakeSlice(results.Type(), 0, len(all)))
 	failed := []shape.BatchItemError{}
 	for i, a := range all {

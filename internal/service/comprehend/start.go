@@ -84,13 +84,7 @@ func (k kind) start(c *api.Call, tx store.Tx, r *request) (*job.Job, error) {
 	if err := rows.Jobs.Create(tx, c.Scope(), j.ID, j); err != nil {
 		return nil, err
 	}
-	if len(tags) > 0 {
-		if err := tx.SetTags(j.ARN, c.Scope(), tags); err != nil {
-			return nil, err
-		}
-	}
-	c.Touch(j.ARN)
-	return j, nil
+	return j, made(c, tx, j.ARN, tags)
 }
 
 // fill reads what the call says into the job, and writes down in the request what it leaves to us.
