@@ -7,10 +7,13 @@ import (
 	"testing"
 )
 
-// python is the first that has boto3: the one of the path, or the system's, whose packages differ.
+// pythons are the one of the path and the system's, whose packages differ.
+var pythons = []string{"python3", "/usr/bin/python3"}
+
+// python is the first that has boto3.
 func python(t *testing.T) string {
 	t.Helper()
-	for _, p := range []string{"python3", "/usr/bin/python3"} {
+	for _, p := range pythons {
 		if exec.Command(p, "-c", "import boto3").Run() == nil {
 			return p
 		}
