@@ -91,8 +91,8 @@ func (w *whole) walk() {
 		answers("ListFlywheels", "FlywheelSummaryList", `\[\]`),
 		answers("ListDatasets", "DatasetPropertiesList", `\[\]`),
 		refuses("StartEventsDetectionJob", "InvalidRequestException", "No engine detects events here.", with(in("few.txt"), "--language-code", "en", "--target-event-types", "BANKRUPTCY")...),
-		refuses("DescribeEventsDetectionJob", "JobNotFoundException", "RESOURCE_NOT_FOUND: Could not find specified job.", "--job-id", "1234"),
-		refuses("StopEventsDetectionJob", "JobNotFoundException", "RESOURCE_NOT_FOUND: Could not find specified job.", "--job-id", "1234"),
+		refuses("DescribeEventsDetectionJob", "JobNotFoundException", "The specified job was not found. Check the job ID and try again.", "--job-id", "1234"),
+		refuses("StopEventsDetectionJob", "JobNotFoundException", "The specified job was not found. Check the job ID and try again.", "--job-id", "1234"),
 		answers("ListEventsDetectionJobs", "EventsDetectionJobPropertiesList", `\[\]`),
 	)
 

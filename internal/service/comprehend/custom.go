@@ -114,11 +114,11 @@ func languageAt(c *api.Call, v store.View, endpoint string) (string, error) {
 	e, err := rows.ModelEndpoints.Find(v, c.Scope(), "arn", endpoint)
 	switch {
 	case isNotFound(err):
-		return "", fault.New("ResourceUnavailableException", "The endpoint %s is not available: there is none of that name.", endpoint)
+		return "", refuse("ResourceUnavailableException", "The endpoint %s is not available: there is none of that name.", endpoint)
 	case err != nil:
 		return "", err
 	case e.Value.Status != model.InService && e.Value.Status != model.Updating:
-		return "", fault.New("ResourceUnavailableException", "The endpoint %s is in the status %s: it can be used when it is IN_SERVICE.", endpoint, e.Value.Status)
+		return "", refuse("ResourceUnavailableException", "The endpoint %s is in the status %s: it can be used when it is IN_SERVICE.", endpoint, e.Value.Status)
 	}
 	a, err := arn.Parse(e.Value.Model)
 	if err != nil {

@@ -62,9 +62,13 @@ func endpointRows() []api.Rower {
 			View: func(c *api.Call, v store.View, in *shape.ListEndpointsRequest) (*shape.ListEndpointsResponse, error) {
 				var f filter
 				if x := in.Filter; x != nil {
-					f = filter{x.ModelArn, x.Status, x.CreationTimeBefore, x.CreationTimeAfter}
+					f = filter{x.ModelArn, x.Status, x.CreationTimeBefore, x.CreationTimeAfter, false}
 				}
 				if err := f.single(); err != nil {
+					return nil, err
+				}
+				from, err := listed(c, in)
+				if err != nil {
 					return nil, err
 				}
 				items, err := rows.ModelEndpoints.List(v, store.Query{Scope: c.Scope()})
@@ -74,11 +78,11 @@ func endpointRows() []api.Rower {
 				items = slices.DeleteFunc(items, func(e store.Item[model.Endpoint]) bool {
 					return !f.admits(e.Value.Model, string(e.Value.Status), e.Value.Made)
 				})
-				items, next, err := paged(items, func(e *store.Item[model.Endpoint]) string { return place(e.Value.Made, e.ID) }, in.NextToken, in.MaxResults)
+				out := &shape.ListEndpointsResponse{EndpointPropertiesList: []shape.EndpointProperties{}}
+				items, err = paged(from, out, items, false, func(e *store.Item[model.Endpoint]) string { return place(e.Value.Made, e.ID) })
 				if err != nil {
 					return nil, err
 				}
-				out := &shape.ListEndpointsResponse{NextToken: next, EndpointPropertiesList: []shape.EndpointProperties{}}
 				for _, e := range items {
 					out.EndpointPropertiesList = append(out.EndpointPropertiesList, endpointProperties(e.Value))
 				}
@@ -160,7 +164,7 @@ func room(c *api.Call, v store.View, e *model.Endpoint) error {
 	for _, x := range all {
 		switch {
 		case x.Value.ARN == e.ARN && e.Status == model.Creating:
-			return fault.New("ResourceInUseException", "An endpoint with the name %s already exists.", e.Name)
+			return fault.New("ResourceInUseException", nameInUse+"An endpoint with the name %s already exists.", e.Name)
 		case x.Value.ARN == e.ARN:
 			continue
 		}
@@ -169,11 +173,11 @@ func room(c *api.Call, v store.View, e *model.Endpoint) error {
 	}
 	switch {
 	case n > maxEndpoints:
-		return fault.New("ResourceLimitExceededException", "The account has %d endpoints in this region, which is the limit.", maxEndpoints)
+		return refuse("ResourceLimitExceededException", "The account has %d endpoints in this region, which is the limit.", maxEndpoints)
 	case e.DesiredUnits > maxUnits:
-		return fault.New("ResourceLimitExceededException", "An endpoint can have %d inference units; %d are asked for.", maxUnits, e.DesiredUnits)
+		return refuse("ResourceLimitExceededException", "An endpoint can have %d inference units; %d are asked for.", maxUnits, e.DesiredUnits)
 	case units > maxAllUnits:
-		return fault.New("ResourceLimitExceededException", "The endpoints of an account can have %d inference units together in a region; %d are asked for.", maxAllUnits, units)
+		return refuse("ResourceLimitExceededException", "The endpoints of an account can have %d inference units together in a region; %d are asked for.", maxAllUnits, units)
 	}
 	return nil
 }
@@ -185,7 +189,7 @@ func servable(c *api.Call, v store.View, arn string) (*model.Model, error) {
 		return nil, err
 	}
 	if !it.Value.Status.Ready() {
-		return nil, fault.New("ResourceUnavailableException", "The model %s is in the %s state: only a trained model can be served.", arn, it.Value.Status)
+		return nil, refuse("ResourceUnavailableException", "The model %s is in the %s state: only a trained model can be served.", arn, it.Value.Status)
 	}
 	return &it.Value, nil
 }
@@ -200,7 +204,7 @@ func updateEndpoint(c *api.Call, tx store.Tx, in *shape.UpdateEndpointRequest) (
 	switch e.Status {
 	case model.InService, model.Broken:
 	case model.Removing:
-		return nil, fault.New("ResourceUnavailableException", "The endpoint %s is being deleted.", e.ARN)
+		return nil, refuse("ResourceUnavailableException", "The endpoint %s is being deleted.", e.ARN)
 	default:
 		return nil, fault.New("ResourceInUseException", "The endpoint %s is in the %s state: wait until it is IN_SERVICE.", e.ARN, e.Status)
 	}
@@ -240,7 +244,7 @@ func updateEndpoint(c *api.Call, tx store.Tx, in *shape.UpdateEndpointRequest) (
 func endpointOf(c *api.Call, v store.View, arn *string) (store.Item[model.Endpoint], error) {
 	it, err := rows.ModelEndpoints.Find(v, c.Scope(), "arn", deref(arn))
 	if isNotFound(err) {
-		err = fault.New("ResourceNotFoundException", "RESOURCE_NOT_FOUND: Could not find specified resource.")
+		err = notFound()
 	}
 	return it, err
 }

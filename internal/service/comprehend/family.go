@@ -20,6 +20,7 @@ type family struct {
 	operation string   // behind Create, Describe, StopTraining and Delete; its ARNs' member is operation + "Arn"
 	name      string   // the member that names it
 	metadata  string   // the member of its metrics
+	mirrored  bool     // filter.mirrored
 	honours   []string // members of Create's own
 	read      func(*training) error
 }
@@ -31,7 +32,7 @@ var families = []family{
 			"InputDataConfig.S3Uri", "InputDataConfig.TestS3Uri", "InputDataConfig.LabelDelimiter", "InputDataConfig.AugmentedManifests.*", "InputDataConfig.DocumentType",
 			"InputDataConfig.Documents.S3Uri", "InputDataConfig.Documents.TestS3Uri", "InputDataConfig.DocumentReaderConfig.DocumentReadAction",
 			"InputDataConfig.DocumentReaderConfig.DocumentReadMode", "InputDataConfig.DocumentReaderConfig.FeatureTypes"}},
-	{kind: model.Recognizer, operation: "EntityRecognizer", name: "RecognizerName", metadata: "RecognizerMetadata", read: readRecognizer,
+	{kind: model.Recognizer, operation: "EntityRecognizer", name: "RecognizerName", metadata: "RecognizerMetadata", mirrored: true, read: readRecognizer,
 		honours: []string{"InputDataConfig.DataFormat", "InputDataConfig.EntityTypes.*", "InputDataConfig.Documents.*", "InputDataConfig.Annotations.*",
 			"InputDataConfig.EntityList.S3Uri", "InputDataConfig.AugmentedManifests.*"}},
 }

@@ -28,16 +28,18 @@ func flywheelRows() []api.Rower {
 		missing[shape.StartFlywheelIterationRequest, shape.StartFlywheelIterationResponse]("StartFlywheelIteration", "FlywheelArn", "ClientRequestToken"),
 		api.Op[shape.ListFlywheelsRequest, shape.ListFlywheelsResponse]{Name: "ListFlywheels", Honours: []string{"Filter.*", "NextToken", "MaxResults"},
 			Questions: ask.Ask[shape.ListFlywheelsRequest](sheet, "ListFlywheels"),
-			View: func(*api.Call, store.View, *shape.ListFlywheelsRequest) (*shape.ListFlywheelsResponse, error) {
-				return &shape.ListFlywheelsResponse{FlywheelSummaryList: []shape.FlywheelSummary{}}, nil
+			View: func(c *api.Call, _ store.View, in *shape.ListFlywheelsRequest) (*shape.ListFlywheelsResponse, error) {
+				_, err := listed(c, in) // no token is of an empty list
+				return &shape.ListFlywheelsResponse{FlywheelSummaryList: []shape.FlywheelSummary{}}, err
 			}},
 		api.Op[shape.ListDatasetsRequest, shape.ListDatasetsResponse]{Name: "ListDatasets", Honours: []string{"FlywheelArn", "Filter.*", "NextToken", "MaxResults"},
 			Questions: ask.Ask[shape.ListDatasetsRequest](sheet, "ListDatasets"),
-			View: func(_ *api.Call, _ store.View, in *shape.ListDatasetsRequest) (*shape.ListDatasetsResponse, error) {
+			View: func(c *api.Call, _ store.View, in *shape.ListDatasetsRequest) (*shape.ListDatasetsResponse, error) {
 				if in.FlywheelArn != nil {
 					return nil, noSuchFlywheel()
 				}
-				return &shape.ListDatasetsResponse{DatasetPropertiesList: []shape.DatasetProperties{}}, nil
+				_, err := listed(c, in)
+				return &shape.ListDatasetsResponse{DatasetPropertiesList: []shape.DatasetProperties{}}, err
 			}},
 	}
 }

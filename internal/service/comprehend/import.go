@@ -43,7 +43,7 @@ func (s *custom) copyOf(c *api.Call, tx store.Tx, in *shape.ImportModelRequest) 
 	}
 	source, err := rows.Models.Get(tx, store.Scope{Partition: from[1], Account: from[4], Region: from[3]}, from[5])
 	if isNotFound(err) {
-		return nil, fault.New("ResourceNotFoundException", "RESOURCE_NOT_FOUND: Could not find specified resource.")
+		return nil, notFound()
 	}
 	if err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (s *custom) copyOf(c *api.Call, tx store.Tx, in *shape.ImportModelRequest) 
 		return nil, err
 	}
 	if !of.Status.Ready() {
-		return nil, fault.New("ResourceUnavailableException", "The model %s is in the %s state: only a trained model can be imported.", of.ARN, of.Status)
+		return nil, refuse("ResourceUnavailableException", "The model %s is in the %s state: only a trained model can be imported.", of.ARN, of.Status)
 	}
 	tags, err := newTags(in.Tags)
 	if err != nil {

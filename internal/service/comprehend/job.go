@@ -126,7 +126,7 @@ func (k kind) get(c *api.Call, v store.View, in any) (store.Item[job.Job], error
 	carry(&r, in)
 	it, err := rows.Jobs.Get(v, c.Scope(), deref(r.JobId))
 	if isNotFound(err) || err == nil && it.Value.Kind != k.name {
-		return it, fault.New("JobNotFoundException", "RESOURCE_NOT_FOUND: Could not find specified job.")
+		return it, fault.New("JobNotFoundException", "%s", sentences["JobNotFoundException"])
 	}
 	return it, err
 }

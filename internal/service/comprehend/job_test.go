@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -360,20 +361,69 @@ func TestList(t *testing.T) {
 					t.Fatalf("a page of %d has %d, and a next one", size, len(l))
 				}
 			}
-			if !reflect.DeepEqual(got, x.want) {
-				t.Errorf("%s by %d: %d jobs, want %d\n%v\n%v", x.filter, size, len(got), len(x.want), got, x.want)
+			want := slices.Clone(x.want)
+			if strings.Contains(x.filter, "Before") { // from the oldest
+				slices.Reverse(want)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s by %d: %d jobs, want %d\n%v\n%v", x.filter, size, len(got), len(want), got, want)
 			}
 		}
 	}
+	token := h.must("ListKeyPhrasesDetectionJobs", `{"MaxResults":1,"Filter":{"JobName":"n1"}}`)["NextToken"].(string)
+	_, err := h.ask("ListSentimentDetectionJobs", `{"Filter":{"JobName":"n1"},"NextToken":"`+token+`"}`)
+	h.refused(err, "InvalidRequestException", "next token")
 	for _, x := range []struct{ in, code string }{
 		{`{"Filter":{"JobName":"a","JobStatus":"FAILED"}}`, "InvalidFilterException"},
 		{`{"Filter":{"SubmitTimeAfter":"2026-01-01T00:00:00Z","SubmitTimeBefore":"2026-01-02T00:00:00Z"}}`, "InvalidFilterException"},
 		{`{"NextToken":"*"}`, "InvalidRequestException"},
+		{`{"Filter":{"JobName":"n0"},"NextToken":"` + token + `"}`, "InvalidRequestException"},
 		{`{"MaxResults":501}`, "Invalid"},
 		{`{"Filter":{"JobStatus":"SLEEPING"}}`, "Invalid"},
 	} {
 		_, err := h.ask("ListKeyPhrasesDetectionJobs", x.in)
 		h.refused(err, x.code)
+	}
+}
+
+// TestMirrored: of topics and recognisers AWS tells the other order (Comprehend API Reference, TopicsDetectionJobFilter, EntityRecognizerFilter).
+func TestMirrored(t *testing.T) {
+	h := custodian(t)
+	const then = "2026-03-04T05:06:08Z"
+	var ids, arns []string
+	for i := range 4 {
+		h.now = h.now.Add(time.Second)
+		ids = append(ids, h.must("StartTopicsDetectionJob", with(""))["JobId"].(string))
+		arns = append(arns, first(h.must("CreateEntityRecognizer", recognizer(map[string]string{"VersionName": fmt.Sprintf(`"v%d"`, i)}))))
+	}
+	told := func(op, filter, member string) (out []string) {
+		token := ""
+		for {
+			page := h.must(op, `{"MaxResults":1,"Filter":{`+filter+`}`+token+`}`)
+			for k, v := range page {
+				if strings.HasSuffix(k, "PropertiesList") {
+					out = append(out, v.([]any)[0].(map[string]any)[member].(string))
+				}
+			}
+			if page["NextToken"] == nil {
+				return out
+			}
+			token = `,"NextToken":"` + page["NextToken"].(string) + `"`
+		}
+	}
+	after, before := `"SubmitTimeAfter":"`+then+`"`, `"SubmitTimeBefore":"2026-03-04T05:07:00Z"`
+	for _, x := range []struct {
+		op, filter, member string
+		want               []string
+	}{
+		{"ListTopicsDetectionJobs", after, "JobId", ids},
+		{"ListEntityRecognizers", after, "EntityRecognizerArn", arns},
+		{"ListTopicsDetectionJobs", before, "JobId", []string{ids[3], ids[2], ids[1], ids[0]}},
+		{"ListEntityRecognizers", before, "EntityRecognizerArn", []string{arns[3], arns[2], arns[1], arns[0]}},
+	} {
+		if got := told(x.op, x.filter, x.member); !slices.Equal(got, x.want) {
+			t.Errorf("%s %s: %q, want %q", x.op, x.filter, got, x.want)
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ type kind struct {
 	model     string   // kind of the custom model that may analyse: its member is named after it
 	must      bool     // there is no analysis without a custom model
 	stops     bool     // AWS has a Stop
+	mirrored  bool     // filter.mirrored
 	secluded  bool     // it takes VpcConfig and VolumeKmsKeyId
 	honours   []string // members of its own
 	setup     func(r *request, s *job.Setup) error
@@ -30,7 +31,7 @@ var kinds = []kind{
 	{name: "targeted-sentiment-detection", operation: "TargetedSentimentDetectionJob", languages: english, stops: true, secluded: true},
 	{name: "pii-entities-detection", operation: "PiiEntitiesDetectionJob", languages: english, stops: true, setup: setupPII,
 		honours: []string{"Mode", "RedactionConfig", "RedactionConfig.PiiEntityTypes", "RedactionConfig.MaskMode", "RedactionConfig.MaskCharacter"}},
-	{name: "topics-detection", operation: "TopicsDetectionJob", secluded: true, setup: setupTopics, honours: []string{"NumberOfTopics"}},
+	{name: "topics-detection", operation: "TopicsDetectionJob", mirrored: true, secluded: true, setup: setupTopics, honours: []string{"NumberOfTopics"}},
 	{name: "document-classification", operation: "DocumentClassificationJob", model: model.Classifier, must: true, secluded: true},
 	{name: "events-detection", operation: "EventsDetectionJob", languages: english, stops: true, honours: []string{"TargetEventTypes"},
 		never: "No engine detects events here. Entities, key phrases and custom models are what comes nearest."},

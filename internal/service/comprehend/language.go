@@ -2,8 +2,6 @@ package comprehend
 
 import (
 	"slices"
-
-	"cloister/internal/core/fault"
 )
 
 // english is what the built-in engines of words and sentences speak.
@@ -14,5 +12,5 @@ func speaks(languages []string, code *string) error {
 	if languages == nil || slices.Contains(languages, deref(code)) {
 		return nil
 	}
-	return fault.New("UnsupportedLanguageException", "Amazon Comprehend can't process the language of the input text: %s. The engine that serves this operation here speaks %s.", deref(code), list(languages))
+	return refuse("UnsupportedLanguageException", "It is %s. The engine that serves this operation here speaks %s.", deref(code), list(languages))
 }

@@ -52,7 +52,7 @@ func (s *custom) order(c *api.Call, tx store.Tx, f family, in any) (*model.Model
 		return nil, fault.New("InvalidRequestException", "The data access role %s does not belong to the account %s: a role cannot be passed across accounts.", role, c.Account)
 	}
 	if !slices.Contains(languages, language) {
-		return nil, fault.New("UnsupportedLanguageException", "Custom models cannot be trained for the language code %s. Supported are %s.", language, strings.Join(languages, ", "))
+		return nil, refuse("UnsupportedLanguageException", "Custom models cannot be trained for the language code %s. Supported are %s.", language, strings.Join(languages, ", "))
 	}
 	tags, err := newTags(t.Tags)
 	if err != nil {
@@ -139,7 +139,7 @@ func (s *custom) name(c *api.Call, v store.View, m *model.Model) (string, error)
 		_, err := rows.Models.Get(v, c.Scope(), id)
 		switch {
 		case err == nil:
-			return "", fault.New("ResourceInUseException", "The model %s has a version %s already.", m.Name, m.Version)
+			return "", fault.New("ResourceInUseException", nameInUse+"The model %s has a version %s already.", m.Name, m.Version)
 		case !isNotFound(err):
 			return "", err
 		}
@@ -147,7 +147,7 @@ func (s *custom) name(c *api.Call, v store.View, m *model.Model) (string, error)
 	}
 	there, err := rows.Models.List(v, store.Query{Scope: c.Scope(), Term: store.Term{Name: "name", Value: m.Kind + "/" + m.Name}, Limit: 1})
 	if err == nil && len(there) > 0 {
-		err = fault.New("ResourceInUseException", "The name %s is already in use by a model of this account. Give a VersionName to train another version of it.", m.Name)
+		err = fault.New("ResourceInUseException", nameInUse+"The account has a model %s. Give a VersionName to train another version of it.", m.Name)
 	}
 	return id, err
 }
@@ -165,7 +165,7 @@ func spare(c *api.Call, v store.View, kind string) error {
 		}
 	}
 	if n >= maxActive {
-		return fault.New("ResourceLimitExceededException", "The account has %d active trainings of kind %s, which is the limit.", n, kind)
+		return refuse("ResourceLimitExceededException", "The account has %d active trainings of kind %s, which is the limit.", n, kind)
 	}
 	return nil
 }
@@ -174,7 +174,7 @@ func spare(c *api.Call, v store.View, kind string) error {
 func modelOf(c *api.Call, v store.View, kind string, arn *string) (store.Item[model.Model], error) {
 	it, err := rows.Models.Find(v, c.Scope(), "arn", deref(arn))
 	if isNotFound(err) || err == nil && kind != "" && it.Value.Kind != kind {
-		return it, fault.New("ResourceNotFoundException", "RESOURCE_NOT_FOUND: Could not find specified resource.")
+		return it, notFound()
 	}
 	if err != nil {
 		return it, err
@@ -213,11 +213,11 @@ func keyARN(c *api.Call, member, id string, alias bool) (string, error) {
 		if alias {
 			forms = "the ID, ARN or alias"
 		}
-		return "", fault.New("KmsKeyValidationException", "The KMS key that %s names cannot be validated: give %s of a key.", member, forms)
+		return "", refuse("KmsKeyValidationException", "The KMS key that %s names cannot be validated: give %s of a key.", member, forms)
 	}
 	arn := ask.KeyARN(c, id)
 	if p := strings.SplitN(arn, ":", 6); p[3] != c.Region {
-		return "", fault.New("KmsKeyValidationException", "The KMS key that %s names is not in the region %s.", member, c.Region)
+		return "", refuse("KmsKeyValidationException", "The KMS key that %s names is not in the region %s.", member, c.Region)
 	}
 	return arn, nil
 }
@@ -237,8 +237,8 @@ func networkOf(v *shape.VpcConfig) (*job.Network, error) {
 
 // newTags are the tags of what is to be made.
 func newTags(in []shape.Tag) (map[string]string, error) {
-	if len(in) > 50 {
-		return nil, fault.New("TooManyTagsException", "A resource can have at most 50 tags.")
+	if len(in) > maxTags {
+		return nil, refuse("TooManyTagsException", "There would be %d.", len(in))
 	}
 	out := map[string]string{}
 	for _, t := range in {

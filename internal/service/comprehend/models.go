@@ -2,7 +2,6 @@ package comprehend
 
 import (
 	"cmp"
-	"encoding/base64"
 	"maps"
 	"reflect"
 	"slices"
@@ -17,22 +16,24 @@ import (
 	"cloister/internal/store/rows"
 )
 
-// list gives the account's models of a family, the newest first, a page at a time.
+// list gives the account's models of a family, a page at a time.
 func (f family) list(c *api.Call, v store.View, in, out any) (any, error) {
 	var r struct {
 		Filter *struct {
 			DocumentClassifierName, RecognizerName, Status *string
 			SubmitTimeBefore, SubmitTimeAfter              *time.Time
 		}
-		NextToken  *string
-		MaxResults *int64
 	}
 	carry(&r, in)
-	var w filter
+	w := filter{mirrored: f.mirrored}
 	if x := r.Filter; x != nil {
-		w = filter{cmp.Or(x.DocumentClassifierName, x.RecognizerName), x.Status, x.SubmitTimeBefore, x.SubmitTimeAfter}
+		w = filter{cmp.Or(x.DocumentClassifierName, x.RecognizerName), x.Status, x.SubmitTimeBefore, x.SubmitTimeAfter, f.mirrored}
 	}
 	if err := w.single(); err != nil {
+		return nil, err
+	}
+	from, err := listed(c, in)
+	if err != nil {
 		return nil, err
 	}
 	all, err := kept(c, v, f.kind)
@@ -40,7 +41,7 @@ func (f family) list(c *api.Call, v store.View, in, out any) (any, error) {
 		return nil, err
 	}
 	all = slices.DeleteFunc(all, func(m model.Model) bool { return !w.admits(m.Name, string(m.Status), m.Submitted) })
-	all, next, err := paged(all, func(m *model.Model) string { return place(m.Submitted, m.ARN) }, r.NextToken, r.MaxResults)
+	all, err = paged(from, out, all, w.rises(), func(m *model.Model) string { return place(m.Submitted, m.ARN) })
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,6 @@ func (f family) list(c *api.Call, v store.View, in, out any) (any, error) {
 			return nil, err
 		}
 	}
-	carry(out, &struct{ NextToken *string }{next})
 	return out, nil
 }
 
@@ -81,11 +81,10 @@ type summary struct {
 
 // summaries gives the names of a family's models, that of the newest version first, a page at a time.
 func (f family) summaries(c *api.Call, v store.View, in, out any) (any, error) {
-	var r struct {
-		NextToken  *string
-		MaxResults *int64
+	from, err := listed(c, in)
+	if err != nil {
+		return nil, err
 	}
-	carry(&r, in)
 	all, err := kept(c, v, f.kind)
 	if err != nil {
 		return nil, err
@@ -98,7 +97,7 @@ func (f family) summaries(c *api.Call, v store.View, in, out any) (any, error) {
 			latest[m.Name] = m
 		}
 	}
-	page, next, err := paged(slices.Collect(maps.Values(latest)), at, r.NextToken, r.MaxResults)
+	page, err := paged(from, out, slices.Collect(maps.Values(latest)), false, at)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +107,6 @@ func (f family) summaries(c *api.Call, v store.View, in, out any) (any, error) {
 		carry(l.Index(i).Addr().Interface(), &summary{DocumentClassifierName: &m.Name, RecognizerName: &m.Name, NumberOfVersions: new(versions[m.Name]),
 			LatestVersionCreatedAt: &m.Submitted, LatestVersionName: some(m.Version), LatestVersionStatus: some(string(m.Status))})
 	}
-	carry(out, &struct{ NextToken *string }{next})
 	return out, nil
 }
 
@@ -121,7 +119,7 @@ func (f filter) single() error {
 		}
 	}
 	if set > 1 || f.before != nil && f.after != nil {
-		return fault.New("InvalidFilterException", "Only one filter can be set at a time.")
+		return refuse("InvalidFilterException", "Only one filter can be set at a time.")
 	}
 	return nil
 }
@@ -135,44 +133,16 @@ func (f filter) admits(name, status string, at time.Time) bool {
 // place sorts by time, then name.
 func place(at time.Time, name string) string { return at.UTC().Format("20060102150405.000000") + name }
 
-// paged gives a page of what is there, the newest first. The token names the last one that was given.
-func paged[T any](all []T, at func(*T) string, token *string, max *int64) ([]T, *string, error) {
-	slices.SortFunc(all, func(a, b T) int { return strings.Compare(at(&b), at(&a)) })
-	if token != nil {
-		last, err := base64.RawURLEncoding.DecodeString(*token)
-		if err != nil {
-			return nil, nil, fault.New("InvalidRequestException", "The next token is not valid.")
-		}
-		i := slices.IndexFunc(all, func(x T) bool { return at(&x) < string(last) })
-		if i < 0 {
-			i = len(all)
-		}
-		all = all[i:]
-	}
-	n := 100
-	if max != nil {
-		n = int(*max)
-	}
-	if len(all) <= n {
-		return all, nil, nil
-	}
-	next := base64.RawURLEncoding.EncodeToString([]byte(at(&all[n-1])))
-	return all[:n], &next, nil
-}
-
-// stopTraining asks the job that trains a model to end. Source: Comprehend API Reference, StopTrainingDocumentClassifier.
+// stopTraining asks the job that trains a model to end. What has ended stays as it is, which is no fault: Terraform stops each model before it
+// deletes it (terraform-provider-aws, internal/service/comprehend). Source: Comprehend API Reference, StopTrainingDocumentClassifier.
 func stopTraining(c *api.Call, tx store.Tx, kind string, arn *string) error {
 	it, err := modelOf(c, tx, kind, arn)
 	if err != nil {
 		return err
 	}
 	c.Touch(it.Value.ARN)
-	switch it.Value.Status {
-	case model.StopRequested, model.Stopped:
+	if s := it.Value.Status; s != model.Submitted && s != model.Training {
 		return nil
-	case model.Submitted, model.Training:
-	default:
-		return fault.New("InvalidRequestException", "The model %s is in the %s state: its training cannot be stopped.", it.Value.ARN, it.Value.Status)
 	}
 	j, err := rows.Jobs.Get(tx, it.Scope, it.Value.Job)
 	if isNotFound(err) { // a copy has no training
@@ -202,7 +172,7 @@ func deleteModel(c *api.Call, tx store.Tx, kind string, arn *string) error {
 	case m.Status == model.Deleting:
 		return nil
 	case !m.Status.Ended():
-		return fault.New("ResourceUnavailableException", "The model %s is in the %s state: only a model whose training has ended can be deleted.", m.ARN, m.Status)
+		return refuse("ResourceUnavailableException", "The model %s is in the %s state: only a model whose training has ended can be deleted.", m.ARN, m.Status)
 	}
 	if err := idle(c, tx, m.ARN); err != nil {
 		return err

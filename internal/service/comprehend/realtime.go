@@ -102,7 +102,7 @@ func (d detection) detectAll(ctx context.Context, c *api.Call, e Engines, in, ou
 		return nil, err
 	}
 	if len(r.TextList) > maxBatch {
-		return nil, fault.New("BatchSizeLimitExceededException", "The number of documents in the request exceeds the limit of %d: it has %d. Try your request again with fewer documents.", maxBatch, len(r.TextList))
+		return nil, refuse("BatchSizeLimitExceededException", "It has %d.", len(r.TextList))
 	}
 	for _, t := range r.TextList {
 		if err := fits(t, shortText); err != nil {
@@ -140,7 +140,7 @@ func (d detection) detectAll(ctx context.Context, c *api.Call, e Engines, in, ou
 func answered(out any, a []Answer, err error) error {
 	switch {
 	case errors.Is(err, ErrBusy):
-		return fault.New("TooManyRequestsException", "The endpoint's inference units are used up. Try your request again, or give the endpoint more of them.")
+		return refuse("TooManyRequestsException", "The endpoint's inference units are used up: wait, or give it more of them.")
 	case err != nil:
 		return err
 	case len(a) != 1:

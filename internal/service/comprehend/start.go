@@ -162,7 +162,7 @@ func (k kind) useModel(c *api.Call, v store.View, j *job.Job, r *request) error 
 	m := &it.Value
 	switch {
 	case m.Status != model.Trained && m.Status != model.Warned:
-		return fault.New("ResourceUnavailableException", "The model %s is in the status %s: it can be used when it is TRAINED.", *name, m.Status)
+		return refuse("ResourceUnavailableException", "The model %s is in the status %s: it can be used when it is TRAINED.", *name, m.Status)
 	}
 	// Of LanguageCode, AWS says that a recogniser's own language is used instead (Comprehend API Reference, StartEntitiesDetectionJob).
 	j.Model, j.Setup.Language = m.ARN, m.Language
@@ -183,7 +183,7 @@ func (k kind) room(c *api.Call, v store.View) error {
 		}
 	}
 	if n >= maxActive {
-		return fault.New("TooManyRequestsException", "The account has %d active %s jobs, which is the limit.", n, k.name)
+		return refuse("TooManyRequestsException", "The account has %d active %s jobs, which is the limit.", n, k.name)
 	}
 	return nil
 }

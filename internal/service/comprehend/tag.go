@@ -43,6 +43,9 @@ func tagRows() []api.Rower {
 				if err := tagged(c, tx, in.ResourceArn); err != nil {
 					return nil, err
 				}
+				if n := len(in.TagKeys); n > maxTags {
+					return nil, refuse("TooManyTagKeysException", "There are %d.", n)
+				}
 				c.Touch(*in.ResourceArn)
 				return &shape.UntagResourceResponse{}, tx.RemoveTags(*in.ResourceArn, in.TagKeys)
 			},
@@ -60,7 +63,7 @@ func tagged(c *api.Call, v store.View, arn *string) error {
 		_, err = rows.ModelEndpoints.Find(v, c.Scope(), "arn", *arn)
 	}
 	if isNotFound(err) {
-		return fault.New("ResourceNotFoundException", "RESOURCE_NOT_FOUND: Could not find specified resource.")
+		return notFound()
 	}
 	return err
 }
@@ -82,7 +85,7 @@ func tag(c *api.Call, tx store.Tx, arn *string, tags []shape.Tag) error {
 		delete(old, *t.Key)
 	}
 	if len(old)+len(m) > maxTags {
-		return fault.New("TooManyTagsException", "A resource can have at most %d tags.", maxTags)
+		return refuse("TooManyTagsException", "There would be %d.", len(old)+len(m))
 	}
 	c.Touch(*arn)
 	return tx.SetTags(*arn, c.Scope(), m)
