@@ -30,11 +30,10 @@ func Place(c *api.Call, in any, token string) (place string, ok bool, err error)
 	if err != nil {
 		return "", false, err
 	}
-	b, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || len(b) <= mark || string(b[:mark]) != string(m) {
-		return "", false, nil
+	if b, err := base64.RawURLEncoding.DecodeString(token); err == nil && len(b) > mark && string(b[:mark]) == string(m) {
+		return string(b[mark:]), true, nil
 	}
-	return string(b[mark:]), true, nil
+	return "", false, nil
 }
 
 // of is the mark of a list: of who asks what.
