@@ -1,6 +1,7 @@
 package pii
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -10,16 +11,25 @@ import (
 type doc struct {
 	s, low string // low: ASCII letters in lower case, as long as s
 	out    []span
+	*sieves
+
+	near     []near // the labels before nearAt
+	nearAt   int
+	blank    int // the first blank from where web last looked, or the end
+	scheme   int // the first "://" likewise
+	lastLink int // where the last address of the web ends
+	local    int // where the signs end that may stand before a mail address's, from where web last looked
+	lastMail int // the last such sign that has been decided about
 }
 
-func newDoc(s string) *doc {
+func newDoc(s string, by *sieves) *doc {
 	low := []byte(s)
 	for i, c := range low {
 		if c >= 'A' && c <= 'Z' {
 			low[i] = c + 'a' - 'A'
 		}
 	}
-	return &doc{s: s, low: string(low)}
+	return &doc{s: s, low: string(low), sieves: by, nearAt: -1, blank: -1, scheme: -1, local: -1, lastMail: -1}
 }
 
 func (d *doc) add(kind string, begin, end int, score float64) {
@@ -82,6 +92,13 @@ type near struct {
 
 // labelled gives the labels before i, the nearest first. Of those that end at one place the longest counts.
 func (d *doc) labelled(i int) []near {
+	if d.nearAt != i {
+		d.near, d.nearAt = d.look(i), i
+	}
+	return d.near
+}
+
+func (d *doc) look(i int) []near {
 	from := max(0, i-reach)
 	window := d.low[from:i]
 	if p := strings.LastIndex(window, "\n\n"); p >= 0 {
@@ -153,4 +170,20 @@ func has(s string, words ...string) bool {
 		}
 	}
 	return false
+}
+
+// find asks an expression where a sieve says that it may match.
+func (d *doc) find(may bit, re *regexp.Regexp, s string) []int {
+	if may == 0 {
+		return nil
+	}
+	return re.FindStringIndex(s)
+}
+
+// parts asks for its groups, too.
+func (d *doc) parts(may bit, re *regexp.Regexp, s string) []int {
+	if may == 0 {
+		return nil
+	}
+	return re.FindStringSubmatchIndex(s)
 }

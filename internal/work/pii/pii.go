@@ -38,6 +38,7 @@ type Engine struct {
 	typed  bool            // [NAME] instead of *****
 	mask   rune
 	more   Names
+	by     *sieves
 }
 
 // Open prepares an engine for English.
@@ -45,7 +46,7 @@ func Open(s job.Setup, more Names) (*Engine, error) {
 	if s.Language != "" && s.Language != "en" {
 		return nil, fmt.Errorf("cannot find personal data: no rules for language %q", s.Language)
 	}
-	e := &Engine{mask: '*', more: more}
+	e := &Engine{mask: '*', more: more, by: newSieves()}
 	if s.PII == nil {
 		return e, nil
 	}
@@ -113,7 +114,7 @@ type span struct {
 
 // find gives the spans of the types that are asked for, in the order of the text, none over another.
 func (e *Engine) find(s string) []span {
-	d := newDoc(s)
+	d := newDoc(s, e.by)
 	d.scan()
 	d.stated()
 	d.names()

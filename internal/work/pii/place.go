@@ -25,33 +25,33 @@ var (
 )
 
 // place finds addresses: a street with its number, a post box, a town with state and code, a British code.
-func (d *doc) place(i, end, numbers int) {
+func (d *doc) place(i, end, numbers int, may bit) {
 	c := d.s[i]
-	if !digit(c) && !upper(c) || i > 1 && strings.IndexByte("-./,:", d.s[i-1]) >= 0 && digit(d.s[i-2]) || d.before(i) == '$' || d.before(i) == '#' {
+	if may&(mayStreet|mayBox|mayRooms|mayCities|mayPost) == 0 || !digit(c) && !upper(c) || i > 1 && strings.IndexByte("-./,:", d.s[i-1]) >= 0 && digit(d.s[i-2]) || d.before(i) == '$' || d.before(i) == '#' {
 		return
 	}
 	rest := d.s[i:min(len(d.s), i+160)]
 	if digit(c) {
 		if end-i <= 7 && (d.at(end) == ' ' || d.at(end) == '-' || d.at(end) == ',') {
-			d.take(i, street.FindStringIndex(rest), .96)
+			d.take(i, d.find(may&mayStreet, street, rest), .96)
 		}
 		return
 	}
 	switch {
 	case c == 'P' && (end-i <= 2 || strings.HasPrefix(rest, "Post")):
-		d.take(i, box.FindStringIndex(rest), .96)
+		d.take(i, d.find(may&mayBox, box, rest), .96)
 	case c == 'S' || c == 'A' || c == 'U':
-		d.take(i, rooms.FindStringIndex(rest), .9)
+		d.take(i, d.find(may&mayRooms, rooms, rest), .9)
 	}
 	if numbers == 0 && (d.at(end) == ',' || d.at(end) == ' ') && strings.ContainsAny(rest[:min(len(rest), 64)], "0123456789") {
-		if l := cities.FindStringIndex(rest); l != nil {
+		if l := d.find(may&mayCities, cities, rest); l != nil {
 			d.take(i, l, .9)
 		}
 	}
 	if numbers > 0 && end-i <= 4 && d.at(end) == ' ' {
 		near := d.labelled(i)
 		if len(near) == 0 || near[0].kind != plate && near[0].kind != nothing {
-			d.take(i, post.FindStringIndex(rest), .7)
+			d.take(i, d.find(may&mayPost, post, rest), .7)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package pii
 
 import (
+	"math/bits"
 	"regexp"
 	"slices"
 	"strings"
@@ -30,11 +31,12 @@ func (d *doc) scan() {
 			d.handle(i)
 			continue
 		}
-		d.web(i, end)
+		may := bit(d.shapes.ask(d.s[i:min(len(d.s), i+160)]))
+		d.web(i, end, may)
 		if letter(c) {
-			d.calendar(i, end)
+			d.calendar(i, end, may)
 		}
-		d.place(i, end, numbers)
+		d.place(i, end, numbers, may)
 		short := end-i <= 3 && capitals == end-i && (d.at(end) == ' ' || d.at(end) == '-') && (digit(d.at(end+1)) || upper(d.at(end+1)))
 		hidden := strings.IndexByte("Xx*#+(", c) >= 0 || c >= 0x80
 		hex := end-i <= 4 && (d.at(end) == ':' || d.at(end) == '-' || d.at(end) == '.')
@@ -42,10 +44,10 @@ func (d *doc) scan() {
 			d.number(i)
 		}
 		if digit(c) {
-			d.when(i)
-			d.old(i)
+			d.when(i, may)
+			d.old(i, may)
 		}
-		if numbers > 0 || hex {
+		if (numbers > 0 || hex) && may&mayHost != 0 {
 			d.host(i)
 		}
 	}
@@ -58,8 +60,8 @@ func (d *doc) number(i int) {
 	var around []near
 	looked, own := false, false // own: a label names one of the kinds
 	from := len(d.out)
-	for k := range rules {
-		r := &rules[k]
+	for may := d.numbers.ask(rest); may != 0; may &= may - 1 {
+		r := &rules[bits.TrailingZeros64(may)]
 		loc := r.re.FindStringIndex(rest)
 		if loc == nil {
 			continue
@@ -124,7 +126,11 @@ var follows = shape(`[)"]*,? ?(?:\(|(?:is|was|are) (?:my|the|his|her|its|your|th
 
 // named says whether what follows calls the number before it by its kind: "7731 is my PIN".
 func (d *doc) named(end int, kind string) bool {
-	m := follows.FindStringSubmatch(d.low[end:min(len(d.low), end+40)])
+	rest := d.low[end:min(len(d.low), end+40)]
+	if bit(d.shapes.ask(rest))&mayFollow == 0 {
+		return false
+	}
+	m := follows.FindStringSubmatch(rest)
 	if m == nil {
 		return false
 	}
@@ -194,29 +200,45 @@ var (
 )
 
 // web finds addresses of mail and the web.
-func (d *doc) web(i, end int) {
+func (d *doc) web(i, end int, may bit) {
 	if p := d.before(i); p == '@' || p == '.' && i > 1 && alnum(d.s[i-2]) || p == '/' && i > 1 && d.s[i-2] != ' ' || p == '-' && i > 1 && alnum(d.s[i-2]) {
 		return
 	}
-	rest := d.s[i:min(len(d.s), i+2048)]
-	stop := strings.IndexAny(rest, " \n\t\r")
-	if stop < 0 {
-		stop = len(rest)
+	if may&(mayMailbox|mayLink|mayDomain) == 0 || i < d.lastLink {
+		return // what lies in an address belongs to it
 	}
-	word := rest[:stop]
-	if strings.IndexByte(word, '@') > 0 {
+	if d.blank < i {
+		d.blank = next(d.s, i, " \n\t\r")
+	}
+	word := d.s[i:min(d.blank, i+2048)]
+	if may&mayMailbox != 0 && d.posted(i) {
 		if l := mailbox.FindStringIndex(word[:min(len(word), 320)]); l != nil {
 			d.add(email, i, i+l[1], .998)
+			d.lastMail = d.local // a shorter one at the same sign would say the same
 			return
 		}
+		if d.local-i < 60 { // long enough was what was tried behind the sign
+			d.lastMail = d.local
+		}
 	}
-	if strings.Contains(word, "://") || strings.HasPrefix(d.low[i:min(len(d.low), i+4)], "www.") {
+	if d.scheme < i {
+		if d.scheme = strings.Index(d.s[i:], "://"); d.scheme < 0 {
+			d.scheme = len(d.s)
+		} else {
+			d.scheme += i
+		}
+	}
+	if d.scheme+3 <= i+len(word) || strings.HasPrefix(d.low[i:min(len(d.low), i+4)], "www.") {
+		if may&mayLink == 0 {
+			return
+		}
 		if l := link.FindStringIndex(word); l != nil {
-			d.add(url, i, i+trim(word[:l[1]]), .998)
+			d.lastLink = i + trim(word[:l[1]])
+			d.add(url, i, d.lastLink, .998)
 		}
 		return
 	}
-	if d.at(end) == '.' || d.at(end) == '-' {
+	if may&mayDomain != 0 && (d.at(end) == '.' || d.at(end) == '-') {
 		if l := domain.FindStringIndex(word); l != nil {
 			n := trim(word[:l[1]])
 			if c := d.at(i + n); c != '.' || !alnum(d.at(i+n+1)) {
@@ -226,12 +248,36 @@ func (d *doc) web(i, end int) {
 	}
 }
 
+// posted says whether what may stand before the sign of a mail address leads from i to such a sign, at which none was found or missed.
+func (d *doc) posted(i int) bool {
+	if d.local < i {
+		for d.local = i; d.local < len(d.s) && (letter(d.s[d.local]) || digit(d.s[d.local]) || strings.IndexByte("._%+'-", d.s[d.local]) >= 0); {
+			d.local++
+		}
+	}
+	return d.at(d.local) == '@' && d.local != d.lastMail
+}
+
+// next gives the place of the first of signs from i on, or the end.
+func next(s string, i int, signs string) int {
+	if p := strings.IndexAny(s[i:], signs); p >= 0 {
+		return i + p
+	}
+	return len(s)
+}
+
 // trim gives the length of an address without the signs of the sentence behind it.
 func trim(s string) int {
 	n := len(s)
+	surplus := strings.Count(s, ")") - strings.Count(s, "(")
+	bracket := strings.Contains(s, "[")
 	for n > 0 {
 		switch c := s[n-1]; {
-		case strings.IndexByte(".,;:!?'*", c) >= 0, c == ')' && strings.Count(s[:n], "(") < strings.Count(s[:n], ")"), c == ']' && !strings.Contains(s[:n], "["), c == '>':
+		case c == ')' && surplus > 0:
+			surplus--
+			n--
+			continue
+		case strings.IndexByte(".,;:!?'*", c) >= 0, c == ']' && !bracket, c == '>':
 			n--
 			continue
 		}

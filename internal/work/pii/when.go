@@ -30,9 +30,9 @@ var (
 )
 
 // calendar finds what begins with the name of a month or of a day.
-func (d *doc) calendar(i, end int) {
+func (d *doc) calendar(i, end int, may bit) {
 	c := d.s[i]
-	if end-i < 3 || end-i > 11 || strings.IndexByte("JFMASONDTW", c) < 0 {
+	if may&(mayExpires|mayByMonth|mayOfWeek|mayOnlyMonth) == 0 || end-i < 3 || end-i > 11 || strings.IndexByte("JFMASONDTW", c) < 0 {
 		return
 	}
 	rest := d.s[i:min(len(d.s), i+48)]
@@ -59,7 +59,10 @@ func (d *doc) calendar(i, end int) {
 }
 
 // when finds dates and times that begin with a digit.
-func (d *doc) when(i int) {
+func (d *doc) when(i int, may bit) {
+	if may&(mayISO|mayByDay|maySlashes|mayClock|mayDecade|mayPlainYear) == 0 {
+		return
+	}
 	rest := d.s[i:min(len(d.s), i+48)]
 	if p := d.before(i); i > 1 && strings.IndexByte("-./:,", p) >= 0 && digit(d.s[i-2]) || p == '$' || p == '-' && alnum(d.at(i-2)) {
 		return
@@ -68,13 +71,13 @@ func (d *doc) when(i int) {
 		q := d.at(i + n)
 		return !(alnum(q) && d.s[i+n-1] != '.') && !(strings.IndexByte("-/:", q) >= 0 && q != 0 && digit(d.at(i+n+1))) && !(q == '.' && digit(d.at(i+n+1)))
 	}
-	if l := iso.FindStringIndex(rest); l != nil && open(l[1]) {
+	if l := d.find(may&mayISO, iso, rest); l != nil && open(l[1]) {
 		if m, _ := strconv.Atoi(rest[5:7]); m >= 1 && m <= 12 {
 			d.add(date, i, i+l[1], .97)
 			return
 		}
 	}
-	if l := byDay.FindStringIndex(rest); l != nil && open(l[1]) {
+	if l := d.find(may&mayByDay, byDay, rest); l != nil && open(l[1]) {
 		d.add(date, i, i+l[1], .96)
 		return
 	}
@@ -82,20 +85,20 @@ func (d *doc) when(i int) {
 		near := d.labelled(i)
 		return len(near) > 0 && near[0].kind == nothing && near[0].gap < 15
 	}
-	if m := slashes.FindStringSubmatch(rest); m != nil && open(len(m[0])) {
-		a, _ := strconv.Atoi(m[1])
-		b, _ := strconv.Atoi(m[3])
-		dots := m[2] == "." && len(m[4]) == 2
+	if m := d.parts(may&maySlashes, slashes, rest); m != nil && open(m[1]) {
+		a, _ := strconv.Atoi(rest[m[2]:m[3]])
+		b, _ := strconv.Atoi(rest[m[6]:m[7]])
+		dots := rest[m[4]:m[5]] == "." && m[9]-m[8] == 2
 		if (a >= 1 && a <= 12 && b >= 1 && b <= 31 || a >= 1 && a <= 31 && b >= 1 && b <= 12) && !dots && !called() {
-			d.add(date, i, i+len(m[0]), .94)
+			d.add(date, i, i+m[1], .94)
 			return
 		}
 	}
-	if l := clock.FindStringIndex(rest); l != nil && open(l[1]) && !called() && !has(d.low[max(0, i-20):i], "ratio", "scale", "verse", "odds") {
+	if l := d.find(may&mayClock, clock, rest); l != nil && open(l[1]) && !called() && !has(d.low[max(0, i-20):i], "ratio", "scale", "verse", "odds") {
 		d.add(date, i, i+l[1], .93)
 		return
 	}
-	if l := decade.FindStringIndex(rest); l != nil && open(l[1]) {
+	if l := d.find(may&mayDecade, decade, rest); l != nil && open(l[1]) {
 		begin := i
 		if strings.HasSuffix(d.low[:i], "the ") {
 			begin -= 4
@@ -103,7 +106,7 @@ func (d *doc) when(i int) {
 		d.add(date, begin, i+l[1], .95)
 		return
 	}
-	if l := plainYear.FindStringIndex(rest); l != nil && open(l[1]) && sinceThen.MatchString(d.low[max(0, i-12):i]) && !strings.HasPrefix(d.low[i+l[1]:], " people") {
+	if l := d.find(may&mayPlainYear, plainYear, rest); l != nil && open(l[1]) && sinceThen.MatchString(d.low[max(0, i-12):i]) && !strings.HasPrefix(d.low[i+l[1]:], " people") {
 		d.add(date, i, i+l[1], .85)
 	}
 }
@@ -118,25 +121,25 @@ var (
 )
 
 // old finds ages of persons.
-func (d *doc) old(i int) {
+func (d *doc) old(i int, may bit) {
 	rest := d.s[i:min(len(d.s), i+32)]
 	if p := d.before(i); p == '-' || p == '.' || p == '$' {
 		return
 	}
 	thing := func(from, to int) bool { return has(d.low[max(0, from):min(len(d.low), to)], things...) }
-	if l := ageJoin.FindStringIndex(rest); l != nil {
+	if l := d.find(may&mayAgeJoin, ageJoin, rest); l != nil {
 		if !thing(i+l[1], i+l[1]+20) {
 			d.add(age, i, i+l[1], .95)
 		}
 		return
 	}
-	if m := ageUnit.FindStringSubmatchIndex(rest); m != nil {
+	if m := d.parts(may&mayAgeUnit, ageUnit, rest); m != nil {
 		if !thing(i-40, i) {
 			d.add(age, i, i+m[3], .95)
 		}
 		return
 	}
-	if m := ageShort.FindStringSubmatchIndex(rest); m != nil {
+	if m := d.parts(may&mayAgeShort, ageShort, rest); m != nil {
 		d.add(age, i, i+m[3], .9)
 		return
 	}
@@ -149,7 +152,7 @@ func (d *doc) old(i int) {
 		return
 	}
 	before := d.low[max(0, i-14):i]
-	if !ageSaid.MatchString(before) || thing(i-40, i) {
+	if !strings.Contains(before, "age") && !strings.Contains(before, "turn") || !ageSaid.MatchString(before) || thing(i-40, i) {
 		return
 	}
 	if strings.Contains(before, "turn") && strings.HasPrefix(d.low[i+n:], " ") && !has(d.low[i+n:min(len(d.low), i+n+8)], "in", "on", "last", "this", "next", "years", "yesterday", "today", "and") {
