@@ -39,6 +39,7 @@ func TestDetect(t *testing.T) {
 		{"DetectSyntax", in(), []string{"SyntaxTokens"}, `"Tag":"VERB"`},
 		{"BatchDetectDominantLanguage", dict{"TextList": []string{english, german}}, []string{"ErrorList", "ResultList"}, `"LanguageCode":"de"`},
 		{"BatchDetectKeyPhrases", dict{"TextList": []string{secret, english}, "LanguageCode": "en"}, []string{"ErrorList", "ResultList"}, `"Index":1`},
+		{"BatchDetectKeyPhrases", dict{"TextList": []string{english, strings.Repeat("x", 5001)}, "LanguageCode": "en"}, []string{"ErrorList", "ResultList"}, `"ErrorCode":"TEXT_SIZE_LIMIT_EXCEEDED"`},
 	} {
 		out, err := a.call(x.op, x.in)
 		if err != nil {
@@ -119,7 +120,6 @@ func TestDetectRefused(t *testing.T) {
 	}{
 		{"DetectSyntax", "TextSizeLimitExceededException", "allowed is 5000 bytes while in this request the text size is 5001 bytes", dict{"Text": long, "LanguageCode": "en"}},
 		{"DetectDominantLanguage", "TextSizeLimitExceededException", "100000 bytes", dict{"Text": strings.Repeat("x", 100001)}},
-		{"BatchDetectKeyPhrases", "TextSizeLimitExceededException", "5001 bytes", dict{"TextList": []string{"x", long}, "LanguageCode": "en"}},
 		{"BatchDetectDominantLanguage", "BatchSizeLimitExceededException", "25", dict{"TextList": slices.Repeat([]string{"x"}, 26)}},
 		{"BatchDetectDominantLanguage", "ValidationException", "textList", dict{"TextList": []string{}}},
 		{"DetectKeyPhrases", "UnsupportedLanguageException", "ja", dict{"Text": "x", "LanguageCode": "ja"}},

@@ -104,23 +104,33 @@ func (d detection) detectAll(ctx context.Context, c *api.Call, e Engines, in, ou
 	if len(r.TextList) > maxBatch {
 		return nil, refuse("BatchSizeLimitExceededException", "It has %d.", len(r.TextList))
 	}
+	results := reflect.ValueOf(out).Elem().FieldByName("ResultList")
+	results.Set(reflect.MakeSlice(results.Type(), 0, len(r.TextList)))
+	failed := []shape.BatchItemError{}
+	var texts []string // that fit
 	for _, t := range r.TextList {
-		if err := fits(t, shortText); err != nil {
+		if fits(t, shortText) == nil {
+			texts = append(texts, t)
+		}
+	}
+	var all []Answer
+	if len(texts) > 0 {
+		var err error
+		if all, err = e.Analyse(ctx, c.Account, d.setup(r.LanguageCode), texts); err != nil {
 			return nil, err
 		}
 	}
-	all, err := e.Analyse(ctx, c.Account, d.setup(r.LanguageCode), r.TextList)
-	if err != nil {
-		return nil, err
+	if len(all) != len(texts) {
+		return nil, fmt.Errorf("the engine answered %d of %d texts", len(all), len(texts))
 	}
-	if len(all) != len(r.TextList) {
-		return nil, fmt.Errorf("the engine answered %d of %d texts", len(all), len(r.TextList))
-	}
-	results := member(out, "ResultList")
-	results.Set(reflect.MakeSlice(results.Type(), 0, len(all)))
-	failed := []shape.BatchItemError{}
-	for i, a := range all {
+	for i, t := range r.TextList {
 		at := int64(i)
+		a := Answer{}
+		if f := fits(t, shortText); f != nil {
+			a.Code, a.Message = itemCode(f)
+		} else {
+			a, all = all[0], all[1:]
+		}
 		if a.Code != "" {
 			failed = append(failed, shape.BatchItemError{Index: &at, ErrorCode: &a.Code, ErrorMessage: &a.Message})
 			continue
@@ -134,6 +144,19 @@ func (d detection) detectAll(ctx context.Context, c *api.Call, e Engines, in, ou
 	}
 	carry(out, &struct{ ErrorList []shape.BatchItemError }{failed})
 	return out, nil
+}
+
+// itemCode tells a fault of one text of a batch. The guide's lists have an entry for each document that contained an error
+// (API Reference, BatchDetectSentiment: ErrorList); the codes are those of the exceptions in capitals, inferred.
+func itemCode(err error) (code, message string) {
+	var f *fault.Fault
+	if !errors.As(err, &f) {
+		return "INTERNAL_SERVER_ERROR", "The document could not be analyzed."
+	}
+	if f.Code == "TextSizeLimitExceededException" {
+		return "TEXT_SIZE_LIMIT_EXCEEDED", f.Message
+	}
+	return "INVALID_REQUEST", f.Message
 }
 
 // answered reads the one answer into an output. The members have the shapes' names.

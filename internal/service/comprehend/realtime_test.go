@@ -58,8 +58,19 @@ func TestBatch(t *testing.T) {
 	l := `["x"` + strings.Repeat(`,"x"`, 25) + `]`
 	_, err := h.ask("BatchDetectSentiment", `{"TextList":`+l+`,"LanguageCode":"en"}`)
 	h.refused(err, "BatchSizeLimitExceededException", "25", "26")
-	_, err = h.ask("BatchDetectSentiment", `{"TextList":["`+strings.Repeat("x", 5001)+`"],"LanguageCode":"en"}`)
-	h.refused(err, "TextSizeLimitExceededException", "5000 bytes", "5001 bytes")
+	long := strings.Repeat("x", 5001) // a text that is too long is an error of its own, also where it is the only one
+	out = h.must("BatchDetectSentiment", `{"TextList":["a","`+long+`","!b","c"],"LanguageCode":"en"}`)
+	results, errs = out["ResultList"].([]any), out["ErrorList"].([]any)
+	if len(results) != 2 || results[0].(map[string]any)["Index"] != 0.0 || results[1].(map[string]any)["Index"] != 3.0 || len(errs) != 2 || errs[1].(map[string]any)["Index"] != 2.0 {
+		t.Errorf("%v", out)
+	}
+	if e := errs[0].(map[string]any); e["Index"] != 1.0 || e["ErrorCode"] != "TEXT_SIZE_LIMIT_EXCEEDED" || !strings.Contains(e["ErrorMessage"].(string), "5000 bytes while in this request the text size is 5001 bytes") {
+		t.Errorf("%v", e)
+	}
+	out = h.must("BatchDetectSentiment", `{"TextList":["`+long+`"],"LanguageCode":"en"}`)
+	if len(out["ResultList"].([]any)) != 0 || len(out["ErrorList"].([]any)) != 1 {
+		t.Errorf("%v", out)
+	}
 	_, err = h.ask("BatchDetectKeyPhrases", `{"TextList":["x"],"LanguageCode":"ja"}`)
 	h.refused(err, "UnsupportedLanguageException", "ja")
 }
