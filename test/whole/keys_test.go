@@ -251,3 +251,27 @@ func TestKillUnderKeys(t *testing.T) {
 		t.Errorf("%d grants on the volume's key, %d on the model's", s.grantsOf(volume), s.grantsOf(models))
 	}
 }
+
+// TestKeyPulledFromAJob: a job whose volume's key is disabled fails by it within seconds, and its processes are gone.
+func TestKeyPulledFromAJob(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	s := siteIn(t, h)
+	volume := s.newKey()
+	s.role = s.keyed("Keyed", map[string][]string{volume: granting})
+	s.slow()
+	id := s.start(dict{"VolumeKmsKeyId": volume})
+	until(t, time.Minute, "the analyser to work", func() bool { return len(analysers(h)) > 0 })
+	s.kms("DisableKey", dict{"KeyId": volume})
+	at := time.Now()
+	p := s.finish(id)
+	if p.JobStatus != "FAILED" || !strings.HasPrefix(p.Message, "KMS_KEY_DISABLED: ") || !strings.Contains(p.Message, volume) {
+		t.Errorf("%s %q", p.JobStatus, p.Message)
+	}
+	if d := time.Since(at); d > 15*time.Second {
+		t.Errorf("it failed after %s", d)
+	}
+	if n := len(analysers(h)); n != 0 {
+		t.Errorf("%d analysers are left", n)
+	}
+}

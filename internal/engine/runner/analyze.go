@@ -22,10 +22,11 @@ type Limits struct {
 	Stop  time.Duration // from the request to stop, for delivering what is done; 0: two minutes
 	Exit  time.Duration // from the last report; 0: ten seconds
 	Renew time.Duration // between fresh credentials of the role; 0: three quarters of a session's life
+	Keys  time.Duration // between uses of its keys that nothing calls for; 0: twenty seconds
 }
 
 func (l Limits) orDefault() Limits {
-	return Limits{cmp.Or(l.Run, 72*time.Hour), cmp.Or(l.Stop, 2*time.Minute), cmp.Or(l.Exit, 10*time.Second), cmp.Or(l.Renew, session*3/4)}
+	return Limits{cmp.Or(l.Run, 72*time.Hour), cmp.Or(l.Stop, 2*time.Minute), cmp.Or(l.Exit, 10*time.Second), cmp.Or(l.Renew, session*3/4), cmp.Or(l.Keys, keyCheck)}
 }
 
 // progressEvery is how often progress is written down at most.
@@ -68,6 +69,9 @@ func (w *walk) analyze(ctx context.Context) error {
 	}
 	over := time.NewTimer(w.Limits.Run)
 	defer over.Stop()
+	kctx, unheld := context.WithCancel(ctx)
+	defer unheld()
+	pulled := w.keep(kctx)
 	renew := time.NewTicker(w.Limits.Renew)
 	defer renew.Stop()
 	var (
@@ -99,6 +103,10 @@ func (w *walk) analyze(ctx context.Context) error {
 				return w.judged(ctx, f)
 			}
 			run.Tell(job.Word{Lost: []int{g.instance}})
+		case f := <-pulled: // what the processes still hold in the clear goes with them
+			run.Kill()
+			_ = run.Wait()
+			return f.because(job.Reason{Layer: "key", Text: "a key was taken away while the job ran; its processes were ended"})
 		case <-over.C:
 			run.Kill()
 			_ = run.Wait()

@@ -38,7 +38,7 @@ func (w *walk) keys(ctx context.Context) error {
 		if err := w.grant(ctx, job.Grant{Key: w.job.VolumeKey, Name: "comprehend-" + w.job.ID + "-volume"}, about); err != nil {
 			return err
 		}
-		k, err := w.dataKey(ctx, w.job.VolumeKey, about)
+		k, err := w.dataKey(ctx, w.job.VolumeKey, w.granted("comprehend-"+w.job.ID+"-volume"), about)
 		if err != nil {
 			return err
 		}
@@ -76,9 +76,28 @@ func (w *walk) grantRequest(g job.Grant, about map[string]string) *kms.CreateGra
 		Constraints: &kms.GrantConstraints{EncryptionContextSubset: about}, Name: &g.Name}
 }
 
-func (w *walk) dataKey(ctx context.Context, key string, about map[string]string) (*kms.GenerateDataKeyResponse, error) {
+// granted gives the id of a grant of the job's.
+func (w *walk) granted(name string) string {
+	for _, g := range w.job.Grants {
+		if g.Name == name {
+			return g.ID
+		}
+	}
+	return ""
+}
+
+// dataKey makes one, and holds the key from then on.
+func (w *walk) dataKey(ctx context.Context, key, grant string, about map[string]string) (*kms.GenerateDataKeyResponse, error) {
+	standing, err := w.stands(ctx, key, grant)
+	if err != nil {
+		return nil, err
+	}
 	spec := "AES_256"
-	return ask[kms.GenerateDataKeyResponse](ctx, w, w.asService(), "GenerateDataKey", key, &kms.GenerateDataKeyRequest{KeyId: &key, KeySpec: &spec, EncryptionContext: about})
+	k, err := ask[kms.GenerateDataKeyResponse](ctx, w, w.asService(), "GenerateDataKey", key, &kms.GenerateDataKeyRequest{KeyId: &key, KeySpec: &spec, EncryptionContext: about})
+	if err == nil {
+		w.hold(held{key: key, grant: grant, about: about, wrapped: k.CiphertextBlob, standing: standing})
+	}
+	return k, err
 }
 
 // newModel makes the data key under which the model is sealed that the job trains.
@@ -95,7 +114,7 @@ func (w *walk) newModel(ctx context.Context) error {
 		if err := w.grant(ctx, job.Grant{Key: w.job.ModelKey, Name: "comprehend-" + w.job.ID + "-model", Model: true}, about); err != nil {
 			return err
 		}
-		k, err := w.dataKey(ctx, w.job.ModelKey, about)
+		k, err := w.dataKey(ctx, w.job.ModelKey, w.granted("comprehend-"+w.job.ID+"-model"), about)
 		if err != nil {
 			return err
 		}
@@ -130,10 +149,15 @@ func (w *walk) openModel(ctx context.Context) error {
 			return fmt.Errorf("cannot open the data key of %s: %w", m.ARN, err)
 		}
 	} else {
-		out, err := ask[kms.DecryptResponse](ctx, w, w.asService(), "Decrypt", m.ModelKey, &kms.DecryptRequest{KeyId: &m.ModelKey, CiphertextBlob: m.Artifact.Wrapped, EncryptionContext: model.Context(m.ARN)})
+		h := held{key: m.ModelKey, grant: m.Grant, about: model.Context(m.ARN), wrapped: m.Artifact.Wrapped}
+		if h.standing, err = w.stands(ctx, h.key, h.grant); err != nil {
+			return err
+		}
+		out, err := ask[kms.DecryptResponse](ctx, w, w.asService(), "Decrypt", m.ModelKey, &kms.DecryptRequest{KeyId: &h.key, CiphertextBlob: h.wrapped, EncryptionContext: h.about})
 		if err != nil {
 			return err
 		}
+		w.hold(h)
 		a.Key = out.Plaintext
 	}
 	w.artifact, w.model = a, m.Artifact.Blob
@@ -172,6 +196,11 @@ func ask[O any](ctx context.Context, w *walk, as api.As, op, key string, in any)
 		return nil, err
 	}
 	w.noted(ctx, id)
+	return nil, refusedKey(as, op, key, err)
+}
+
+// refusedKey is the job's failure where KMS refused.
+func refusedKey(as api.As, op, key string, err error) error {
 	var f *fault.Fault
 	errors.As(err, &f)
 	code := f.Code
@@ -179,12 +208,12 @@ func ask[O any](ctx context.Context, w *walk, as api.As, op, key string, in any)
 		code = "AccessDenied"
 	}
 	if code == "AccessDenied" && as.AccessKey != "" {
-		return nil, fail(job.KeyCode(code), "The provided data access role is not authorized to perform kms:%s on the key %s.", op, key)
+		return fail(job.KeyCode(code), "The provided data access role is not authorized to perform kms:%s on the key %s.", op, key)
 	}
 	if code == "AccessDenied" {
-		return nil, fail(job.KeyCode(code), "%s is not authorized to perform kms:%s on the key %s: the grant that allowed it may have been revoked.", w.job.Service, op, key)
+		return fail(job.KeyCode(code), "%s is not authorized to perform kms:%s on the key %s: the grant that allowed it may have been revoked.", as.Service, op, key)
 	}
-	return nil, fail(job.KeyCode(code), "The KMS key %s cannot be used: %s", key, f.Message)
+	return fail(job.KeyCode(code), "The KMS key %s cannot be used: %s", key, f.Message)
 }
 
 // retire ends the grants that the job lived on, but for that of a model which was trained. KMS does not refuse to retire what is not there.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"cloister/internal/api"
@@ -22,12 +23,16 @@ import (
 
 // vault is a KMS with two keys: the role may grant their use, and the service has what was granted.
 type vault struct {
+	mu     sync.Mutex
 	grants map[string]*kms.CreateGrantRequest // by id, which is the name's
 	used   []string
 	off    string // this key is disabled
+	turn   int    // grows with changes that take nothing away
 }
 
 func (v *vault) answer(as api.As, in any) (any, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	about := func(key *string, context map[string]string) error {
 		if *key == v.off {
 			return fault.New("DisabledException", "%s is disabled.", *key)
@@ -59,6 +64,17 @@ func (v *vault) answer(as api.As, in any) (any, error) {
 		return &kms.RetireGrantOutput{}, nil
 	}
 	return nil, errors.New("unexpected")
+}
+
+// Kinds satisfies Keys: whatever is written about a job is a reason to look.
+func (v *vault) Kinds() []string { return []string{rows.Jobs.Kind} }
+
+// Standing satisfies Keys.
+func (v *vault) Standing(_ store.View, key, grant string) (string, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	_, ok := v.grants[grant]
+	return fmt.Sprint(v.off == key, ok, v.turn), nil
 }
 
 // GrantsOf satisfies Keys.
@@ -254,5 +270,93 @@ func TestAnalysesByAModel(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestKeyPulledWhileAJobRuns: processes that hold a data key in the clear end when its key can't be used any more.
+func TestKeyPulledWhileAJobRuns(t *testing.T) {
+	for name, c := range map[string]struct {
+		pull func(v *vault)
+		code string
+		says string
+	}{
+		"the volume's key is disabled":    {func(v *vault) { v.off = "volume-key" }, "KMS_KEY_DISABLED", "volume-key"},
+		"the model's key is disabled":     {func(v *vault) { v.off = "the-models-key" }, "KMS_KEY_DISABLED", "the-models-key"},
+		"the grant on it is revoked":      {func(v *vault) { delete(v.grants, "grant-comprehend-j1-model") }, "KMS_KEY_ACCESS_DENIED", "kms:Decrypt on the key the-models-key"},
+		"the grant on the volume's, also": {func(v *vault) { delete(v.grants, "grant-comprehend-j1-volume") }, "KMS_KEY_ACCESS_DENIED", "kms:Decrypt on the key volume-key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := set(t).locked()
+			s.box.hold, s.box.stays = make(chan struct{}), true
+			s.training(nil)
+			j := s.run(s.onceBegun(func() {
+				s.cloud.vault.mu.Lock()
+				c.pull(s.cloud.vault)
+				s.cloud.vault.mu.Unlock()
+				s.touch()
+			}, over))
+			if j.State != job.Failed || !strings.HasPrefix(j.Message, c.code+": ") || !strings.Contains(j.Message, c.says) || !s.box.killed {
+				t.Errorf("%s %q, killed: %v", j.State, j.Message, s.box.killed)
+			}
+			if m := s.model(); m.Status != model.InError || m.Artifact.Blob != "" || s.interfaces() != 0 {
+				t.Errorf("model %s, %d interfaces", m.Status, s.interfaces())
+			}
+		})
+	}
+}
+
+// TestKeyThatChangesIsAsked: a change that takes nothing away costs one call and no job.
+func TestKeyThatChangesIsAsked(t *testing.T) {
+	s := set(t).locked()
+	s.box.hold = make(chan struct{})
+	s.training(nil)
+	used := 0
+	begun := s.onceBegun(func() {
+		s.cloud.vault.mu.Lock()
+		s.cloud.vault.turn++
+		s.cloud.vault.mu.Unlock()
+		s.touch()
+	}, over)
+	open := false
+	j := s.run(func(j job.Job) bool {
+		s.cloud.vault.mu.Lock()
+		if used = len(s.cloud.vault.used); used == 2 && !open {
+			open = true
+			close(s.box.hold)
+		}
+		s.cloud.vault.mu.Unlock()
+		if !open {
+			s.touch()
+		}
+		return begun(j)
+	})
+	if j.State != job.Completed || used != 2 {
+		t.Errorf("%s %q, %d uses", j.State, j.Message, used)
+	}
+}
+
+// touch wakes who watches jobs.
+func (s *stage) touch() {
+	s.update(func(tx store.Tx) error {
+		it, err := rows.Jobs.Get(tx, scope, "j1")
+		if err != nil {
+			return err
+		}
+		return rows.Jobs.Save(tx, &it)
+	})
+}
+
+// onceBegun does something once the processes run.
+func (s *stage) onceBegun(do func(), f func(job.Job) bool) func(job.Job) bool {
+	done := false
+	return func(j job.Job) bool {
+		s.box.mu.Lock()
+		begun := len(s.box.tasks) > 0
+		s.box.mu.Unlock()
+		if begun && !done {
+			done = true
+			do()
+		}
+		return f(j)
 	}
 }

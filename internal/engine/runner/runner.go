@@ -27,8 +27,11 @@ type Calls interface {
 	Invoke(ctx context.Context, as api.As, service, operation string, in any) (out any, requestID string, err error)
 }
 
-// Keys knows the grants on keys.
+// Keys knows the grants on keys, and when to ask again whether a key can be used; the answer is KMS's own.
 type Keys interface {
+	Kinds() []string // of rows on which it depends whether a key can be used
+	// Standing is another one after each change that may matter to who uses a key by a grant.
+	Standing(v store.View, key, grant string) (string, error)
 	// GrantsOf finds the ids of those that an account made for a key's grantee under a name with just that EncryptionContextSubset.
 	GrantsOf(v store.View, key, account, grantee, name string, about map[string]string) ([]string, error)
 }
@@ -216,6 +219,7 @@ type walk struct {
 	search  []string
 	notes   []job.Reason // besides those of the runner
 
+	held     []held          // keys that it lives on
 	volume   []byte          // data key of the scratch
 	artifact *job.Artifact   // of the model that is read or written
 	model    string          // blob of the one that is read
