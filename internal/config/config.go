@@ -33,8 +33,8 @@ type Config struct {
 	UplinkAllow   []netip.Prefix // private ranges that it leads to as well
 	// Trails: how often their files are delivered, how much time a digest covers, and how long events stay in the ledger (0: for ever).
 	TrailInterval, TrailDigest, TrailRetention time.Duration
-	Instances                                  int   // that an analysis in a VPC may have
-	InstanceBytes                              int64 // of input for each, before another one is asked for
+	Instances                                  int   // that a job in a VPC may have
+	InstanceBytes, TrainingBytes               int64 // of input for each, before another one is asked for: of an analysis, of a training or topic modelling
 	Debug                                      bool
 }
 
@@ -48,7 +48,7 @@ type Transit struct {
 // Defaults gives the places that suit who starts it: the system's for root, the user's own else.
 func Defaults() Config {
 	c := Config{Listen: "127.0.0.1:4566", ListenTLS: "127.0.0.1:4567", Account: "123456789012", Region: "us-east-1",
-		Instances: 2, InstanceBytes: 2 << 30, TrailInterval: time.Minute, TrailDigest: time.Hour, TrailRetention: 90 * 24 * time.Hour}
+		Instances: 2, InstanceBytes: 2 << 30, TrainingBytes: 64 << 20, TrailInterval: time.Minute, TrailDigest: time.Hour, TrailRetention: 90 * 24 * time.Hour}
 	if os.Geteuid() == 0 {
 		c.Data, c.RootKey = "/var/lib/cloister", "/etc/cloister/root.key"
 	} else {
@@ -100,8 +100,9 @@ func Flags(fs *flag.FlagSet, c *Config) {
 	fs.DurationVar(&c.TrailInterval, "trail-interval", c.TrailInterval, "how often the files of trails are delivered")
 	fs.DurationVar(&c.TrailDigest, "trail-digest", c.TrailDigest, "how much time a digest of a trail covers")
 	fs.DurationVar(&c.TrailRetention, "trail-retention", c.TrailRetention, "how long events stay in the ledger; 0: for ever. What a trail still has to deliver stays longer")
-	fs.IntVar(&c.Instances, "instances", c.Instances, "how many instances an analysis in a VPC may have; several talk through the VPC")
-	fs.Int64Var(&c.InstanceBytes, "instance-bytes", c.InstanceBytes, "`bytes` of input for each instance, before a job gets another one")
+	fs.IntVar(&c.Instances, "instances", c.Instances, "how many instances a job in a VPC may have; several talk through the VPC")
+	fs.Int64Var(&c.InstanceBytes, "instance-bytes", c.InstanceBytes, "`bytes` of input for each instance, before an analysis gets another one")
+	fs.Int64Var(&c.TrainingBytes, "training-bytes", c.TrainingBytes, "`bytes` of input for each instance, before a training or topic modelling gets another one")
 	fs.BoolVar(&c.Debug, "debug", false, "log more")
 }
 
@@ -174,8 +175,8 @@ func (c *Config) check() error {
 	if c.TrailInterval < time.Second || c.TrailDigest < time.Second || c.TrailRetention < 0 {
 		return errors.New("-trail-interval and -trail-digest are at least a second, -trail-retention is not negative")
 	}
-	if c.Instances < 1 || c.Instances > 64 || c.InstanceBytes < 1 {
-		return errors.New("-instances is 1 to 64, -instance-bytes at least 1")
+	if c.Instances < 1 || c.Instances > 64 || c.InstanceBytes < 1 || c.TrainingBytes < 1 {
+		return errors.New("-instances is 1 to 64, -instance-bytes and -training-bytes at least 1")
 	}
 	if len(c.UplinkAllow) > 0 && !c.Uplink {
 		return errors.New("-uplink-allow: without -uplink there is nothing to allow")

@@ -235,7 +235,7 @@ func (d *Daemon) build() error {
 	d.loop = reconcile.New(reconcile.Config{Store: d.store, Fabric: d.collector, Doors: d.doors, World: d.world, Log: d.log, Uplink: d.cfg.Uplink,
 		Partition: Partition, Account: d.cfg.Account, Region: d.cfg.Region})
 	rc := runner.Config{Store: d.store, World: d.world, Calls: g, Keys: d.keys, Network: d.loop, Sandbox: &sandbox{d}, Sealer: d.sealer, Log: d.log, CA: string(d.authority.PEM()),
-		Share: job.Share{Max: d.cfg.Instances, Bytes: d.cfg.InstanceBytes}}
+		Share: job.Share{Max: d.cfg.Instances, Bytes: d.cfg.InstanceBytes}, Learn: job.Share{Max: d.cfg.Instances, Bytes: d.cfg.TrainingBytes}}
 	if c := d.fabric.Capabilities(); c.Memory != "cgroup" || c.Pids != "cgroup" {
 		rc.Notes = []job.Reason{{Layer: "limits", Text: "this host limits memory by " + c.Memory + " and processes by " + c.Pids + ": each process of the job alone, not the job as a whole",
 			Change: "cgroup v2 with memory and pids delegated to the daemon; see `cloister doctor`"}}

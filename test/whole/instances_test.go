@@ -231,3 +231,117 @@ func BenchmarkInstances(b *testing.B) {
 	b.ReportMetric(took[2].Seconds()/float64(b.N), "s/two")
 	b.ReportMetric(took[1].Seconds()/took[2].Seconds(), "one/two")
 }
+
+// TestLearningInstances: a training and a topic modelling are done by two instances; they need the rule for members of the group, and end together.
+func TestLearningInstances(t *testing.T) {
+	t.Parallel()
+	two := []string{"-instances", "2", "-training-bytes", "100000"}
+	h := open(t, two...)
+	s := siteIn(t, h)
+	again := func() {
+		t.Helper()
+		if err := h.serve(two...); err != nil {
+			t.Fatal(err)
+		}
+		s.Client = h.client(s.Creds)
+	}
+	logs := "flows-" + s.account
+	s.newBucket(logs)
+	flow := s.must("ec2", "CreateFlowLogs", "ResourceType", "VPC", "ResourceId.1", s.vpc, "TrafficType", "ALL", "LogDestinationType", "s3", "LogDestination", "arn:aws:s3:::"+logs,
+		"MaxAggregationInterval", "60").all("flowLogIdSet")[0].text("item")
+	network := dict{"SecurityGroupIds": []string{s.group}, "Subnets": []string{s.subnet}}
+	s.put(s.bucket, "train/a.csv", []byte(strings.Repeat(meals(), 20)))
+	train := func(name string) string {
+		t.Helper()
+		return s.create(s.classifier(name, "train/", dict{"VpcConfig": network}))
+	}
+	settled := func(arn, status string, words ...string) dict {
+		t.Helper()
+		p := s.settled(arn)
+		message, _ := p["Message"].(string)
+		if p["Status"] != status {
+			t.Fatalf("%v: %s\n%s", p["Status"], message, s.why(arn))
+		}
+		for _, w := range words {
+			if !strings.Contains(message, w) {
+				t.Errorf("the message %q lacks %q", message, w)
+			}
+		}
+		s.nothingLeft()
+		return p
+	}
+	both := func() { until(t, 30*time.Second, "two agents", func() bool { return len(agents(h)) == 2 }) }
+
+	alone := settled(s.create(s.classifier("alone", "train/", nil)), "TRAINED")
+	if len(agents(h)) != 0 {
+		t.Error("agents are left")
+	}
+
+	arn := train("apart")
+	settled(arn, "IN_ERROR", "INVALID_VPC_CONFIG", "cannot communicate with each other", "inbound connections between members of the same security group")
+	holds(t, s.why(arn), "[security-group, "+s.group+"]", "no ingress rule of "+s.group+" admits tcp 7788 from members of the same group")
+
+	s.admitGroup(s.group, s.group, 7788)
+	arn = train("together")
+	until(t, 30*time.Second, "two interfaces in use", func() bool {
+		n := s.must("ec2", "DescribeNetworkInterfaces", "Filter.1.Name", "description", "Filter.1.Value.1", "Amazon Comprehend job *", "Filter.2.Name", "status", "Filter.2.Value.1", "in-use")
+		return len(n.all("subnetId")) == 2
+	})
+	p := settled(arn, "TRAINED")
+	one, several := alone["ClassifierMetadata"].(dict), p["ClassifierMetadata"].(dict)
+	for _, m := range []string{"NumberOfLabels", "NumberOfTrainedDocuments", "NumberOfTestDocuments"} {
+		if one[m] != several[m] {
+			t.Errorf("%s is %v, alone %v", m, several[m], one[m])
+		}
+	}
+	if several["EvaluationMetrics"].(dict)["Accuracy"].(float64) < .9 {
+		t.Errorf("%v", several)
+	}
+	s.put(s.bucket, "in/a.txt", []byte("Toast and eggs\nThe wind comes from the west with rain\n"))
+	out, err := s.call("StartDocumentClassificationJob", s.input(dict{"DocumentClassifierArn": arn}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := s.ended("DocumentClassificationJob", out["JobId"].(string))
+	if got := string(s.member(done["OutputDataConfig"].(dict)["S3Uri"].(string), "predictions.jsonl")); !regexp.MustCompile(`(?s)"Classes":\[\{"Name":"BREAKFAST".*"Classes":\[\{"Name":"WEATHER"`).MatchString(got) {
+		t.Errorf("the model of two instances says %s", got)
+	}
+
+	// One that is killed fails the training, with its number; one that is stopped ends both.
+	arn = train("killed")
+	both()
+	if err := syscall.Kill(agents(h)[1], syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	settled(arn, "IN_ERROR", "INTERNAL_ERROR", "An instance of the job was lost")
+	holds(t, s.why(arn), "instance 1")
+	arn = train("stopped")
+	both()
+	if _, err := s.call("StopTrainingDocumentClassifier", dict{"DocumentClassifierArn": arn}); err != nil {
+		t.Fatal(err)
+	}
+	settled(arn, "STOPPED")
+
+	// A daemon that is killed takes them away when it is back, and begins anew.
+	arn = train("again")
+	both()
+	h.kill()
+	again()
+	settled(arn, "TRAINED")
+
+	if err := h.end(); err != nil { // what is known of the flows is delivered
+		t.Fatal(err)
+	}
+	again()
+	refused, admitted := 0, 0
+	for _, r := range s.records(logs, regexp.MustCompile(`^AWSLogs/`+s.account+`/vpcflowlogs/us-east-1/.*`+flow+`.*\.log\.gz$`)) {
+		if n, _ := strconv.Atoi(r["bytes"]); r["dstport"] == "7788" && r["action"] == "REJECT" {
+			refused++
+		} else if r["dstport"] == "7788" && n > 50_000 {
+			admitted++
+		}
+	}
+	if refused == 0 || admitted == 0 {
+		t.Errorf("the flow logs have %d refused and %d great admitted flows between the instances", refused, admitted)
+	}
+}

@@ -37,6 +37,12 @@ type Object struct {
 	Attributes []string // AttributeNames of a manifest
 }
 
+// Place is which of several instances that learn together a learner is.
+type Place struct {
+	Index int // 0 says what came of it
+	Count int
+}
+
 // The roles of objects. A classifier's CSV has Labels; a corpus without labels (topics) and the texts of a recogniser are Documents.
 const (
 	Documents   = "documents"

@@ -43,7 +43,12 @@ func (w *walk) analyze(ctx context.Context) error {
 	if w.trained != nil {
 		cell.Keep = w.trained.Blob
 	}
-	if w.job.Network != nil && !cell.Task.Kind.Corpus {
+	switch {
+	case w.job.Network == nil:
+	case cell.Task.Kind.Name == "topics-detection":
+	case cell.Task.Kind.Corpus:
+		cell.Task.Share = w.Learn
+	default:
 		cell.Task.Share = w.Share
 	}
 	run, err := w.Sandbox.Start(ctx, cell)

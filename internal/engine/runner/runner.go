@@ -90,8 +90,8 @@ type Config struct {
 	Refuse string
 	Notes  []job.Reason
 	Limits Limits
-	// Share says how many instances an analysis in a VPC may have; zero: one.
-	Share job.Share
+	// Share says how many instances an analysis in a VPC may have, Learn how many a training or topic modelling; zero: one.
+	Share, Learn job.Share
 }
 
 // maxAttempts is how often a job is begun before a daemon that dies with it gives it up.

@@ -71,6 +71,9 @@ func (w *walk) spread(ctx context.Context, first Running, others *crew, cell Cel
 	for i := 1; i < n; i++ {
 		c := cell
 		c.Port, c.Task.Share, c.Task.Group, c.Task.Creds = w.ports[i], job.Share{}, &groups[i], w.creds
+		if c.Task.Kind.Corpus { // the first one writes the model
+			c.Keep, c.Task.Artifact = "", nil
+		}
 		run, err := w.Sandbox.Start(ctx, c)
 		if err != nil {
 			return err
@@ -252,6 +255,9 @@ func (w *walk) without(g gone) *job.Failure {
 	}
 	w.log.Warn("an instance of a job ended early", "instance", g.instance, "error", g.err, "report", f)
 	text := fmt.Sprintf("instance %d of the job ended early; the others did its work", g.instance)
+	if job.Kinds()[w.job.Kind].Corpus { // the first one fails the job
+		text = fmt.Sprintf("instance %d of the job ended early; what it learnt from its share cannot be made up for", g.instance)
+	}
 	w.notes = append(w.notes, job.Reason{Layer: "instance", Rule: w.ports[g.instance], Text: text})
 	return nil
 }

@@ -119,8 +119,10 @@ func (a *agent) run(ctx context.Context) *job.Failure {
 	if f := a.probe(ctx); f != nil {
 		return f
 	}
-	if a.task.Kind.Corpus {
-		f = a.corpus(ctx, list)
+	if n := a.learners(list); a.task.Kind.Corpus && n > 1 {
+		f = a.lead(ctx, list, n)
+	} else if a.task.Kind.Corpus {
+		f = a.corpus(ctx, list, nil)
 	} else if shards, n := a.shards(list); n > 1 {
 		f = a.shared(ctx, list, shards, n)
 	} else {

@@ -27,22 +27,27 @@ type lesson struct {
 
 // corpus gives one learner the whole input and takes what it made. A learner that refuses says why and reads no more: its word counts,
 // not the pipe that broke.
-func (a *agent) corpus(ctx context.Context, list []item) *job.Failure {
+func (a *agent) corpus(ctx context.Context, list []item, others *others) *job.Failure {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	fed := make(chan error, 1)
 	go func() {
 		defer a.ports.To.Close()
-		err := a.teach(ctx, list)
+		err := a.teach(ctx, list, others)
 		fed <- err
 		if err != nil { // what was sent so far must not pass for the whole: half a head is no end
 			_, _ = a.ports.To.Write([]byte{byte(frame.Object)})
+		} else if others != nil {
+			others.hear(ctx, a.ports.To)
 		}
 	}()
 	learned := make(chan lesson, 1)
-	go func() { learned <- a.learn() }()
+	go func() { learned <- a.learn(others) }()
 	for {
 		select {
+		case f := <-others.broken():
+			a.learnt.stopped = true
+			return f
 		case <-a.stop.Done(): // what is half trained is of no use; the analyser ends with its pipes
 			a.learnt.stopped = true
 			return nil
@@ -58,6 +63,9 @@ func (a *agent) corpus(ctx context.Context, list []item) *job.Failure {
 		case x := <-learned:
 			if x.refused != nil {
 				return x.refused
+			}
+			if f := others.why(x.err); f != nil {
+				return f
 			}
 			if x.err == nil && a.task.Artifact != nil && a.task.Artifact.Write && x.sealed == 0 {
 				x.err = errors.New("the learner wrote no model")
@@ -83,7 +91,7 @@ func (a *agent) corpus(ctx context.Context, list []item) *job.Failure {
 }
 
 // teach gives every object to the learner, whose bytes are as the user wrote them.
-func (a *agent) teach(ctx context.Context, list []item) error {
+func (a *agent) teach(ctx context.Context, list []item, others *others) error {
 	w := bufio.NewWriterSize(a.ports.To, 256<<10)
 	if err := a.begin(w); err != nil {
 		return err
@@ -93,6 +101,9 @@ func (a *agent) teach(ctx context.Context, list []item) error {
 			return fmt.Errorf("%w: %w", errAnalyser, err)
 		}
 		return nil
+	}
+	if err := send(others.introduce(w)); err != nil {
+		return err
 	}
 	err := a.each(ctx, list, func(o item, body io.Reader) error {
 		head, err := json.Marshal(job.Object{Role: o.input.Role, Name: o.name(), Attributes: o.input.Attributes})
@@ -116,6 +127,9 @@ func (a *agent) teach(ctx context.Context, list []item) error {
 		a.done.Add(1)
 		return a.progress()
 	})
+	if err == nil && others != nil {
+		err = send(frame.Write(w, frame.End, nil))
+	}
 	if ferr := send(w.Flush()); err == nil {
 		err = ferr
 	}
@@ -130,12 +144,14 @@ const (
 )
 
 // learn takes the files and the result of a learner, or its refusal.
-func (a *agent) learn() (x lesson) {
+func (a *agent) learn(others *others) (x lesson) {
 	in := frame.NewReader(bufio.NewReaderSize(a.ports.From, 256<<10))
 	for {
 		k, err := in.Next()
 		if err == nil {
 			switch k {
+			case frame.Said:
+				err = others.tell(in)
 			case frame.File:
 				err = a.file(in, &x)
 			case frame.Result:

@@ -73,22 +73,13 @@ const ended = 'U'
 // shared has the documents analysed by n instances, of which this is the first.
 func (a *agent) shared(ctx context.Context, list []item, shards []peer.Shard, n int) *job.Failure {
 	defer a.ports.To.Close()
-	if err := a.say(job.Report{Instances: n}); err != nil {
-		return internal("analyse", "The job could not be shared.", err)
-	}
 	l := &peer.Lead{Shards: shards, Pool: a.pool, Do: a.desk(), Lost: a.ports.heard.lost}
 	stop := a.stop
-	select {
-	case l.Group = <-a.ports.heard.group:
-	case <-stop.Done():
-		return nil
-	case <-ctx.Done():
-		return internal("analyse", "The job could not be shared.", ctx.Err())
+	group, ln, f := a.call(ctx, n)
+	if group == nil {
+		return f
 	}
-	ln, err := net.Listen("tcp4", l.Group.Leader.String())
-	if err != nil {
-		return internal("analyse", "The job could not be shared.", err)
-	}
+	l.Group = *group
 	a.stop = context.Background() // what was handed out is ended
 	bad := -1
 	begin := func(object int) {
@@ -121,8 +112,31 @@ func (a *agent) shared(ctx context.Context, list []item, shards []peer.Shard, n 
 	return nil
 }
 
+// call asks for n instances and opens the door to them. No group and no failure: the job was stopped meanwhile.
+func (a *agent) call(ctx context.Context, n int) (*job.Group, net.Listener, *job.Failure) {
+	const sentence = "The job could not be shared."
+	if err := a.say(job.Report{Instances: n}); err != nil {
+		return nil, nil, internal("analyse", sentence, err)
+	}
+	select {
+	case g := <-a.ports.heard.group:
+		ln, err := net.Listen("tcp4", g.Leader.String())
+		if err != nil {
+			return nil, nil, internal("analyse", sentence, err)
+		}
+		return &g, ln, nil
+	case <-a.stop.Done():
+		return nil, nil, nil
+	case <-ctx.Done():
+		return nil, nil, internal("analyse", sentence, ctx.Err())
+	}
+}
+
 // serve is another instance's part: to do what the first one hands out.
 func (a *agent) serve(ctx context.Context) *job.Failure {
+	if a.task.Kind.Corpus {
+		return a.attend(ctx)
+	}
 	defer a.ports.To.Close()
 	a.stop = context.Background()
 	return peer.Serve(ctx, *a.task.Group, a.desk())

@@ -13,6 +13,7 @@ import (
 
 	"cloister/internal/core/job"
 	"cloister/internal/work/frame"
+	"cloister/internal/work/mesh"
 )
 
 // Engine turns one document, valid UTF-8, into the members of its result, named as AWS names them. It is told one after another.
@@ -26,6 +27,13 @@ type Learner interface {
 	Take(o job.Object, r io.Reader) error
 	// Finish gives the members of the result. It writes files by calling create, one after another; the file ModelFile is the model.
 	Finish(create func(name string) io.Writer) (any, error)
+}
+
+// Joiner is a Learner that can be one of several. All of them take the whole input and must come to the same opinion of it; each learns from its
+// share. What Finish of another one than the first gives is passed over, and it writes no files.
+type Joiner interface {
+	// Join comes before the first Take.
+	Join(m *mesh.Mesh)
 }
 
 // ModelFile is the name under which a Learner writes the model that it trained.
@@ -135,10 +143,17 @@ func (s *server) analyse(e Engine, limit int64) error {
 }
 
 func (s *server) learn(l Learner) error {
-	for {
+	for joined, first := false, true; ; first = false {
 		k, err := s.in.Next()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) && !joined || err == nil && joined && k == frame.End {
 			break
+		}
+		if err == nil && first && k == frame.Mesh {
+			if err := s.join(l); err != nil {
+				return fmt.Errorf("cannot learn together: %w", err)
+			}
+			joined = true
+			continue
 		}
 		if err == nil && k != frame.Object {
 			err = fmt.Errorf("frame of kind %q", k)

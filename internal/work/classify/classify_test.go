@@ -292,8 +292,8 @@ func TestRoom(t *testing.T) {
 	if err := take(l, job.Labels, b.String()); err != nil {
 		t.Fatal(err)
 	}
-	if l.c.hasher.pieces || l.c.size > l.c.room {
-		t.Fatalf("pieces are still kept: %d bytes", l.c.size)
+	if l.c.hasher.pieces || l.c.size() > l.c.room {
+		t.Fatalf("pieces are still kept: %d bytes", l.c.size())
 	}
 	n := 0
 	l.c.each(0, func(b uint32, _ uint16) {

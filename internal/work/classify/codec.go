@@ -24,10 +24,10 @@ const (
 
 // model rounds the weights of each feature to a 127th of its largest.
 func (t *trainer) model() *model {
-	m := &model{labels: t.c.names, multi: t.c.multi, pieces: t.pieces && t.c.hasher.pieces, index: t.index, idf: t.idf, bias: t.bias,
+	m := &model{labels: t.c.names, multi: t.c.multi, pieces: t.pieces && t.c.hasher.pieces, index: t.index, idf: t.idf, bias: t.biases.W,
 		scale: make([]float32, t.index.n), weight: make([]int8, t.index.n*t.k)}
 	for i := range m.scale {
-		row := t.w[i*t.k : (i+1)*t.k]
+		row := t.weights.W[i*t.k : (i+1)*t.k]
 		var top float32
 		for _, w := range row {
 			top = max(top, w, -w)

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"cloister/internal/work/analyse"
+	"cloister/internal/work/mesh"
 )
 
 // Limits of training data: AWS's (Developer Guide, guidelines and quotas, "Document classification"), and what a cell can hold.
@@ -20,6 +21,8 @@ const (
 	totalMin     = 50   // documents of MULTI_LABEL
 	DocumentMax  = 10 << 20
 	held         = 280 << 20 // bytes of features
+
+	heldOfSeveral = 240 << 20 // of each of several instances
 )
 
 // Codes of refusals.
@@ -29,9 +32,13 @@ const (
 	none     = "NO_INPUT_FOUND"
 )
 
-// corpus is labelled texts as features. The texts themselves are not kept.
+// corpus is labelled texts as features. The texts themselves are not kept. Of several instances each reads all of them and keeps the features of
+// its share alone; labels, and what a text is like, all of them know of all.
 type corpus struct {
 	bags
+	mesh    *mesh.Mesh
+	fills   []fill  // by instance
+	words   []place // of all texts, were there no pieces of words; nil of one that is alone
 	multi   bool
 	hasher  *hasher
 	names   []string // labels, in the order of their first use
@@ -44,7 +51,46 @@ type corpus struct {
 }
 
 func newCorpus(multi bool) *corpus {
-	return &corpus{multi: multi, hasher: newHasher(true), numbers: map[string]int32{}, from: []uint32{0}, room: held, workers: workers()}
+	return &corpus{mesh: mesh.Alone(), fills: make([]fill, 1), multi: multi, hasher: newHasher(true), numbers: map[string]int32{}, from: []uint32{0}, room: held, workers: workers()}
+}
+
+// join makes it a share. There is less room: weights need more.
+func (c *corpus) join(m *mesh.Mesh) {
+	c.mesh, c.fills, c.room = m, make([]fill, m.Count), heldOfSeveral
+}
+
+// keep takes what the hasher has read as text number len(c.at).
+func (c *corpus) keep() {
+	i := len(c.at)
+	words := c.bags.add(c.hasher, c.mesh.Owns(i))
+	if c.mesh.Count > 1 && c.hasher.pieces {
+		c.words = append(c.words, words)
+	}
+	c.count(i)
+	c.hasher.clear()
+}
+
+// count notes the room of text i, whoever keeps it: all instances count alike, so that all do the same where there is too little.
+func (c *corpus) count(i int) {
+	if c.mesh.Count == 1 {
+		c.fills[0].add(c.at[i].n, 24)
+		return
+	}
+	for j := range c.fills {
+		n := uint32(0)
+		if c.mesh.Owner(i) == j {
+			n = c.at[i].n
+		}
+		c.fills[j].add(n, 48)
+	}
+}
+
+// size is the room of the fullest instance, in bytes.
+func (c *corpus) size() (most int64) {
+	for _, f := range c.fills {
+		most = max(most, f.size)
+	}
+	return most
 }
 
 func (c *corpus) len() int { return len(c.at) }
@@ -72,28 +118,40 @@ func (c *corpus) add(names []string, text []byte, test bool) error {
 	slices.Sort(c.label[at:])
 	c.from, c.tested = append(c.from, uint32(len(c.label))), append(c.tested, test)
 	c.hasher.read(text)
-	c.bags.add(c.hasher)
-	c.hasher.clear()
-	if c.size <= c.room {
+	c.keep()
+	if c.size() <= c.room {
 		return nil
 	}
 	if c.hasher.pieces {
 		c.strip()
 	}
-	if c.size > c.room {
-		return analyse.Refuse(tooLarge, "The training data does not fit: %d documents fill the %d MiB that are kept of all documents. Give fewer or shorter ones.", c.len(), c.room>>20)
+	if c.size() > c.room {
+		of := ""
+		if n := c.mesh.Count; n > 1 {
+			of = fmt.Sprintf(" by each of %d instances", n)
+		}
+		return analyse.Refuse(tooLarge, "The training data does not fit: %d documents fill the %d MiB that are kept%s of all documents. Give fewer or shorter ones.", c.len(), c.room>>20, of)
 	}
 	return nil
 }
 
 // strip forgets the pieces of words, which fill most of the room; long texts are known by their words.
 func (c *corpus) strip() {
-	old := c.bags
-	c.bags = bags{}
+	old, words := c.bags, c.words
+	c.bags, c.words = bags{}, nil
+	clear(c.fills)
 	c.hasher = newHasher(false)
+	done := uint32(0)
 	for i := range old.at {
-		if k := old.at[i].chunk; i > 0 && k > 0 && old.at[i-1].chunk < k {
-			old.chunks[k-1] = nil
+		k := old.at[i].chunk
+		if k == away {
+			c.at = append(c.at, words[i])
+			c.count(i)
+			continue
+		}
+		if k > done {
+			old.chunks[done] = nil
+			done = k
 		}
 		old.each(i, func(b uint32, n uint16) {
 			if b < space {
@@ -101,8 +159,7 @@ func (c *corpus) strip() {
 				c.hasher.count[b] = n
 			}
 		})
-		c.bags.add(c.hasher)
-		c.hasher.clear()
+		c.keep()
 	}
 }
 

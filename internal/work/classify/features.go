@@ -161,7 +161,6 @@ var tfs = func() (t [64]float32) {
 type bags struct {
 	chunks [][]byte
 	at     []place
-	size   int64 // bytes held
 	buf    []byte
 }
 
@@ -172,12 +171,21 @@ type place struct {
 
 const chunk = 1 << 20
 
-// add keeps what the hasher has read.
-func (b *bags) add(h *hasher) {
+// away is the chunk of a text that another instance keeps.
+const away = math.MaxUint32
+
+// add keeps what the hasher has read, or only what it is like. It gives the place that it would have without pieces of words.
+func (b *bags) add(h *hasher, keep bool) (words place) {
 	c := b.buf[:0]
 	var prev uint32
 	sum := uint64(seed)
+	words = place{chunk: away}
+	inWords := true
 	for _, bucket := range h.touched {
+		if inWords && bucket >= space {
+			inWords = false
+			words.n, words.sum = uint32(len(c)), sum
+		}
 		n := h.count[bucket]
 		d := uint64(bucket-prev) << 1
 		if n > 1 {
@@ -190,15 +198,36 @@ func (b *bags) add(h *hasher) {
 		prev = bucket
 	}
 	b.buf = c
+	if inWords {
+		words.n, words.sum = uint32(len(c)), sum
+	}
+	if !keep {
+		b.at = append(b.at, place{away, 0, uint32(len(c)), sum})
+		return words
+	}
 	k := len(b.chunks) - 1
 	if k < 0 || cap(b.chunks[k])-len(b.chunks[k]) < len(c) {
 		b.chunks = append(b.chunks, make([]byte, 0, max(chunk, len(c))))
 		k++
-		b.size += int64(cap(b.chunks[k]))
 	}
 	b.at = append(b.at, place{uint32(k), uint32(len(b.chunks[k])), uint32(len(c)), sum})
 	b.chunks[k] = append(b.chunks[k], c...)
-	b.size += 24
+	return words
+}
+
+// fill is how much room the texts of one instance take.
+type fill struct {
+	size int64 // bytes
+	left int   // of its last chunk
+}
+
+func (f *fill) add(n uint32, other int64) {
+	if f.left < int(n) {
+		f.left = max(chunk, int(n))
+		f.size += int64(f.left)
+	}
+	f.left -= int(n)
+	f.size += other
 }
 
 // each gives the buckets and counts of text i, ascending.

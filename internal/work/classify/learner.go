@@ -11,6 +11,7 @@ import (
 
 	"cloister/internal/core/job"
 	"cloister/internal/work/analyse"
+	"cloister/internal/work/mesh"
 )
 
 // Learner trains a classifier. It satisfies analyse.Learner.
@@ -43,6 +44,9 @@ func Learn(s job.Setup) (*Learner, error) {
 	l.c = newCorpus(t.Mode == "MULTI_LABEL")
 	return l, nil
 }
+
+// Join makes it one of several that learn together. It satisfies analyse.Joiner.
+func (l *Learner) Join(m *mesh.Mesh) { l.c.join(m) }
 
 // Take reads one object of labels or one manifest.
 func (l *Learner) Take(o job.Object, r io.Reader) error {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"cloister/internal/work/analyse"
+	"cloister/internal/work/mesh"
 )
 
 // Metrics are AWS's, from 0 to 1 (Developer Guide, "Custom classifier metrics"; averages are those of scikit-learn, to which it points).
@@ -67,6 +68,23 @@ func (t *trials) add(actual, said []int32) {
 			t.tn[k]++
 		}
 	}
+}
+
+// sum adds what the other instances counted.
+func (t *trials) sum(m *mesh.Mesh) error {
+	all := []int{t.exact, t.n}
+	parts := append([][]int{t.tp, t.fp, t.fn, t.tn}, t.pairs...)
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	if err := mesh.Sum(m, all); err != nil {
+		return err
+	}
+	t.exact, t.n, all = all[0], all[1], all[2:]
+	for _, p := range parts {
+		all = all[copy(p, all):]
+	}
+	return nil
 }
 
 // seen says whether a class is among the test documents or the predictions.
@@ -165,16 +183,25 @@ func (l *Learner) Finish(create func(name string) io.Writer) (any, error) {
 	if !given {
 		train, test = c.split(train, 10)
 	}
-	m := c.train(train)
+	m, err := c.train(train)
+	if err != nil {
+		return nil, err
+	}
 	t := newTrials(len(c.names), c.multi)
 	v, z := new(vector), make([]float32, len(c.names))
 	for _, d := range test {
+		if !c.mesh.Owns(d) {
+			continue
+		}
 		v.reset()
 		c.each(d, func(b uint32, n uint16) { v.add(&m.index, m.idf, b, n) })
 		v.norm(&m.index)
 		m.logits(v, z)
 		m.probabilities(z)
 		t.add(c.labels(d), m.said(z))
+	}
+	if err := t.sum(c.mesh); err != nil || c.mesh.Index > 0 {
+		return nil, err
 	}
 	if err := t.confusion(c.names, create("confusion_matrix.json")); err != nil {
 		return nil, err
@@ -199,13 +226,24 @@ func (m *model) said(p []float32) (out []int32) {
 	return out
 }
 
-// train makes a model of texts.
-func (c *corpus) train(docs []int) *model {
-	s, slope, shift := c.tune(docs)
-	s.epochs, s.room = c.length(docs), room
-	t := newTrainer(c, docs, s)
-	t.run(docs)
+// train makes a model of texts. Every instance has it then.
+func (c *corpus) train(docs []int) (*model, error) {
+	s, slope, shift, err := c.tune(docs)
+	if err != nil {
+		return nil, err
+	}
+	s.epochs, s.room = c.length(docs, c.mesh.Count), room
+	if c.mesh.Count > 1 {
+		s.room = mixed
+	}
+	t, err := newTrainer(c, c.mesh, docs, s)
+	if err == nil {
+		err = t.run()
+	}
+	if err != nil {
+		return nil, err
+	}
 	m := t.model()
 	m.slope, m.shift = slope, shift
-	return m
+	return m, nil
 }

@@ -24,10 +24,7 @@ type row struct{ label, text string }
 // TestQuality trains on the sets of $CLOISTER_DATA and prints what the classifier says of texts it has not seen, beside C++ fastText where
 // that is installed (Debian package fasttext). It judges nothing.
 func TestQuality(t *testing.T) {
-	dir := os.Getenv("CLOISTER_DATA")
-	if dir == "" {
-		t.Skip("CLOISTER_DATA names no folder with banking77, goemotions and crossner: no accuracy to measure")
-	}
+	dir := dataDir(t)
 	for _, x := range []struct {
 		name  string
 		multi bool
@@ -41,6 +38,14 @@ func TestQuality(t *testing.T) {
 			}
 		})
 	}
+}
+
+func dataDir(t *testing.T) string {
+	dir := os.Getenv("CLOISTER_DATA")
+	if dir == "" {
+		t.Skip("CLOISTER_DATA names no folder with banking77, goemotions and crossner: no accuracy to measure")
+	}
+	return dir
 }
 
 func measure(t *testing.T, train, test []row, multi bool) {

@@ -1,9 +1,15 @@
 package classify
 
 import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"io"
 	"math"
 	"runtime"
 	"slices"
+
+	"cloister/internal/work/mesh"
 )
 
 // candidates are the settings among which texts decide that the training did not see.
@@ -18,6 +24,7 @@ const (
 	epochs   = 12
 	rounds   = 3        // of a training that must be short
 	room     = 32 << 20 // weights: 256 MiB while training
+	mixed    = 20 << 20 // weights of several instances: 320 MiB at the first one
 	trial    = 8000     // texts that candidates are compared with, at most
 	trialSum = 24 << 20 // bytes of their features
 	small    = 2000     // texts; with fewer, each text is held out once
@@ -79,12 +86,16 @@ func (c *corpus) sample(docs []int, n int, size int64) []int {
 }
 
 // length is how many epochs a training of so much can take.
-func (c *corpus) length(docs []int) int {
-	var features float64
+func (c *corpus) length(docs []int, instances int) int {
+	return int(max(rounds, min(epochs, effort*float64(instances)/(c.features(docs)*float64(len(c.names)+8)))))
+}
+
+// features is how many the texts have, roughly.
+func (c *corpus) features(docs []int) (sum float64) {
 	for _, d := range docs {
-		features += float64(c.at[d].n) / 2 // a feature takes about two bytes
+		sum += float64(c.at[d].n) / 2 // a feature takes about two bytes
 	}
-	return int(max(rounds, min(epochs, effort/(features*float64(len(c.names)+8)))))
+	return sum
 }
 
 // outcome is what a trained model says of texts that it has not seen.
@@ -93,7 +104,7 @@ type outcome struct {
 	label [][]int32
 }
 
-func (o *outcome) add(t *trainer, docs []int) {
+func (o *outcome) add(t *trainer, docs []int) { // of which this instance has the features
 	var v vector
 	for _, d := range docs {
 		t.vector(d, &v)
@@ -103,9 +114,22 @@ func (o *outcome) add(t *trainer, docs []int) {
 	}
 }
 
-// tune compares the candidates and calibrates the best: z*slope+shift becomes a probability.
-func (c *corpus) tune(docs []int) (best settings, slope, shift float32) {
+// verdict is what came of a candidate.
+type verdict struct {
+	tried        bool
+	score        float64
+	slope, shift float32
+}
+
+// tune compares the candidates and calibrates the best: z*slope+shift becomes a probability. Of several instances each tries some candidates, with the
+// same texts as one would.
+func (c *corpus) tune(docs []int) (best settings, slope, shift float32, err error) {
 	docs = c.sample(docs, trial, trialSum)
+	give, err := c.borrow(docs)
+	if err != nil {
+		return best, 0, 0, err
+	}
+	defer give()
 	type part struct{ train, test []int }
 	var parts []part
 	if len(docs) >= small {
@@ -124,27 +148,99 @@ func (c *corpus) tune(docs []int) (best settings, slope, shift float32) {
 			parts = append(parts, p)
 		}
 	}
-	top := math.Inf(-1)
-	for _, s := range candidates {
-		if s.pieces && !c.hasher.pieces {
+	verdicts := make([]verdict, len(candidates))
+	for i, s := range candidates {
+		if s.pieces && !c.hasher.pieces || !c.mesh.Owns(i) {
 			continue
 		}
-		s.epochs, s.room = c.length(docs), room
+		s.epochs, s.room = c.length(docs, 1), room
+		if c.mesh.Count > 1 {
+			s.room = mixed
+		}
 		var o outcome
 		for _, p := range parts {
 			if len(p.train) == 0 || len(p.test) == 0 {
 				continue
 			}
-			t := newTrainer(c, p.train, s)
-			t.run(p.train)
+			t, err := newTrainer(c, mesh.Alone(), p.train, s)
+			if err == nil {
+				err = t.run()
+			}
+			if err != nil {
+				return best, 0, 0, err
+			}
 			o.add(t, p.test)
 		}
 		a, b, loss := o.calibrate(c.multi)
-		if score := o.right(c.multi) - loss/10; score > top {
-			top, best, slope, shift = score, s, a, b
+		verdicts[i] = verdict{true, o.right(c.multi) - loss/10, a, b}
+	}
+	i, v, err := c.choose(verdicts)
+	if err != nil || !v.tried {
+		return best, 0, 0, err
+	}
+	return candidates[i], v.slope, v.shift, nil
+}
+
+// choose takes the best of all instances' verdicts.
+func (c *corpus) choose(all []verdict) (best int, v verdict, err error) {
+	put := func(w *bufio.Writer, i int) {
+		b := binary.AppendUvarint(nil, uint64(i))
+		for _, x := range []float64{all[i].score, float64(all[i].slope), float64(all[i].shift)} {
+			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
+		}
+		_, _ = w.Write(b)
+	}
+	get := func(r *bufio.Reader) (int, error) {
+		i, err := binary.ReadUvarint(r)
+		var x [3]float64
+		if err == nil {
+			err = binary.Read(r, binary.LittleEndian, &x)
+		}
+		if err != nil || i >= uint64(len(all)) || !(x[0] >= -1e9 && x[0] <= 2 && x[1] >= .01 && x[1] <= 100 && x[2] >= -100 && x[2] <= 100) {
+			return 0, errors.Join(errStrange, err)
+		}
+		all[i] = verdict{true, x[0], float32(x[1]), float32(x[2])}
+		return int(i), nil
+	}
+	err = c.mesh.Meet(mesh.Meeting{
+		Give: func(w *bufio.Writer) {
+			for i := range all {
+				if all[i].tried {
+					put(w, i)
+				}
+			}
+		},
+		Hear: func(_ int, r *bufio.Reader) error {
+			for {
+				if _, err := r.Peek(1); errors.Is(err, io.EOF) {
+					return nil
+				}
+				if _, err := get(r); err != nil {
+					return err
+				}
+			}
+		},
+		Answer: func(w *bufio.Writer) { put(w, top(all)) },
+		Take: func(r *bufio.Reader) (err error) {
+			best, err = get(r)
+			return err
+		},
+	})
+	if c.mesh.Index == 0 {
+		best = top(all)
+	}
+	return best, all[best], err
+}
+
+// top is the first of the best.
+func top(all []verdict) (best int) {
+	most := math.Inf(-1)
+	for i, v := range all {
+		if v.tried && v.score > most {
+			best, most = i, v.score
 		}
 	}
-	return best, slope, shift
+	return best
 }
 
 // shuffled orders texts by class and features, so that every fold has a share of each.

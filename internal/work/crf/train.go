@@ -5,6 +5,8 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"slices"
+
+	"cloister/internal/work/mesh"
 )
 
 // Example is one sequence to learn from: as Model.Run takes it, and the set of labels (bits, by place) that each token may have.
@@ -41,10 +43,24 @@ func (o Options) Memory(labels int) int64 { return int64(9*labels) << o.Bits }
 
 // Train fits a model: it maximises the likelihood of the allowed labels, sequence by sequence, in an order that Seed decides.
 func Train(labels Labels, corpus Corpus, o Options) *Model {
+	m, _ := TrainTogether(mesh.Alone(), labels, corpus, o) // who is alone has no errors
+	return m
+}
+
+// mixes is how often an epoch the instances put together what they learnt. Twice as often is no better.
+const mixes = 4
+
+// TrainTogether is Train by several instances, each with a corpus of its own. All have the same model then.
+func TrainTogether(m *mesh.Mesh, labels Labels, corpus Corpus, o Options) (*Model, error) {
 	n := len(labels)
-	t := &trainer{n: n, weight: make([]float32, n<<o.Bits), square: make([]float32, n<<o.Bits), trans: make([]float32, (n+1)*n), transSquare: make([]float32, (n+1)*n), o: o}
+	rows, trans := mesh.NewRows(m, 1<<o.Bits, n), mesh.NewRows(m, 1, (n+1)*n)
+	t := &trainer{n: n, weight: rows.W, square: rows.G, touched: rows.Touched, trans: trans.W, transSquare: trans.G, o: o}
 	t.grad, t.gradTrans = make([]float32, n), make([]float32, (n+1)*n)
-	rng := rand.New(rand.NewPCG(o.Seed, 7)) //nolint:gosec // not for secrets: the order must repeat
+	parts := 1
+	if m.Count > 1 {
+		parts = mixes
+	}
+	rng := rand.New(rand.NewPCG(o.Seed, 7+uint64(m.Index))) //nolint:gosec // not for secrets: the order must repeat
 	order := make([]int, corpus.Len())
 	for i := range order {
 		order[i] = i
@@ -53,14 +69,22 @@ func Train(labels Labels, corpus Corpus, o Options) *Model {
 	for epoch := range o.Epochs {
 		rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		t.rate = float32(o.Rate * (1 - 0.9*float64(epoch)/float64(o.Epochs)))
-		for _, i := range order {
-			corpus.At(i, &e)
-			if len(e.Offs) > 1 {
-				t.step(&e, rng)
+		for p := range parts {
+			for _, i := range order[len(order)*p/parts : len(order)*(p+1)/parts] {
+				corpus.At(i, &e)
+				if len(e.Offs) > 1 {
+					t.step(&e, rng)
+				}
+			}
+			if m.Count > 1 {
+				trans.Touched[0] = true
+				if err := m.Mix(rows, trans); err != nil {
+					return nil, err
+				}
 			}
 		}
 	}
-	return quantise(labels, o.Bits, t.weight, t.trans)
+	return quantise(labels, o.Bits, t.weight, t.trans), nil
 }
 
 type trainer struct {
@@ -68,6 +92,7 @@ type trainer struct {
 	o                  Options
 	rate               float32
 	weight, square     []float32
+	touched            []bool // rows of weights that were moved; nil: nobody asks
 	trans, transSquare []float32
 	free, bound        Lattice
 	exp                []float32
@@ -121,6 +146,9 @@ func (t *trainer) step(e *Example, rng *rand.Rand) {
 		for _, f := range feats[offs[i]:offs[i+1]] {
 			at := int(f) * n
 			w, q := t.weight[at:at+n], t.square[at:at+n]
+			if t.touched != nil {
+				t.touched[f] = true
+			}
 			for k, g := range t.grad {
 				g -= decay * w[k]
 				q[k] += g * g

@@ -28,6 +28,14 @@ const (
 	Content  Kind = 'B' // its bytes
 )
 
+// The kinds of a learner that is one of several. Mesh comes before the first Object; End comes after the last one, whose pipe stays open then: what
+// the learner is told by the others follows, and what it tells them comes back, each as Said.
+const (
+	Mesh Kind = 'I' // JSON of job.Place
+	End  Kind = 'N' // empty
+	Said Kind = 'G' // whatever learners understand
+)
+
 // The kinds that come back: for every document, in order, a Result (a JSON object) or a Refusal (a JSON object with ErrorCode and
 // ErrorMessage); for a corpus, Files, each followed by its Content, and one Result or Refusal at the end.
 const (
@@ -37,7 +45,7 @@ const (
 )
 
 const (
-	kinds = "SMDOBREF"
+	kinds = "SMDOBREFING"
 	rest  = 'C'     // goes on with the payload of the frame before
 	more  = 1 << 31 // in a frame's length: another frame has the rest
 )

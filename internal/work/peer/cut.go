@@ -11,6 +11,7 @@ import (
 type Object struct {
 	Key, Tag string
 	Size     int64 // bytes
+	Input    int   // of the job
 }
 
 // Sizes of a shard. Its description must fit into one message.
@@ -48,7 +49,7 @@ func cut(list []Object, lines bool, size int64) (out []Shard) {
 				if o.Size-to < size/2 { // no crumb at the end
 					to = o.Size
 				}
-				s.Parts = []Part{{Object: i, Key: o.Key, Tag: o.Tag, Size: o.Size, From: from, To: to}}
+				s.Parts = []Part{{Object: i, Key: o.Key, Tag: o.Tag, Size: o.Size, From: from, To: to, Input: o.Input}}
 				end()
 				if to == o.Size {
 					break
@@ -56,7 +57,7 @@ func cut(list []Object, lines bool, size int64) (out []Shard) {
 			}
 			continue
 		}
-		s.Parts = append(s.Parts, Part{Object: i, Key: o.Key, Tag: o.Tag, Size: o.Size})
+		s.Parts = append(s.Parts, Part{Object: i, Key: o.Key, Tag: o.Tag, Size: o.Size, Input: o.Input})
 		bytes, names = bytes+o.Size, names+6*int64(len(o.Key)+len(o.Tag))+128 // a character may be six in JSON
 		if bytes >= size || names >= mostNames {
 			end()

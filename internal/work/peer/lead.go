@@ -179,10 +179,28 @@ func (l *Lead) work(ctx context.Context, b *board) {
 // accept lets instances in, each once. Who comes from elsewhere is hung up on, so that nobody in the VPC keeps the instances out by connections
 // that say nothing; everybody else's handshake fails. It listens until all have come.
 func (l *Lead) accept(ctx context.Context, b *board, ln net.Listener) {
-	c, err := config(l.Group)
+	err := admit(ctx, l.Group, ln, func(i int) (came, last bool) {
+		b.change(func() {
+			came = b.absent[i]
+			delete(b.absent, i)
+			last = len(b.absent) == 0
+		})
+		return came, last
+	}, func(i int, conn net.Conn) { l.session(ctx, b, i, conn) })
+	b.mu.Lock()
+	early := len(b.absent) > 0
+	b.mu.Unlock()
+	if early {
+		b.fail(lostFailure("cannot listen: " + err.Error()))
+	}
+}
+
+// admit lets instances in until ln is closed, which it does itself after the last one. comes says of an instance that has shown its key whether
+// it may come in, and whether it is the last; session is one that did, and admit returns when all of them have ended.
+func admit(ctx context.Context, g job.Group, ln net.Listener, comes func(int) (came, last bool), session func(int, net.Conn)) error {
+	c, err := config(g)
 	if err != nil {
-		b.fail(lostFailure(err.Error()))
-		return
+		return err
 	}
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -190,15 +208,9 @@ func (l *Lead) accept(ctx context.Context, b *board, ln net.Listener) {
 	for {
 		conn, err := ln.Accept()
 		if err != nil {
-			b.mu.Lock()
-			early := len(b.absent) > 0
-			b.mu.Unlock()
-			if early {
-				b.fail(lostFailure("cannot listen: " + err.Error()))
-			}
-			return
+			return err
 		}
-		if !slices.Contains(l.Group.From, origin(conn)) {
+		if !slices.Contains(g.From, origin(conn)) {
 			conn.Close()
 			continue
 		}
@@ -218,21 +230,16 @@ func (l *Lead) accept(ctx context.Context, b *board, ln net.Listener) {
 			if err != nil {
 				return
 			}
-			i, err := known(l.Group, t.ConnectionState())
+			i, err := known(g, t.ConnectionState())
 			if err != nil {
 				return
 			}
-			came, last := false, false
-			b.change(func() {
-				came = b.absent[i]
-				delete(b.absent, i)
-				last = len(b.absent) == 0
-			})
+			came, last := comes(i)
 			if last {
 				ln.Close()
 			}
 			if came {
-				l.session(ctx, b, i, t)
+				session(i, t)
 			}
 		})
 	}

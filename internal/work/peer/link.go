@@ -25,6 +25,14 @@ const (
 	msgAlive  = 'A'
 )
 
+// The messages of learners. The first instance begins with one Enrol and as many Tasks, which name all of the input. Whoever speaks sends Says,
+// pieces of a stream, and one Said; another instance speaks again when it was answered, and ends with Done. The first ends with End.
+const (
+	msgEnrol = 'J' // JSON of enrolment
+	msgSay   = 'G'
+	msgSaid  = 'g'
+)
+
 // messageMax bounds a payload, in bytes.
 const messageMax = 1 << 20
 

@@ -24,6 +24,7 @@ type Shard struct {
 // Part is an object, or the lines of it that begin from byte From on and before byte To.
 type Part struct {
 	Object   int    // its place in the listing
+	Input    int    `json:",omitempty"` // of the job, that it was listed for
 	Key      string // of the object
 	Tag      string // its ETag when it was listed
 	Size     int64  // of the object, bytes

@@ -21,11 +21,7 @@ const resultSize = 256 << 10
 func Serve(ctx context.Context, g job.Group, do Do) *job.Failure {
 	conn, err := join(ctx, g)
 	if err != nil {
-		f := &job.Failure{Code: "INVALID_VPC_CONFIG", Stage: "join", Cause: "unreachable", Detail: err.Error(), Instance: g.Instance, Message: Apart}
-		if errors.Is(err, errStranger) {
-			f.Code, f.Cause, f.Message = "INTERNAL_ERROR", "internal", "The instances of the job could not be joined."
-		}
-		return f
+		return apart(g, err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	l := newLink(conn, silence)

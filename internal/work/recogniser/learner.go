@@ -7,22 +7,24 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"cloister/internal/core/job"
 	"cloister/internal/work/analyse"
 	"cloister/internal/work/crf"
 	"cloister/internal/work/entity"
+	"cloister/internal/work/mesh"
 )
 
 // Learner trains a recogniser. It satisfies analyse.Learner.
 type Learner struct {
+	mesh        *mesh.Mesh
 	setup       job.Training
 	types       []string
 	lexicon     *entity.Lexicon
 	train, test *corpus
 	list        map[string]int32 // of an entity list: texts and types
 	listed      int64            // bytes of its texts
+	found       []int            // mentions in all training documents, by type
 }
 
 // languages are those of custom entity recognition (Developer Guide, "Supported languages").
@@ -33,7 +35,7 @@ func Learn(s job.Setup) (*Learner, error) {
 	if s.Language != "" && !slices.Contains(languages, s.Language) {
 		return nil, fmt.Errorf("cannot train a recogniser for language %q", s.Language)
 	}
-	l := &Learner{train: newCorpus(), test: newCorpus(), list: map[string]int32{}}
+	l := &Learner{mesh: mesh.Alone(), train: newCorpus(), test: newCorpus(), list: map[string]int32{}}
 	if s.Training != nil {
 		l.setup = *s.Training
 	}
@@ -48,6 +50,9 @@ func Learn(s job.Setup) (*Learner, error) {
 	l.lexicon, err = entity.OpenLexicon()
 	return l, err
 }
+
+// Join makes it one of several that learn together: each keeps the texts of its share alone, and the annotations of all. It satisfies analyse.Joiner.
+func (l *Learner) Join(m *mesh.Mesh) { l.mesh, l.train.mesh, l.test.mesh = m, m, m }
 
 // Take reads one object.
 func (l *Learner) Take(o job.Object, r io.Reader) error {
@@ -101,7 +106,7 @@ func (c *corpus) resolve() error {
 			continue
 		}
 		d := &c.documents[i]
-		if a.end > int32(len(d.text)) || a.end > int32(utf8.RuneCountInString(d.text)) {
+		if a.end > d.length {
 			bad.add(a.row, "offsets outside of the text")
 			continue
 		}
@@ -133,7 +138,7 @@ func (c *corpus) name(file int32) string {
 	return ""
 }
 
-// mentions counts those of each type.
+// mentions counts those of each type in annotated documents.
 func mentions(ds []document, types int) []int {
 	n := make([]int, types)
 	for _, d := range ds {
@@ -157,7 +162,7 @@ func (l *Learner) check() error {
 		return analyse.Refuse(invalid, "The training data has %d documents. A recognizer needs at least %d.", n, documentsMin)
 	}
 	var few, missing []string
-	for i, n := range mentions(l.train.documents, len(l.types)) {
+	for i, n := range l.found {
 		if n < least {
 			few = append(few, fmt.Sprintf("%s has %d", l.types[i], n))
 		}
@@ -212,6 +217,10 @@ func (l *Learner) Finish(create func(string) io.Writer) (any, error) {
 	if len(l.list) > 0 {
 		l.match()
 	}
+	var err error
+	if l.found, err = l.mentioned(l.train.documents); err != nil {
+		return nil, err
+	}
 	if err := l.check(); err != nil {
 		return nil, err
 	}
@@ -219,10 +228,19 @@ func (l *Learner) Finish(create func(string) io.Writer) (any, error) {
 	if len(test) == 0 {
 		train, test = part(train)
 	}
-	e := l.learn(train)
 	out := Result{NumberOfTrainedDocuments: len(train), NumberOfTestDocuments: len(test)}
-	count := mentions(train, len(l.types))
-	all, each := e.measure(test)
+	count, err := l.mentioned(train)
+	if err != nil {
+		return nil, err
+	}
+	e, err := l.learn(train)
+	if err != nil {
+		return nil, err
+	}
+	all, each, err := e.measure(l.mesh, test)
+	if err != nil || l.mesh.Index > 0 {
+		return nil, err
+	}
 	out.EvaluationMetrics = all.metrics()
 	for i, t := range l.types {
 		row := Type{Type: t, NumberOfTrainMentions: count[i]}
@@ -265,10 +283,22 @@ func (s score) metrics() Metrics {
 	return m
 }
 
-// measure tests on labelled documents, all types together and each.
-func (e *Engine) measure(test []document) (all score, each []score) {
+// mentioned counts the mentions of each type. Those of an entity list each instance knows in its own share alone.
+func (l *Learner) mentioned(ds []document) ([]int, error) {
+	n := mentions(ds, len(l.types))
+	if len(l.list) == 0 {
+		return n, nil
+	}
+	return n, mesh.Sum(l.mesh, n)
+}
+
+// measure tests on labelled documents, all types together and each. Every instance has the texts of its share.
+func (e *Engine) measure(m *mesh.Mesh, test []document) (all score, each []score, err error) {
 	each = make([]score, len(e.types))
 	for _, d := range test {
+		if d.text == "" { // another's
+			continue
+		}
 		for _, m := range d.mentions {
 			each[m.kind].gold++
 			all.gold++
@@ -282,5 +312,17 @@ func (e *Engine) measure(test []document) (all score, each []score) {
 			}
 		})
 	}
-	return all, each
+	sums := []int{all.hit, all.found, all.gold}
+	for _, s := range each {
+		sums = append(sums, s.hit, s.found, s.gold)
+	}
+	if err := mesh.Sum(m, sums); err != nil {
+		return all, each, err
+	}
+	all = score{sums[0], sums[1], sums[2]}
+	for i := range each {
+		s := sums[3+3*i:]
+		each[i] = score{s[0], s[1], s[2]}
+	}
+	return all, each, nil
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"cloister/internal/work/analyse"
+	"cloister/internal/work/mesh"
 )
 
 // Limits of training data: AWS's (Developer Guide, "Guidelines and quotas", custom entity recognition), and what a cell can hold.
@@ -103,7 +104,8 @@ type mention struct {
 
 // document is one text to learn from.
 type document struct {
-	text     string
+	text     string // of another instance's share: not kept
+	length   int32  // code points
 	file     int32
 	line     int32
 	mentions []mention
@@ -114,6 +116,7 @@ func place(file, line int32) int64 { return int64(file)<<32 | int64(line) }
 
 // corpus is the documents that are learned from, or those that are tested on.
 type corpus struct {
+	mesh      *mesh.Mesh
 	documents []document
 	files     map[string]int32
 	next      int32
@@ -124,7 +127,7 @@ type corpus struct {
 }
 
 func newCorpus() *corpus {
-	return &corpus{files: map[string]int32{}, ambiguous: map[string]bool{}, at: map[int64]int32{}}
+	return &corpus{mesh: mesh.Alone(), files: map[string]int32{}, ambiguous: map[string]bool{}, at: map[int64]int32{}}
 }
 
 // file gives the number of a file that begins now. Annotations can't tell two files of one name apart.
@@ -146,7 +149,12 @@ func (c *corpus) add(text string, file, line int32, mentions []mention) error {
 	if c.bytes += int64(len(text)); c.bytes > corpusMax {
 		return analyse.Refuse(tooLarge, "The training data has more than %d MiB of documents.", corpusMax>>20)
 	}
-	c.at[place(file, line)] = int32(len(c.documents))
-	c.documents = append(c.documents, document{text, file, line, mentions})
+	i := len(c.documents)
+	c.at[place(file, line)] = int32(i)
+	d := document{length: int32(utf8.RuneCountInString(text)), file: file, line: line, mentions: mentions}
+	if c.mesh.Owns(i) {
+		d.text = text
+	}
+	c.documents = append(c.documents, d)
 	return nil
 }

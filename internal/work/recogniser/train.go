@@ -6,6 +6,7 @@ import (
 
 	"cloister/internal/work/crf"
 	"cloister/internal/work/entity"
+	"cloister/internal/work/mesh"
 	"cloister/internal/work/token"
 )
 
@@ -54,14 +55,14 @@ func (s *sentences) At(i int, e *crf.Example) {
 	}
 }
 
-// Budgets of a training: pieces seen in one pass, and in all of them. They keep the longest training near two minutes.
+// Budgets of a training, of each instance: pieces seen in one pass, and in all of them. They keep the longest training near two minutes.
 const (
 	passMax   = 1_500_000
 	piecesMax = 6_000_000
 )
 
 // learn trains an engine on labelled documents.
-func (l *Learner) learn(train []document) *Engine {
+func (l *Learner) learn(train []document) (*Engine, error) {
 	labels := crf.NewLabels(l.types)
 	o := crf.Usual()
 	o.Bits, o.Rate, o.Dropout = 18, 0.05, 0.3
@@ -73,8 +74,16 @@ func (l *Learner) learn(train []document) *Engine {
 	if pieces > passMax {
 		pieces = s.thin(pieces)
 	}
-	o.Epochs = max(2, min(20, piecesMax/max(pieces, 1)))
-	return newEngine(crf.Train(labels, s, o), l.lexicon)
+	sum := []int{pieces}
+	if err := mesh.Sum(l.mesh, sum); err != nil {
+		return nil, err
+	}
+	o.Epochs = max(2, min(20, piecesMax/max(sum[0]/l.mesh.Count, 1)))
+	m, err := crf.TrainTogether(l.mesh, labels, s, o)
+	if err != nil {
+		return nil, err
+	}
+	return newEngine(m, l.lexicon), nil
 }
 
 // index finds the sentences. It gives the number of their pieces.
