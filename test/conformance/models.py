@@ -38,6 +38,44 @@ def train(site, **more):
     return arn, p
 
 
+def managed(site):
+    """A classifier in the order of calls of Terraform's aws_comprehend_document_classifier: created, read, tagged, given another version, destroyed."""
+    c, name = site.comprehend, f"{TAG}-managed"
+    rows = "\n".join(f"{kind},{text} number {i}" for i in range(20) for kind, text in (("kitchen", "Stir the soup"), ("garden", "Water the roses")))
+    site.s3.put_object(Bucket=site.bucket, Key="managed/rows.csv", Body=rows.encode())
+    status = lambda arn: c.describe_document_classifier(DocumentClassifierArn=arn)["DocumentClassifierProperties"]["Status"]
+
+    def publish(version, key="managed/rows.csv", end="TRAINED"):
+        arn = c.create_document_classifier(DocumentClassifierName=name, VersionName=version, ClientRequestToken=f"terraform-{version}", LanguageCode="en", Mode="MULTI_CLASS", DataAccessRoleArn=site.role,
+                                           InputDataConfig={"DataFormat": "COMPREHEND_CSV", "S3Uri": f"s3://{site.bucket}/{key}"}, OutputDataConfig={"S3Uri": f"s3://{site.bucket}/managed/out"},
+                                           Tags=[{"Key": "by", "Value": "terraform"}])["DocumentClassifierArn"]
+        wait(f"version {version} is {end}", lambda: status(arn) not in ("SUBMITTED", "TRAINING"))
+        equal(f"version {version}", status(arn), end)
+        equal("its tags", c.list_tags_for_resource(ResourceArn=arn)["Tags"], [{"Key": "by", "Value": "terraform"}])
+        return arn
+
+    def gone(arn):
+        try:
+            return status(arn) not in ("DELETING",)
+        except c.exceptions.ResourceNotFoundException:
+            return True
+
+    first, second = publish("one"), publish("two")
+    broken = publish("three", key="managed/none.csv", end="IN_ERROR")
+    c.tag_resource(ResourceArn=second, Tags=[{"Key": "by", "Value": "hand"}])
+    c.untag_resource(ResourceArn=second, TagKeys=["by"])
+    for arn in (broken, second):  # Terraform stops what it is about to delete, whatever its status is
+        c.stop_training_document_classifier(DocumentClassifierArn=arn)
+        equal("stopping does nothing", status(arn) in ("TRAINED", "IN_ERROR"), True)
+    versions = [v for page in c.get_paginator("list_document_classifiers").paginate(Filter={"DocumentClassifierName": name}, PaginationConfig={"PageSize": 1}) for v in page["DocumentClassifierPropertiesList"]]
+    equal("all versions are listed, the newest first", [v["DocumentClassifierArn"] for v in versions], [broken, second, first])
+    for v in versions:
+        c.delete_document_classifier(DocumentClassifierArn=v["DocumentClassifierArn"])
+    for v in versions:
+        wait("it is gone", lambda arn=v["DocumentClassifierArn"]: gone(arn))
+    refused("a deleted version", "ResourceNotFoundException", 400, c.stop_training_document_classifier, DocumentClassifierArn=first)
+
+
 def main():
     site = Site(Session())
     c = site.comprehend
@@ -84,6 +122,7 @@ def main():
     c.delete_entity_recognizer(EntityRecognizerArn=arn)
     wait("the recogniser is gone", lambda: c.list_entity_recognizers()["EntityRecognizerPropertiesList"] == [])
     equal("no grant is left", site.kms.list_grants(KeyId=site.keys["model"])["Grants"], [])
+    managed(site)
     held(f"custom models, at {os.environ['AWS_ENDPOINT_URL']}")
 
 

@@ -52,7 +52,7 @@ func (s *site) refusals() []failure {
 	}
 	end := out["EndpointArn"].(string)
 	s.serves(end, "IN_SERVICE")
-	if out, err = s.call("PutResourcePolicy", dict{"ResourceArn": trained, "ResourcePolicy": sharing("111122223333", "comprehend:ImportModel", trained)}); err != nil {
+	if _, err = s.call("PutResourcePolicy", dict{"ResourceArn": trained, "ResourcePolicy": sharing("111122223333", "comprehend:ImportModel", trained)}); err != nil {
 		s.Fatal(err)
 	}
 
