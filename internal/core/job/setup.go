@@ -8,6 +8,7 @@ type Setup struct {
 	Model    bool      // a trained model follows the setup
 	Format   string    // of a corpus: ONE_DOC_PER_LINE | ONE_DOC_PER_FILE
 	Topics   int       // NumberOfTopics
+	Pages    int       // of a PDF or Word file at most; 0: documents are text alone
 	PII      *PII      `json:",omitempty"`
 	Training *Training `json:",omitempty"`
 }

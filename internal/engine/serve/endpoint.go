@@ -163,7 +163,7 @@ func (e *Engine) start(ctx context.Context, at store.Scope, end *model.Endpoint,
 		return nil, err
 	}
 	defer r.Close()
-	a, err := e.Analysers.Start(ctx, job.Setup{Kind: kindOf(m), Language: m.Language, Model: true}, r)
+	a, err := e.Analysers.Start(ctx, setupOf(m), r)
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +175,16 @@ func (e *Engine) start(ctx context.Context, at store.Scope, end *model.Endpoint,
 		return nil, fail("MODEL_NOT_USABLE", "The analyzer does not take the model %s. A model is bound to the release that trained it: train it anew.", m.ARN)
 	}
 	return a, nil
+}
+
+// setupOf is what the analyser of a model is told. A classifier reads files of one page, too (Comprehend Developer Guide, "Inputs for real-time
+// custom analysis").
+func setupOf(m *model.Model) job.Setup {
+	s := job.Setup{Kind: kindOf(m), Language: m.Language, Model: true}
+	if m.Kind == model.Classifier {
+		s.Pages, s.Limit = 1, job.FileMax
+	}
+	return s
 }
 
 // kindOf is the kind of analysis that a model serves.
@@ -301,7 +311,9 @@ func (e *Engine) AnalyseAt(ctx context.Context, endpointARN string, s job.Setup,
 	}
 	n := 0
 	for _, t := range texts {
-		n += utf8.RuneCountInString(t)
+		if job.FormOf([]byte(t)) == job.PlainText { // of a file, the text is known afterwards
+			n += utf8.RuneCountInString(t)
+		}
 	}
 	if !e.admit(k, end.Units, len(texts), n) {
 		return nil, ErrBusy
@@ -324,7 +336,25 @@ func (e *Engine) AnalyseAt(ctx context.Context, endpointARN string, s job.Setup,
 		p.mu.Unlock()
 		return nil, fmt.Errorf("cannot analyse at %s: %w", endpointARN, err)
 	}
+	e.owe(k, out)
 	return out, nil
+}
+
+// owe takes from the endpoint's meter what the pages of files needed.
+func (e *Engine) owe(k store.Key, out []job.Answer) {
+	n := 0
+	for _, a := range out {
+		if p, ok, err := job.PagedOf(a.Members); ok && err == nil {
+			for _, x := range p.Pages {
+				n += x.Characters
+			}
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if m := e.meters[k]; m != nil {
+		m.characters -= float64(max(0, min(n, len(out)*job.FileMax)))
+	}
 }
 
 // admit asks the endpoint's meter.

@@ -133,12 +133,27 @@ func EncodeFault(w http.ResponseWriter, req *http.Request, s *Service, op *Opera
 	_, _ = w.Write(body) // a client that is gone needs no answer
 }
 
-// extra gives the fault's further modelled members as leaves; text that does not fit its member stays out.
+// extra gives the fault's further modelled members: leaves, and structures of leaves, whose fields are named "Member.Leaf". Text that does not fit
+// its member stays out.
 func extra(x *model.Shape, f *fault.Fault, each func(*model.Ref, any)) {
 	if x == nil {
 		return
 	}
 	for _, m := range x.Members {
+		if m.Shape.Type == "structure" {
+			inner := tree{}
+			for _, leaf := range m.Shape.Members {
+				if s, ok := f.Fields[m.Name+"."+leaf.Name]; ok {
+					if v, bad := fromText(leaf, s, "iso8601"); bad == nil {
+						inner[leaf.Name] = v
+					}
+				}
+			}
+			if len(inner) > 0 {
+				each(m, inner)
+			}
+			continue
+		}
 		s, ok := f.Fields[m.Name]
 		if !ok || strings.EqualFold(m.Name, "message") {
 			continue

@@ -213,6 +213,14 @@ func (m *minds) AnalyseAt(_ context.Context, endpoint string, s job.Setup, texts
 			out = append(out, Answer{Code: "SOME_CODE", Message: "some words"})
 			continue
 		}
+		if rest, ok := strings.CutPrefix(t, "%PDF-"); ok { // as the analyser answers of a file: what follows is its answer
+			a := Answer{Members: json.RawMessage(rest)}
+			if code, said, refused := strings.Cut(rest, ":"); refused && !strings.HasPrefix(rest, "{") {
+				a = Answer{Code: code, Message: said}
+			}
+			out = append(out, a)
+			continue
+		}
 		type found struct {
 			Type, Text, LanguageCode, Name string
 			Score                          float64

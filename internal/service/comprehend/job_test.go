@@ -54,7 +54,7 @@ func TestKinds(t *testing.T) {
 			`"LanguageCode":"en","Mode":"ONLY_REDACTION","RedactionConfig":{"PiiEntityTypes":["NAME"],"MaskMode":"REPLACE_WITH_PII_ENTITY_TYPE"}`},
 		{"TopicsDetectionJob", secluded, `{"Kind":"topics-detection","Limit":104857600,"Topics":10}`, "TOPICS", `"NumberOfTopics":10,` + secluded},
 		{"TopicsDetectionJob", `"NumberOfTopics":3`, `{"Kind":"topics-detection","Limit":104857600,"Topics":3}`, "TOPICS", `"NumberOfTopics":3`},
-		{"DocumentClassificationJob", `"DocumentClassifierArn":"` + classifier + `",` + secluded, `{"Kind":"document-classification","Language":"fr","Limit":10485760,"Model":true}`, "CLN",
+		{"DocumentClassificationJob", `"DocumentClassifierArn":"` + classifier + `",` + secluded, `{"Kind":"document-classification","Language":"fr","Limit":52428800,"Model":true,"Pages":100}`, "CLN",
 			`"DocumentClassifierArn":"` + classifier + `",` + secluded},
 	} {
 		t.Run(x.operation+"/"+x.path, func(t *testing.T) {

@@ -32,7 +32,13 @@ var kinds = []kind{
 	{name: "pii-entities-detection", operation: "PiiEntitiesDetectionJob", languages: english, stops: true, setup: setupPII,
 		honours: []string{"Mode", "RedactionConfig", "RedactionConfig.PiiEntityTypes", "RedactionConfig.MaskMode", "RedactionConfig.MaskCharacter"}},
 	{name: "topics-detection", operation: "TopicsDetectionJob", mirrored: true, secluded: true, setup: setupTopics, honours: []string{"NumberOfTopics"}},
-	{name: "document-classification", operation: "DocumentClassificationJob", model: model.Classifier, must: true, secluded: true},
+	{name: "document-classification", operation: "DocumentClassificationJob", model: model.Classifier, must: true, secluded: true,
+		setup: func(_ *request, s *job.Setup) error {
+			if s.Format == "ONE_DOC_PER_FILE" { // PDF and Word files, too
+				s.Pages, s.Limit = job.PagesMax, max(s.Limit, job.PDFMax)
+			}
+			return nil
+		}},
 	{name: "events-detection", operation: "EventsDetectionJob", languages: english, stops: true, honours: []string{"TargetEventTypes"},
 		never: "No engine detects events here. Entities, key phrases and custom models are what comes nearest."},
 }

@@ -2,11 +2,14 @@ package comprehend
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
 	"testing"
 
+	"cloister/internal/core/fault"
+	"cloister/internal/core/job"
 	"cloister/internal/core/model"
 )
 
@@ -150,8 +153,8 @@ func TestAtEndpoint(t *testing.T) {
 		{`{"Text":"` + strings.Repeat("x", 10001) + `",` + c + `}`, "TextSizeLimitExceededException", "10000 bytes"},
 		{`{"Text":"a",` + b64("b") + `,` + c + `}`, "InvalidRequestException", "one of them"},
 		{`{` + c + `}`, "InvalidRequestException", "required"},
-		{`{` + b64("%PDF-1.7 x") + `,` + c + `}`, "InvalidRequestException", "PDF"},
-		{`{` + b64("PK\x03\x04word") + `,` + c + `}`, "InvalidRequestException", "Word"},
+		{`{` + b64("%PDF-PAGE_LIMIT_EXCEEDED:too many pages") + `,` + c + `}`, "InvalidRequestException", "too many pages"},
+		{`{` + b64("%PDF-SOME_CODE:something else") + `,` + c + `}`, "InvalidRequestException", "something else"},
 		{`{` + b64("\xff\xfex\x00") + `,` + c + `}`, "InvalidRequestException", "UTF-8"},
 		{`{` + b64("x") + `,"DocumentReaderConfig":{"DocumentReadAction":"TEXTRACT_DETECT_DOCUMENT_TEXT","DocumentReadMode":"FORCE_DOCUMENT_READ_ACTION"},` + c + `}`, "InvalidRequestException", "Textract"},
 		{`{"Text":"x","DocumentReaderConfig":{"DocumentReadAction":"TEXTRACT_DETECT_DOCUMENT_TEXT"},` + c + `}`, "InvalidRequestException", "Bytes"},
@@ -162,4 +165,52 @@ func TestAtEndpoint(t *testing.T) {
 	h.minds.err = ErrBusy
 	_, err := h.ask("ClassifyDocument", `{"Text":"a",`+c+`}`)
 	h.refused(err, "TooManyRequestsException", "inference units")
+}
+
+// TestFilesAtEndpoint: a file's pages come as AWS shows them; a recogniser reads none.
+func TestFilesAtEndpoint(t *testing.T) {
+	h := open(t)
+	h.put(account, "document-classifier/c", "fr", model.Trained)
+	h.put(account, "entity-recognizer/r", "de", model.Trained)
+	ask := func(operation, file string) (any, error) {
+		end := "document-classifier-endpoint/c"
+		if operation == "DetectEntities" {
+			end = "entity-recognizer-endpoint/r"
+		}
+		return h.ask(operation, `{"Bytes":"`+base64.StdEncoding.EncodeToString([]byte(file))+`","EndpointArn":"arn:aws:comprehend:us-west-2:111122223333:`+end+`"}`)
+	}
+	answer, err := ask("ClassifyDocument", `%PDF-{"Pages":[{"Number":1,"Characters":7,"Type":"NATIVE_PDF","Members":{"Classes":[{"Name":"A","Score":0.9},{"Name":"B","Score":0.1}]}},`+
+		`{"Number":2,"Characters":0,"Type":"SCANNED_PDF","ErrorCode":"TEXTRACT_BAD_PAGE","ErrorMessage":"No text."}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want map[string]any
+	if err := json.Unmarshal(b, &got); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(`{"Classes":[{"Name":"A","Score":0.9,"Page":1},{"Name":"B","Score":0.1,"Page":1}],
+		"DocumentMetadata":{"Pages":2,"ExtractedCharacters":[{"Page":1,"Count":7},{"Page":2,"Count":0}]},
+		"DocumentType":[{"Page":1,"Type":"NATIVE_PDF"},{"Page":2,"Type":"SCANNED_PDF"}],
+		"Errors":[{"Page":2,"ErrorCode":"TEXTRACT_BAD_PAGE","ErrorMessage":"No text."}]}`), &want); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(prune(got), any(want)) {
+		t.Errorf("got\n%v\nwant\n%v", got, want)
+	}
+	_, err = ask("ClassifyDocument", "%PDF-UNSUPPORTED_DOC_TYPE:asks for a password")
+	h.refused(err, "InvalidRequestException", "password")
+	if f := fault.From(err); f.Fields["Reason"] != "INVALID_DOCUMENT" || f.Fields["Detail.Reason"] != "UNSUPPORTED_DOC_TYPE" {
+		t.Errorf("%v", f.Fields)
+	}
+	if _, err = ask("ClassifyDocument", `%PDF-{"Pages":3}`); err == nil || fault.From(err).Kind != fault.Internal {
+		t.Errorf("a forged answer: %v", err)
+	}
+	_, err = ask("ClassifyDocument", "%PDF-"+strings.Repeat("x", job.FileMax))
+	h.refused(err, "InvalidRequestException", "10485760 bytes")
+	_, err = ask("DetectEntities", "PK\x03\x04")
+	h.refused(err, "InvalidRequestException", "a recogniser reads no PDF")
 }

@@ -126,8 +126,8 @@ func (k kind) fill(c *api.Call, j *job.Job, r *request) (err error) {
 	return err
 }
 
-// reader: DocumentReaderConfig says how custom models read PDF files and images; text is read as it is, whatever it says. What would need
-// Amazon Textract is refused. Source: Comprehend API Reference, DocumentReaderConfig.
+// reader: DocumentReaderConfig says how custom models read PDF files and images. PDF files with text and Word files are read by a classifier with or
+// without it; what would need Amazon Textract is refused. Source: Comprehend API Reference, DocumentReaderConfig.
 func (k kind) reader(r *request) error {
 	x := r.InputDataConfig.DocumentReaderConfig
 	switch {
@@ -141,7 +141,7 @@ func (k kind) reader(r *request) error {
 
 func readable(x *shape.DocumentReaderConfig) error {
 	if deref(x.DocumentReadMode) == "FORCE_DOCUMENT_READ_ACTION" {
-		return fault.New("InvalidRequestException", "The document read mode FORCE_DOCUMENT_READ_ACTION needs Amazon Textract, which is not here: documents are read as UTF-8 text.")
+		return fault.New("InvalidRequestException", "The document read mode FORCE_DOCUMENT_READ_ACTION needs Amazon Textract, which is not here: text is read as UTF-8, and as PDF and Word files have it.")
 	}
 	return nil
 }

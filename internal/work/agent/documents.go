@@ -3,6 +3,7 @@ package agent
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -93,7 +94,7 @@ func (a *agent) feed(ctx context.Context, w *bufio.Writer, list []item, queue ch
 			d.text = bytes.TrimPrefix(d.text, []byte("\xef\xbb\xbf"))
 		}
 		text := d.text
-		d.text, d.bad = nil, !utf8.Valid(text)
+		d.text, d.bad = nil, !utf8.Valid(text) && !a.hasPages(text)
 		// The document goes first: a result must never be awaited that nobody was asked for.
 		if !d.begins {
 			if a.fed++; a.fed > a.task.Kind.Limits.Documents {
@@ -132,8 +133,10 @@ func (a *agent) feed(ctx context.Context, w *bufio.Writer, list []item, queue ch
 				d.line, d.text, d.long = n, text, long
 				return give(d)
 			})
-		} else if d.text, d.long, err = whole(body, limit); err == nil {
-			err = give(d)
+		} else if body, d.most, err = a.bound(body); err == nil {
+			if d.text, d.long, err = whole(body, d.most); err == nil {
+				err = give(d)
+			}
 		}
 		if errors.Is(err, errEncoding) { // the rest of a file that is not UTF-8 is ignored
 			return nil
@@ -163,7 +166,7 @@ func (a *agent) collect(in *frame.Reader, queue <-chan document, take func(docum
 		case d.bad:
 			buf = refusal(buf, "UNSUPPORTED_ENCODING", "Document is not in UTF-8 format and all subsequent lines are ignored.")
 		case d.long:
-			buf = refusal(buf, "DOCUMENT_SIZE_EXCEEDED", fmt.Sprintf("Document size exceeds maximum size limit %d bytes.", a.task.Kind.Limits.Document))
+			buf = refusal(buf, "DOCUMENT_SIZE_EXCEEDED", fmt.Sprintf("Document size exceeds maximum size limit %d bytes.", cmp.Or(d.most, a.task.Kind.Limits.Document)))
 		default:
 			var err error
 			if k, err = in.Next(); err == nil && k != frame.Result && k != frame.Refusal {
@@ -189,7 +192,7 @@ func (a *agent) note(d document, k frame.Kind, result []byte) error {
 		a.failed.Add(1)
 	}
 	before := a.scratch.Size()
-	if err := a.line(d, k, result); err != nil {
+	if err := a.results(d, k, result); err != nil {
 		return err
 	}
 	a.parts[len(a.parts)-1].size += a.scratch.Size() - before

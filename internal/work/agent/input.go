@@ -11,10 +11,11 @@ type document struct {
 	file   string
 	line   int // -1: the whole file
 	text   []byte
-	long   bool // over the limit
-	bad    bool // not UTF-8
-	inner  bool // of a stretch that does not begin its file
-	begins bool // no document: a file begins, whose results have this place
+	long   bool  // over the limit
+	bad    bool  // not UTF-8
+	most   int64 // bytes that it may have, 0: as its kind says
+	inner  bool  // of a stretch that does not begin its file
+	begins bool  // no document: a file begins, whose results have this place
 	place  string
 }
 

@@ -18,7 +18,7 @@ var kinds = map[string]analyse.Kind{
 		return languages{d}, err
 	}},
 	"document-classifier":     {Learner: func(s job.Setup) (analyse.Learner, error) { return classify.Learn(s) }},
-	"document-classification": {Engine: func(s job.Setup, m io.Reader) (analyse.Engine, error) { return classify.Open(s, m) }},
+	"document-classification": {Engine: paged(func(s job.Setup, m io.Reader) (analyse.Engine, error) { return classify.Open(s, m) })},
 	"key-phrases-detection":   english(openPhrases),
 	"syntax-detection":        english(openSpeech),
 	"entities-detection":      {Engine: openEntities},

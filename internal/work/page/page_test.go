@@ -1,0 +1,113 @@
+package page
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"cloister/internal/work/page/pagetest"
+)
+
+const long = time.Minute
+
+func TestPages(t *testing.T) {
+	var r Reader
+	for name, c := range map[string]struct {
+		file []byte
+		want []string
+	}{
+		"a PDF file":  {pagetest.PDF("Invoice no. 17\nTotal: 3 EUR", "", "The end (really)."), []string{"Invoice no. 17\nTotal: 3 EUR", "", "The end (really)."}},
+		"a Word file": {pagetest.DOCX("Dear Ada,\nbread & wine", "Yours"), []string{"Dear Ada,\nbread & wine", "Yours"}},
+		"what Word writes besides": {pagetest.Zip("word/document.xml", `<w:document xmlns:w="x"><w:body><w:p><w:r><w:t>kept </w:t><w:delText>deleted</w:delText><w:instrText>PAGE</w:instrText><w:tab/><w:t>on</w:t></w:r>`+
+			`<AlternateContent><Choice><t>once</t></Choice><Fallback><t>twice</t></Fallback></AlternateContent></w:p><w:tbl><w:tr><w:tc><w:p><w:r><w:t>a</w:t></w:r></w:p></w:tc></w:tr></w:tbl>`+
+			`<w:p><w:r><w:lastRenderedPageBreak/><w:t>next</w:t></w:r></w:p></w:body></w:document>`), []string{"kept \tononce\na", "next"}},
+		"an empty Word file": {pagetest.DOCX(""), []string{""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := r.Read(c.file, 10, long)
+			for i := range got {
+				got[i] = strings.TrimSpace(got[i])
+			}
+			if err != nil || !slices.Equal(got, c.want) {
+				t.Errorf("got %q, %v; want %q", got, err, c.want)
+			}
+		})
+	}
+}
+
+func TestWhatIsNoFile(t *testing.T) {
+	var r Reader
+	sound := pagetest.PDF("sound")
+	for name, c := range map[string]struct {
+		file []byte
+		want error
+	}{
+		"text":               {[]byte("text"), ErrForm},
+		"a PDF's beginning":  {[]byte("%PDF-1.7\n"), ErrBroken},
+		"half a PDF":         {sound[:40], ErrBroken},
+		"too many pages":     {pagetest.PDF("1", "2", "3", "4"), ErrPages},
+		"half an archive":    {pagetest.DOCX("x")[:60], ErrBroken},
+		"another archive":    {pagetest.Zip("xl/workbook.xml", "<x/>"), ErrForm},
+		"no XML":             {pagetest.Zip("word/document.xml", "<a"), ErrBroken},
+		"an open end":        {pagetest.Zip("word/document.xml", "<a><b></b>"), ErrBroken},
+		"Word, many pages":   {pagetest.DOCX("1", "2", "3", "4"), ErrPages},
+		"a pit of elements":  {pagetest.Zip("word/document.xml", strings.Repeat("<a>", 1<<20)), ErrBroken},
+		"a bomb":             {pagetest.Zip("word/document.xml", "<a>"+strings.Repeat(" ", wordMax)+"</a>"), ErrBroken},
+		"a foreign encoding": {pagetest.Zip("word/document.xml", `<?xml version="1.0" encoding="EBCDIC"?><a></a>`), ErrBroken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got, err := r.Read(c.file, 3, long); !errors.Is(err, c.want) || got != nil {
+				t.Errorf("got %q, %v; want %v", got, err, c.want)
+			}
+			if got, err := r.Read(sound, 3, long); err != nil || len(got) != 1 { // the next file is none the worse
+				t.Errorf("then got %q, %v", got, err)
+			}
+		})
+	}
+}
+
+// A file that takes too long is given up, and the next is read.
+func TestPatience(t *testing.T) {
+	var r Reader
+	sound := pagetest.PDF("sound")
+	if _, err := r.Read(sound, 1, long); err != nil {
+		t.Fatal(err)
+	}
+	many := make([]string, 2000)
+	for i := range many {
+		many[i] = strings.Repeat("word ", 2000)
+	}
+	if got, err := r.Read(pagetest.PDF(many...), len(many), 20*time.Millisecond); !errors.Is(err, ErrLate) {
+		t.Errorf("got %d pages, %v; want %v", len(got), err, ErrLate)
+	}
+	if got, err := r.Read(sound, 1, long); err != nil || len(got) != 1 {
+		t.Errorf("then got %q, %v", got, err)
+	}
+}
+
+func FuzzWord(f *testing.F) {
+	f.Add(pagetest.DOCX("a", "b"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if pages, err := word(b, 10); err == nil && (len(pages) == 0 || len(pages) > 10) {
+			t.Errorf("%d pages", len(pages))
+		}
+	})
+}
+
+func BenchmarkPDF(b *testing.B) {
+	var r Reader
+	page := strings.TrimSuffix(strings.Repeat(strings.Repeat("seven words ", 8)+"\n", 45), "\n")
+	file := pagetest.PDF(page, page, page, page)
+	if _, err := r.Read(file, 4, long); err != nil {
+		b.Fatal(err)
+	}
+	b.ResetTimer()
+	for b.Loop() {
+		if _, err := r.Read(file, 4, long); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(4*float64(b.N)/b.Elapsed().Seconds(), "pages/s")
+}
