@@ -7,7 +7,9 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -69,7 +71,7 @@ func measure(servers []*server, rounds int, dur time.Duration, sdk bool, only st
 				if only != "" && !slices.Contains(strings.Split(only, ","), c.String()) {
 					continue
 				}
-				rates := map[*server][]float64{}
+				rates, cpu := map[*server][]float64{}, map[*server][]float64{}
 				for _, s := range servers { // what is read, and the first of everything
 					for g := range many {
 						if err := put(ctx, apis[s], s, key(s, size, g, 0), body); err != nil {
@@ -80,14 +82,16 @@ func measure(servers []*server, rounds int, dur time.Duration, sdk bool, only st
 				for r := range rounds {
 					for i := range servers {
 						s := servers[(i+r)%len(servers)]
+						before := processor(s.pid)
 						n, took, err := once(ctx, apis[s], s, c, body, dur)
 						if err != nil {
 							return fmt.Errorf("%s: %s: %w", s.name, c, err)
 						}
 						rates[s] = append(rates[s], float64(n)*float64(size)/took.Seconds()/1e6)
+						cpu[s] = append(cpu[s], (processor(s.pid)-before).Seconds()*1e3/float64(n))
 					}
 				}
-				report(c, servers, rates)
+				report(c, servers, rates, cpu)
 			}
 		}
 	}
@@ -145,12 +149,24 @@ func once(ctx context.Context, api *s3.Client, s *server, c cell, body []byte, d
 	return done.Load(), time.Since(begun), err
 }
 
+// processor is the time that a process has had of the processors; it tells what a server does even where others are at work beside it.
+func processor(pid int) time.Duration {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if err != nil || len(f) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseInt(f[11], 10, 64)
+	system, _ := strconv.ParseInt(f[12], 10, 64)
+	return time.Duration(user+system) * time.Second / 100 // of clock ticks, on every Linux
+}
+
 // report prints medians, and each server's ratio to the first one of the two kinds, taken round by round.
-func report(c cell, servers []*server, rates map[*server][]float64) {
+func report(c cell, servers []*server, rates, cpu map[*server][]float64) {
 	fmt.Println(c)
 	for _, s := range servers {
 		sorted := slices.Sorted(slices.Values(rates[s]))
-		fmt.Printf("  %-14s %5.0f MB/s (%.0f..%.0f)", s.name, middle(sorted), sorted[0], sorted[len(sorted)-1])
+		fmt.Printf("  %-14s %5.0f MB/s (%.0f..%.0f) %6.2f ms of a processor each", s.name, middle(sorted), sorted[0], sorted[len(sorted)-1], middle(slices.Sorted(slices.Values(cpu[s]))))
 		for _, to := range servers {
 			if to == s || !strings.HasPrefix(s.name, "cloister") {
 				continue

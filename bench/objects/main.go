@@ -76,6 +76,7 @@ func run(rounds int, dur time.Duration, sdk bool, cells string, names []string) 
 // server is something to measure.
 type server struct {
 	name, endpoint, key, secret, seal string
+	pid                               int
 	stop                              func()
 }
 
@@ -100,7 +101,7 @@ func startOther(dir, mode string) (*server, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	s := &server{endpoint: "http://" + addr, key: "user", secret: "password", stop: func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }}
+	s := &server{pid: cmd.Process.Pid, endpoint: "http://" + addr, key: "user", secret: "password", stop: func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }}
 	for end := time.Now().Add(20 * time.Second); ; <-time.After(10 * time.Millisecond) {
 		if c, err := net.Dial("tcp", addr); err == nil {
 			_ = c.Close()
@@ -150,7 +151,7 @@ func startCloister(dir string) (*server, error) {
 		return nil, err
 	}
 	fmt.Printf("cloister is process %d\n", cmd.Process.Pid)
-	s := &server{stop: stop}
+	s := &server{pid: cmd.Process.Pid, stop: stop}
 	for l := range strings.Lines(string(env)) {
 		name, value, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(l), "export "), "=")
 		value = strings.Trim(value, `'"`)

@@ -45,6 +45,9 @@ type Operation struct {
 	Act func(c *Call, tx store.Tx, in any) (any, error)
 	// Stream moves bytes (S3 bodies). It commits through c.Commit, which records the event in the same transaction.
 	Stream func(ctx context.Context, c *Call, in any) (any, error)
+	// Look is what a Stream row reads first, if it has one: in the very snapshot in which the call was allowed, with May set. Stream finds it
+	// in c.Found.
+	Look func(c *Call, v store.View, in any) error
 }
 
 // Op is a typed row; Row makes the untyped one.
@@ -58,6 +61,7 @@ type Op[I, O any] struct {
 	View      func(c *Call, v store.View, in *I) (*O, error)
 	Act       func(c *Call, tx store.Tx, in *I) (*O, error)
 	Stream    func(ctx context.Context, c *Call, in *I) (*O, error)
+	Look      func(c *Call, v store.View, in *I) error
 }
 
 // Row gives the operation its service. Input is *I, output *O.
@@ -74,6 +78,9 @@ func (o Op[I, O]) Row(service string) Operation {
 	}
 	if o.Stream != nil {
 		r.Stream = func(ctx context.Context, c *Call, in any) (any, error) { return erase(o.Stream(ctx, c, in.(*I))) }
+	}
+	if o.Look != nil {
+		r.Look = func(c *Call, v store.View, in any) error { return o.Look(c, v, in.(*I)) }
 	}
 	return r
 }
@@ -146,7 +153,7 @@ type Call struct {
 	// authorised with the caller's own policies, recorded as an event of its own. The error is a *fault.Fault of that service.
 	Forward func(ctx context.Context, service, operation string, in any) (any, error)
 
-	// Found is the row's own: what its Questions found, for its handler on the same snapshot or transaction.
+	// Found is the row's own: what its Questions found, for its handler on the same snapshot or transaction; and what its Look found.
 	Found any
 
 	resources []string

@@ -218,7 +218,7 @@ func (d *Daemon) build() error {
 		return d.deliverer.Check(ctx, partition, t) // which asks the gate
 	}})
 	g, err := gate.New(gate.Config{
-		Registry: wire.Open(), Store: d.store, World: d.world, Directory: d.iam, Path: ec2s.Path, Organization: organization.Membership, Sharing: objects.Shared,
+		Registry: wire.Open(), Store: d.store, World: d.world, Directory: d.iam, Path: ec2s.Path, Organization: new(organization.Places).Membership, Sharing: objects.Shared,
 		Rows: rows(ec2s, d.iam, objects, d.keys, lines, trails, cloister.New(cloister.Config{Uplink: d.cfg.Uplink, Probe: d.probe}), d.engines), Log: d.log, Partition: Partition, Region: d.cfg.Region, Account: d.cfg.Account, Dev: d.cfg.Dev,
 	})
 	if err != nil {

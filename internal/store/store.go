@@ -67,6 +67,9 @@ type View interface {
 	Trail(q TrailQuery) ([]trail.Event, error)
 	// Chain reads links after a sequence number, and what the first of them hangs on: the last one that Prune took, or zero.
 	Chain(after int64, limit int) (base Link, links []Link, err error)
+	// Stamp is a number that rises with each commit that changed a tag or a row of a kind that is not Busy: two views of one stamp show
+	// the same of them. settled is false where it counts what may still be taken back (an Update). Memo is made of it.
+	Stamp() (n int64, settled bool, err error)
 }
 
 // Tx is a write transaction: all or nothing, durable when Update returns nil. There is one writer at a time.

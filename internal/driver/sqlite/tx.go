@@ -29,11 +29,22 @@ func (t *tx) exec(q string, args ...any) (sql.Result, error) {
 	if err := t.alive(); err != nil {
 		return nil, err
 	}
+	t.stamp = 0
 	res, err := t.s.exec(q, args...)
 	if err != nil {
 		return nil, t.breakWith(err)
 	}
 	return res, nil
+}
+
+// Stamp counts what this transaction, and those it shares a commit with, have changed so far.
+func (t *tx) Stamp() (int64, bool, error) {
+	if t.stamp == 0 {
+		if err := t.readStamp(); err != nil {
+			return 0, false, err
+		}
+	}
+	return t.stamp, false, t.alive()
 }
 
 func (t *tx) Put(r store.Row) (int64, error) {

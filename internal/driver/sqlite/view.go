@@ -17,6 +17,7 @@ type view struct {
 	s      *session
 	now    time.Time
 	broken error
+	stamp  int64 // 0: not read yet
 }
 
 func (v *view) Now() time.Time { return v.now }
@@ -72,6 +73,23 @@ func (v *view) rows(q string, args []any, each func(scan func(...any) error) err
 	}
 	if err := rs.Err(); err != nil {
 		return v.breakWith(err)
+	}
+	return nil
+}
+
+// Stamp of a snapshot is read once.
+func (v *view) Stamp() (int64, bool, error) {
+	if v.stamp == 0 {
+		if err := v.readStamp(); err != nil {
+			return 0, false, err
+		}
+	}
+	return v.stamp, true, v.alive()
+}
+
+func (v *view) readStamp() error {
+	if ok, err := v.one("select n from stamp", nil, &v.stamp); err != nil || !ok {
+		return errors.Join(err, errors.New("cannot read the ledger's stamp"))
 	}
 	return nil
 }

@@ -46,6 +46,10 @@ func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 		if f := p.valid(); f != nil {
 			return f
 		}
+		if p.row.Look != nil {
+			p.call.May = j.may(&why)
+			return p.row.Look(p.call, v, p.in)
+		}
 		if p.row.View != nil {
 			p.call.May = j.may(&why)
 			if out, err = p.row.View(p.call, v, p.in); err == nil {

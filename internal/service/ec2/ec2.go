@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cloister/internal/api"
+	"cloister/internal/store"
 )
 
 // Config is what differs between houses.
@@ -17,7 +18,10 @@ type Config struct {
 }
 
 // Service is the table of EC2's operations.
-type Service struct{ cfg Config }
+type Service struct {
+	cfg  Config
+	ways store.Memo[way, api.Path]
+}
 
 // New makes the service.
 func New(c Config) *Service {
@@ -27,7 +31,7 @@ func New(c Config) *Service {
 	if c.Regions == nil {
 		c.Regions = commercial()
 	}
-	return &Service{c}
+	return &Service{cfg: c}
 }
 
 // Rows is the table.

@@ -15,11 +15,32 @@ import (
 // an interface endpoint is that endpoint; else it is the one that the route table of the sender's subnet leads to. A connection
 // outlives changes, so this is asked for each request; when nothing carries the request any more it is refused.
 func (s *Service) Path(v store.View, o *api.Origin, service string) (*api.Path, *fault.Fault) {
-	p, err := path(v, o, service)
+	if o == nil {
+		o = &api.Origin{}
+	}
+	k := way{origin: *o, service: service}
+	if o.Sender != nil {
+		k.sender, k.origin.Sender = *o.Sender, nil
+	}
+	k.origin.Peer = netip.AddrPortFrom(o.Peer.Addr(), 0) // of each connection another
+	p, err := s.ways.Get(v, k, func(v store.View) (api.Path, error) {
+		p, err := path(v, o, service)
+		if err != nil {
+			return api.Path{}, err
+		}
+		return *p, nil
+	})
 	if err != nil {
 		return nil, fault.From(err)
 	}
-	return p, nil
+	return &p, nil
+}
+
+// way is all on which a path depends, beside the ledger.
+type way struct {
+	origin  api.Origin
+	sender  api.Sender
+	service string
 }
 
 func closed(format string, args ...any) error { return fault.Of(fault.Unavailable, format, args...) }

@@ -26,22 +26,21 @@ func (s *Service) Credential(v store.View, accessKeyID, sessionToken string, now
 	if strings.HasPrefix(accessKeyID, "ASIA") {
 		return s.temporary(v, accessKeyID, sessionToken, now)
 	}
-	it, err := keys.Get(v, s.everywhere(), accessKeyID)
+	h, err := s.longTerm.Get(v, accessKeyID, func(v store.View) (holding, error) { return s.holding(v, accessKeyID) })
 	if err != nil {
 		return Credential{}, missing(err, unknownKey())
 	}
-	if !it.Value.Active {
+	if !h.key.Active {
 		return Credential{}, unknownKey()
 	}
 	if sessionToken != "" {
 		return Credential{}, fault.Of(fault.BadToken, badToken)
 	}
-	p, err := s.holderOf(v, &it)
-	if err != nil {
-		return Credential{}, err
+	if h.who == nil {
+		return Credential{}, unknownKey()
 	}
-	secret, err := s.open(accessKeyID, it.Value.Secret)
-	return Credential{Principal: p, Secret: secret}, err
+	secret, err := s.open(accessKeyID, h.key.Secret)
+	return Credential{Principal: *h.who, Secret: secret}, err
 }
 
 // Issued reports whether a key id was given out here, even if nothing can be done with it any more: it is inactive or deleted,
@@ -58,20 +57,21 @@ func (s *Service) Issued(v store.View, accessKeyID string) (bool, error) {
 
 func unknownKey() error { return fault.Of(fault.UnknownKey, badToken) }
 
-// holderOf is the principal behind a long-term key.
-func (s *Service) holderOf(v store.View, it *store.Item[accessKey]) (identity.Principal, error) {
-	k := &it.Value
-	if k.User == "" {
-		p := s.Root(k.Account)
-		p.AccessKey = it.ID
-		return p, nil
-	}
-	p, err := s.userPrincipal(v, k.Account, k.User)
+// holding reads a long-term key and the principal behind it.
+func (s *Service) holding(v store.View, id string) (holding, error) {
+	it, err := keys.Get(v, s.everywhere(), id)
 	if err != nil {
-		return identity.Principal{}, missing(err, unknownKey())
+		return holding{}, err
 	}
-	p.AccessKey = it.ID
-	return *p, nil
+	h := holding{key: it.Value}
+	if h.key.User == "" {
+		p := s.Root(h.key.Account)
+		h.who = &p
+	} else if h.who, err = s.userPrincipal(v, h.key.Account, h.key.User); err != nil {
+		return h, missing(err, nil)
+	}
+	h.who.AccessKey = id
+	return h, nil
 }
 
 func (s *Service) userPrincipal(v store.View, account, id string) (*identity.Principal, error) {
@@ -95,25 +95,37 @@ func (s *Service) Root(account string) identity.Principal {
 // temporary is Credential for the keys of sessions. The token is compared before the clock is: who has not got it learns
 // nothing about the session.
 func (s *Service) temporary(v store.View, id, token string, now time.Time) (Credential, error) {
-	it, err := sessions.Get(v, s.everywhere(), id)
+	h, err := s.temporaries.Get(v, id, func(v store.View) (lending, error) { return s.lending(v, id) })
 	if err != nil {
 		return Credential{}, missing(err, unknownKey())
 	}
-	ses := &it.Value
 	sum := sha256.Sum256([]byte(token))
-	if subtle.ConstantTimeCompare(sum[:], ses.Token) != 1 {
+	if subtle.ConstantTimeCompare(sum[:], h.session.Token) != 1 {
 		return Credential{}, fault.Of(fault.BadToken, badToken)
 	}
-	if !now.Before(ses.Expires) {
+	if !now.Before(h.session.Expires) {
 		return Credential{}, fault.Of(fault.ExpiredToken, "The security token included in the request is expired")
 	}
+	if h.who == nil {
+		return Credential{}, unknownKey()
+	}
+	secret, err := s.open(id, h.session.Secret)
+	return Credential{Principal: *h.who, Secret: secret, Expires: h.session.Expires}, err
+}
+
+// lending reads a session and the principal whom it speaks for.
+func (s *Service) lending(v store.View, id string) (lending, error) {
+	it, err := sessions.Get(v, s.everywhere(), id)
+	if err != nil {
+		return lending{}, err
+	}
+	ses := &it.Value
 	p, err := s.bearer(v, ses)
 	if err != nil {
-		return Credential{}, missing(err, unknownKey())
+		return lending{session: *ses}, missing(err, nil)
 	}
 	p.SourceID, p.InvokedBy, p.IssuedAt, p.AccessKey, p.SessionPolicies = ses.SourceID, ses.InvokedBy, ses.Issued, id, ses.Policies
-	secret, err := s.open(id, ses.Secret)
-	return Credential{Principal: *p, Secret: secret, Expires: ses.Expires}, err
+	return lending{*ses, p}, nil
 }
 
 // bearer is whom a session speaks for; store.ErrNotFound once its role or user is gone.
@@ -186,6 +198,10 @@ const everything = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Acti
 // a federated user without any has an empty one, which allows nothing. Root has only what limits its account from above, services and
 // strangers not even that. A user or role that is gone has no policies either: nothing is allowed to it.
 func (s *Service) Policies(v store.View, p *identity.Principal) (Policies, error) {
+	return s.hung.Get(v, nameOf(p), func(v store.View) (Policies, error) { return s.policies(v, p) })
+}
+
+func (s *Service) policies(v store.View, p *identity.Principal) (Policies, error) {
 	var out Policies
 	var err error
 	if out.SCP, err = s.limits(v, p); err != nil {

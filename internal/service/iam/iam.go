@@ -23,8 +23,9 @@ type Config struct {
 	Limits func(v store.View, p *identity.Principal) ([][]api.NamedPolicy, error)
 }
 
-// Service is IAM. It keeps no state of its own: all is in the ledger.
+// Service is IAM. It keeps no state of its own: all is in the ledger, and what is kept of it is never older than it.
 type Service struct {
+	memos
 	seal      keyring.Sealer
 	partition string
 	limits    func(v store.View, p *identity.Principal) ([][]api.NamedPolicy, error)

@@ -40,11 +40,14 @@ func (s *Service) Unnoted(v store.View, p *identity.Principal) (bool, error) {
 	if id == "" {
 		return false, nil
 	}
-	it, err := lastUses.Get(v, s.everywhere(), id)
+	at, err := s.noted.Get(v, id, func(v store.View) (time.Time, error) {
+		it, err := lastUses.Get(v, s.everywhere(), id)
+		return it.Value.At, err
+	})
 	if errors.Is(err, store.ErrNotFound) {
 		return true, nil
 	}
-	return err == nil && v.Now().Sub(it.Value.At) >= useGrain, err
+	return err == nil && v.Now().Sub(at) >= useGrain, err
 }
 
 // Used notes a call at tx.Now(), refused ones too, at most once an hour for a key or role. service is the signing name, region the

@@ -73,19 +73,38 @@ func Limits(v store.View, p *identity.Principal) ([][]api.NamedPolicy, error) {
 // Membership is the organization that an account belongs to and the account's path in it, from the organization over the root and
 // the units: "o-.../r-.../ou-.../". Both are empty outside of one. It is the value of aws:PrincipalOrgPaths and its kin.
 func Membership(v store.View, partition, account string) (id, path string, err error) {
+	p, err := placeOf(v, partition, account)
+	return p.id, p.path, err
+}
+
+// Places is Membership for who asks at each call. The zero Places is ready.
+type Places struct {
+	memo store.Memo[[2]string, whereabouts]
+}
+
+type whereabouts struct{ id, path string }
+
+// Membership is the function of that name.
+func (m *Places) Membership(v store.View, partition, account string) (id, path string, err error) {
+	p, err := m.memo.Get(v, [2]string{partition, account}, func(v store.View) (whereabouts, error) { return placeOf(v, partition, account) })
+	return p.id, p.path, err
+}
+
+func placeOf(v store.View, partition, account string) (p whereabouts, err error) {
+	var path string
 	s := store.Scope{Partition: partition}
 	at, err := nodes.Get(v, s, account)
 	if errors.Is(err, store.ErrNotFound) {
-		return "", "", nil
+		return whereabouts{}, nil
 	}
 	for err == nil && at.Value.Parent != "" {
 		path = at.Value.Parent + "/" + path
 		at, err = nodes.Get(v, s, at.Value.Parent)
 	}
 	if err != nil {
-		return "", "", fmt.Errorf("cannot read the organization's tree: %v", err)
+		return whereabouts{}, fmt.Errorf("cannot read the organization's tree: %v", err)
 	}
-	return at.Value.Org, at.Value.Org + "/" + path, nil
+	return whereabouts{at.Value.Org, at.Value.Org + "/" + path}, nil
 }
 
 // level is what is attached to one place of the tree. A policy cannot be missing: DeletePolicy refuses while it is attached. If it

@@ -94,6 +94,9 @@ func policyOf(b store.Item[Bucket]) *api.ResourcePolicy {
 	if text == "" {
 		return nil
 	}
+	if k := b.Value.bound; k != nil && k.text == text && k.restrict == b.Value.Access.effective().Restrict {
+		return k.policy
+	}
 	p := &api.ResourcePolicy{Kind: "bucket", Name: "bucket policy of " + b.ID, Text: text}
 	if !b.Value.Access.effective().Restrict {
 		return p
@@ -113,6 +116,13 @@ func policyOf(b store.Item[Bucket]) *api.ResourcePolicy {
 	joined, _ := json.Marshal(d)
 	p.Name, p.Text = "bucket policy of "+b.ID+" under Block Public Access", string(joined)
 	return p
+}
+
+// bound is a policy that binds calls, and of what it was made.
+type bound struct {
+	text     string
+	restrict bool
+	policy   *api.ResourcePolicy
 }
 
 // permit refuses a new policy that is public where public policies are blocked.

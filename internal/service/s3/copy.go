@@ -167,7 +167,7 @@ func (s *Service) copy(ctx context.Context, c *api.Call, in *shape.CopyObjectReq
 		ifModified: in.CopySourceIfModifiedSince, ifNotModified: in.CopySourceIfUnmodifiedSince, destination: objectID(b.ID, key), changes: anew || wanted.said() || in.WebsiteRedirectLocation != nil}
 	q.bucket, q.key, q.versionID, _ = source(in.CopySource)
 	c.Touch(objectARN(c, b.ID, key), objectARN(c, q.bucket, q.key))
-	f, body, err := s.open(ctx, c, func(v store.View) (*found, error) { return q.look(s, c, v) })
+	f, body, err := s.open(ctx, c, nil, func(v store.View) (*found, error) { return q.look(s, c, v) })
 	if err != nil {
 		return nil, err
 	}
@@ -256,7 +256,7 @@ func (s *Service) copyPart(ctx context.Context, c *api.Call, in *shape.UploadPar
 		ifModified: in.CopySourceIfModifiedSince, ifNotModified: in.CopySourceIfUnmodifiedSince, ranged: in.CopySourceRange}
 	q.bucket, q.key, q.versionID, _ = source(in.CopySource)
 	c.Touch(objectARN(c, to.b.ID, to.key), objectARN(c, q.bucket, q.key))
-	f, body, err := s.open(ctx, c, func(v store.View) (*found, error) { return q.look(s, c, v) })
+	f, body, err := s.open(ctx, c, nil, func(v store.View) (*found, error) { return q.look(s, c, v) })
 	if err != nil {
 		return nil, err
 	}

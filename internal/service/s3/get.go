@@ -37,7 +37,7 @@ type found struct {
 // look reads the object's row, checks the conditions and decides which bytes are meant. A missing object is NoSuchKey for who may
 // list the bucket; for the others it is the refusal to list, so that they learn nothing.
 func (s *Service) look(c *api.Call, v store.View, in *shape.GetObjectRequest, body bool) (*found, error) {
-	b, err := find(c, v, in.Bucket, in.ExpectedBucketOwner)
+	b, err := s.find(c, v, in.Bucket, in.ExpectedBucketOwner)
 	if err != nil {
 		return nil, err
 	}
@@ -290,17 +290,28 @@ func (s *Service) getObject() api.Rower {
 		Honours:   readHonours(),
 		Anonymous: true,
 		ReadOnly:  true,
-		Questions: onObject("s3:GetObject", func(in *shape.GetObjectRequest) (_, _, _ *string) { return in.Bucket, in.Key, in.ExpectedBucketOwner }, nil),
+		Questions: onObjectBy(s.find, "s3:GetObject", func(in *shape.GetObjectRequest) (_, _, _ *string) { return in.Bucket, in.Key, in.ExpectedBucketOwner }, nil),
+		Look:      func(c *api.Call, v store.View, in *shape.GetObjectRequest) error { return s.lookFirst(c, v, in, true) },
 		Stream:    s.get,
 	}
 }
 
-func (s *Service) get(ctx context.Context, c *api.Call, in *shape.GetObjectRequest) (*shape.GetObjectOutput, error) {
+// lookFirst leaves in c.Found what look finds.
+func (s *Service) lookFirst(c *api.Call, v store.View, in *shape.GetObjectRequest, body bool) error {
 	if err := checkResponse(c, in); err != nil {
-		return nil, err
+		return err
 	}
 	c.Touch(objectARN(c, str(in.Bucket), str(in.Key)))
-	f, body, err := s.open(ctx, c, func(v store.View) (*found, error) { return s.look(c, v, in, true) })
+	f, err := s.look(c, v, in, body)
+	if err == nil {
+		c.Found = f
+	}
+	return err
+}
+
+func (s *Service) get(ctx context.Context, c *api.Call, in *shape.GetObjectRequest) (*shape.GetObjectOutput, error) {
+	first, _ := c.Found.(*found)
+	f, body, err := s.open(ctx, c, first, func(v store.View) (*found, error) { return s.look(c, v, in, true) })
 	if err != nil {
 		return nil, err
 	}
@@ -309,16 +320,18 @@ func (s *Service) get(ctx context.Context, c *api.Call, in *shape.GetObjectReque
 	return out, nil
 }
 
-// open opens the bytes that look finds. The object may be replaced between the row and the bytes; then the newer one is the answer.
-func (s *Service) open(ctx context.Context, c *api.Call, look func(store.View) (*found, error)) (*found, io.ReadCloser, error) {
+// open opens the bytes that look finds, or has found first (nil: has not). The object may be replaced between the row and the bytes; then
+// the newer one is the answer.
+func (s *Service) open(ctx context.Context, c *api.Call, f *found, look func(store.View) (*found, error)) (*found, io.ReadCloser, error) {
 	var last error
-	var f *found
-	for range 5 {
+	for i := range 5 {
 		read := func() error {
 			return c.Read(ctx, func(v store.View) (err error) { f, err = look(v); return err })
 		}
-		if err := read(); err != nil {
-			return nil, nil, err
+		if i > 0 || f == nil {
+			if err := read(); err != nil {
+				return nil, nil, err
+			}
 		}
 		pin := f.o.Upload
 		if pin != "" {
@@ -374,18 +387,14 @@ func (s *Service) headObject() api.Rower {
 		Name:      "HeadObject",
 		Honours:   readHonours(),
 		Anonymous: true,
-		Questions: onObject("s3:GetObject", func(in *shape.HeadObjectRequest) (_, _, _ *string) { return in.Bucket, in.Key, in.ExpectedBucketOwner }, nil),
+		Questions: onObjectBy(s.find, "s3:GetObject", func(in *shape.HeadObjectRequest) (_, _, _ *string) { return in.Bucket, in.Key, in.ExpectedBucketOwner }, nil),
 		ReadOnly:  true,
-		Stream: func(ctx context.Context, c *api.Call, in *shape.HeadObjectRequest) (*shape.HeadObjectOutput, error) {
+		Look: func(c *api.Call, v store.View, in *shape.HeadObjectRequest) error {
 			get := shape.GetObjectRequest(*in)
-			if err := checkResponse(c, &get); err != nil {
-				return nil, err
-			}
-			var f *found
-			if err := c.Read(ctx, func(v store.View) (err error) { f, err = s.look(c, v, &get, false); return err }); err != nil {
-				return nil, err
-			}
-			c.Touch(objectARN(c, *in.Bucket, *in.Key))
+			return s.lookFirst(c, v, &get, false)
+		},
+		Stream: func(ctx context.Context, c *api.Call, in *shape.HeadObjectRequest) (*shape.HeadObjectOutput, error) {
+			get, f := shape.GetObjectRequest(*in), c.Found.(*found)
 			if str(in.ChecksumMode) == "ENABLED" && f.o.Sum.Value != "" && f.o.Seal.Mode == sseKMS { // S3 API Reference, HeadObject, ChecksumMode
 				if _, err := s.openKey(ctx, c, f.spot(), f.o.Seal); err != nil {
 					return nil, err

@@ -123,7 +123,12 @@ func (h *host) run(ctx context.Context, c *api.Call, in any) (out any, qs []api.
 		})
 		return out, err
 	}
-	if err := h.ledger.View(ctx, func(v store.View) error { qs, err = row.Questions(c, v, in); return err }); err != nil {
+	if err := h.ledger.View(ctx, func(v store.View) error {
+		if qs, err = row.Questions(c, v, in); err == nil && row.Look != nil {
+			err = row.Look(c, v, in)
+		}
+		return err
+	}); err != nil {
 		return nil, qs, err
 	}
 	switch {

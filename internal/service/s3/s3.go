@@ -53,8 +53,9 @@ type Service struct {
 	keys       Keys
 	bucketKeys bucketKeys
 	pins       pins
-	buffers    sync.Pool // *[]byte of 64 KiB
-	clear      bool      // new bytes lie in clear: for comparison alone
+	buffers    sync.Pool                                 // *[]byte of 64 KiB
+	clear      bool                                      // new bytes lie in clear: for comparison alone
+	known      store.Memo[[2]string, store.Item[Bucket]] // by partition and name
 }
 
 // New makes the service over its bytes; root is the root of trust.
@@ -98,6 +99,8 @@ type Bucket struct {
 	Ruled      bool        `json:",omitempty"` // it has lifecycle rules
 
 	Encryption *Encryption `json:",omitempty"` // nil: as every bucket
+
+	bound *bound // what policyOf makes of it, where the row is kept
 }
 
 // Head is what a client gives along with the bytes and gets back with them.
@@ -238,6 +241,24 @@ func land(c *api.Call) store.Scope { return store.Scope{Partition: c.Partition} 
 // find reads a bucket and checks that the request may speak to it here: NoSuchBucket, PermanentRedirect, AccessDenied.
 func find(c *api.Call, v store.View, name, expectedOwner *string) (store.Item[Bucket], error) {
 	b, err := findAnywhere(c, v, name, expectedOwner)
+	return here(c, b, err)
+}
+
+// find is the function of that name for rows that read, which are many. Nobody may change what it gives.
+func (s *Service) find(c *api.Call, v store.View, name, expectedOwner *string) (store.Item[Bucket], error) {
+	b, err := s.known.Get(v, [2]string{c.Partition, str(name)}, func(v store.View) (store.Item[Bucket], error) {
+		b, err := buckets.Get(v, land(c), str(name))
+		if err == nil && b.Value.Policy != "" {
+			b.Value.bound = &bound{b.Value.Policy, b.Value.Access.effective().Restrict, policyOf(b)}
+		}
+		return b, err
+	})
+	b, err = expected(b, err, name, expectedOwner)
+	return here(c, b, err)
+}
+
+// here refuses a bucket of another region.
+func here(c *api.Call, b store.Item[Bucket], err error) (store.Item[Bucket], error) {
 	if err == nil && b.Value.Region != c.Region {
 		host := b.ID + ".s3." + b.Value.Region + ".amazonaws.com"
 		return b, fault.New("PermanentRedirect", "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.").
@@ -248,6 +269,11 @@ func find(c *api.Call, v store.View, name, expectedOwner *string) (store.Item[Bu
 
 func findAnywhere(c *api.Call, v store.View, name, expectedOwner *string) (store.Item[Bucket], error) {
 	b, err := buckets.Get(v, land(c), str(name))
+	return expected(b, err, name, expectedOwner)
+}
+
+// expected refuses a bucket that is not there, or not whose the request says.
+func expected(b store.Item[Bucket], err error, name, expectedOwner *string) (store.Item[Bucket], error) {
 	if errors.Is(err, store.ErrNotFound) {
 		return b, noBucket(str(name))
 	}
@@ -299,6 +325,13 @@ func onBucket[I any](action string, of func(*I) (bucket, expectedOwner *string))
 
 // onObject asks one action about the object that the input names.
 func onObject[I any](action string, of func(*I) (bucket, key, expectedOwner *string), keys func(*api.Call, *I) map[string][]string) func(*api.Call, store.View, *I) ([]api.Question, error) {
+	return onObjectBy(find, action, of, keys)
+}
+
+// finder is find.
+type finder func(c *api.Call, v store.View, name, expectedOwner *string) (store.Item[Bucket], error)
+
+func onObjectBy[I any](find finder, action string, of func(*I) (bucket, key, expectedOwner *string), keys func(*api.Call, *I) map[string][]string) func(*api.Call, store.View, *I) ([]api.Question, error) {
 	return func(c *api.Call, v store.View, in *I) ([]api.Question, error) {
 		name, key, expected := of(in)
 		b, err := find(c, v, name, expected)
