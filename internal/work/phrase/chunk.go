@@ -131,6 +131,9 @@ func (c *chunker) lead(i int) int {
 		j = i + 2
 		switch c.low(j) {
 		case "half", "double", "twice":
+			if c.tag(j+1) == "DT" {
+				return c.determiner(j + 1) // more than half a point
+			}
 			return j
 		}
 	case "at":
@@ -170,7 +173,7 @@ func (c *chunker) lead(i int) int {
 	default:
 		return i
 	}
-	if number(c.tag(j)) {
+	if number(c.tag(j)) || fraction(c.low(j)) {
 		if w == "between" && !(c.low(j+1) == "and" && number(c.tag(j+2))) && !(c.low(j+2) == "and" && number(c.tag(j+3))) {
 			return i
 		}
@@ -178,6 +181,12 @@ func (c *chunker) lead(i int) int {
 			return i
 		}
 		return j
+	}
+	switch c.low(j) {
+	case "twice", "double", "triple": // about twice the average
+		if c.tag(j+1) == "DT" || c.tag(j+1) == "PRP$" {
+			return c.determiner(j + 1)
+		}
 	}
 	if c.low(j) == "half" && (w == "about" || w == "nearly" || w == "almost" || w == "roughly") {
 		return j
@@ -228,7 +237,7 @@ func (c *chunker) core(i, j int) int {
 			break
 		}
 		switch {
-		case noun(t):
+		case noun(t) || adjective(t) && c.coded(j):
 			j++
 			last = j
 		case t == "CD":
@@ -240,12 +249,12 @@ func (c *chunker) core(i, j int) int {
 			}
 			j++
 		case t == "$" || t == "#":
-			if last == j && j > i && noun(c.tag(j-1)) {
+			if last == j && j > i && noun(c.tag(j-1)) && !(c.low(j-1) == "record" && j == i+2) { // a record $3 billion
 				return c.unquote(quote, last)
 			}
 			j++
 		case t == "VBN" || t == "VBG" || t == "VBD":
-			if !c.participle(i, j) || last == j {
+			if (!c.participle(i, j) || last == j) && !c.trade(j) {
 				return c.unquote(quote, last)
 			}
 			j++
@@ -287,6 +296,29 @@ func (c *chunker) core(i, j int) int {
 		}
 	}
 	return c.unquote(quote, last)
+}
+
+// coded says whether an adjective is a name of letters and digits: single-B-2.
+func (c *chunker) coded(j int) bool {
+	w := c.ts[j].Text
+	return strings.Contains(w, "-") && w[len(w)-1] >= '0' && w[len(w)-1] <= '9'
+}
+
+// trade says whether a gerund stands inside a compound as a noun does: a bank holding company.
+func (c *chunker) trade(j int) bool {
+	if c.tag(j) != "VBG" || !noun(c.tag(j-1)) || !noun(c.tag(j+1)) {
+		return false
+	}
+	switch c.low(j) {
+	case "holding":
+		return strings.HasPrefix(c.low(j+1), "compan")
+	case "operating":
+		switch c.low(j + 1) {
+		case "income", "profit", "profits", "loss", "losses", "officer", "earnings", "costs", "margin", "margins", "system", "systems", "unit", "units":
+			return true
+		}
+	}
+	return false
 }
 
 // apart says whether token j is a phrase of its own: an address, or a name behind @ or #.
@@ -359,6 +391,24 @@ func (c *chunker) ranges(i, j int) bool {
 		k++
 	}
 	return noun(c.tag(k)) && !noun(c.tag(j-2)) || i == j-1 && (c.low(i-1) == "of" || c.low(i-1) == "by") && k == j+2
+}
+
+// fraction says whether w is a part in one word: one-third, two-fifths.
+func fraction(w string) bool {
+	head, tail, ok := strings.Cut(w, "-")
+	if !ok {
+		return false
+	}
+	switch head {
+	case "one", "two", "three", "four", "five", "seven", "nine":
+	default:
+		return false
+	}
+	switch strings.TrimSuffix(tail, "s") {
+	case "half", "third", "quarter", "fourth", "fifth", "sixth", "seventh", "eighth", "tenth":
+		return true
+	}
+	return false
 }
 
 // quantity says whether a noun counts or divides others.

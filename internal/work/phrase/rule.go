@@ -16,7 +16,7 @@ func (c *chunker) breaks(i, j int) bool {
 	case "yesterday", "today", "tomorrow", "tonight":
 		return c.tag(j+1) != "POS" || noun(prev)
 	case "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday":
-		return (prev == "NN" || prev == "NNS" || prev == "NNP" && !weekdayLead(c.low(j-1))) && c.tag(j-1) != "POS" && !(c.tag(i) == "DT" && noun(c.tag(j+1))) && !weekdayLead(c.low(j-1))
+		return (prev == "NN" || prev == "NNS" || prev == "NNP" && !weekdayLead(c.low(j-1))) && c.tag(j-1) != "POS" && !(c.tag(i) == "DT" && noun(c.tag(j+1))) && !weekdayLead(c.low(j-1)) || prev == "CD"
 	case "mr.", "mrs.", "ms.", "dr.", "sen.", "rep.", "gov.":
 		return prev == "NNS" || prev == "CD"
 	case "such":
@@ -68,7 +68,7 @@ func weekdayLead(w string) bool {
 // participle says whether the participle at j modifies a noun behind it, in a phrase that begins at i.
 func (c *chunker) participle(i, j int) bool {
 	next := c.tag(j + 1)
-	if !noun(next) && !adjective(next) && !(next == "VBN" && noun(c.tag(j+2))) && !(next == "CC" && (c.tag(j+2) == "VBN" || adjective(c.tag(j+2))) && noun(c.tag(j+3)) && j > i) && !(next == "CD" && noun(c.tag(j+2)) && j > i) {
+	if !noun(next) && !adjective(next) && !(next == "VBN" && noun(c.tag(j+2))) && !(next == "CC" && (c.tag(j+2) == "VBN" || adjective(c.tag(j+2))) && noun(c.tag(j+3)) && j > i) && !(next == "CD" && (noun(c.tag(j+2)) || c.tag(j+2) == "CD" && noun(c.tag(j+3))) && j > i) {
 		return false
 	}
 	if adjective(next) && !c.leads(j+1) {
@@ -99,6 +99,9 @@ func (c *chunker) participle(i, j int) bool {
 			}
 			return true
 		case "VB", "VBG", "CC", "":
+			if p == "VB" && auxiliary(c.low(j-1)) {
+				return false // would have cut costs
+			}
 			return p != "CC" || adjective(c.tag(j-2)) || noun(c.tag(j-2))
 		case "VBD", "VBZ", "VBP":
 			return !auxiliary(c.low(j - 1))
@@ -196,6 +199,9 @@ func (c *chunker) extend(i, end int) int {
 	}
 	if c.tag(e) != "CC" || c.low(e) != "and" && c.low(e) != "or" || !noun(c.tag(e+1)) && c.low(e+1) != "chief" || c.low(e+1) != "chief" && kind(c.tag(e+1)) != kind(c.tag(end-1)) {
 		return end
+	}
+	if fraction(c.low(e + 1)) {
+		return end // cash and one-half of the price
 	}
 	k := e + 1
 	if c.low(k) == "chief" {

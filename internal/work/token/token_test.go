@@ -22,6 +22,7 @@ func TestSplit(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"", ""},
 		{" \x00\n\t", ""},
+		{"We do n't; she ca n’t. N'T", "We|do|n't|;|she|ca|n’t|.|N'T"},
 		{"Mr. O'Brien's well-known U.S. office isn't cheap.", "Mr.|O'Brien|'s|well-known|U.S.|office|is|n't|cheap|."},
 		{"John 's and players' hats", "John|'s|and|players|'|hats"},
 		{"It cost $1,000.50 (or 12%) at 12:30 on 01/02/2003...", "It|cost|$|1,000.50|(|or|12|%|)|at|12:30|on|01/02/2003|..."},

@@ -147,6 +147,9 @@ func elision(w string) int {
 	default:
 		return 0
 	}
+	if strings.EqualFold(w[:at], "n") && strings.EqualFold(w[at+n:], "t") { // do n't, in text that is spaced by tokens
+		return 0
+	}
 	first, _ := utf8.DecodeRuneInString(w)
 	next, _ := utf8.DecodeRuneInString(w[at+n:])
 	if unicode.IsUpper(first) && unicode.IsUpper(next) {
