@@ -35,6 +35,7 @@ type Config struct {
 	TrailInterval, TrailDigest, TrailRetention time.Duration
 	Instances                                  int   // that a job in a VPC may have
 	InstanceBytes, TrainingBytes               int64 // of input for each, before another one is asked for: of an analysis, of a training or topic modelling
+	EndpointMemory                             int64 // that the analysers of all endpoints may have; 0: half of the host's
 	Debug                                      bool
 }
 
@@ -103,6 +104,7 @@ func Flags(fs *flag.FlagSet, c *Config) {
 	fs.IntVar(&c.Instances, "instances", c.Instances, "how many instances a job in a VPC may have; several talk through the VPC")
 	fs.Int64Var(&c.InstanceBytes, "instance-bytes", c.InstanceBytes, "`bytes` of input for each instance, before an analysis gets another one")
 	fs.Int64Var(&c.TrainingBytes, "training-bytes", c.TrainingBytes, "`bytes` of input for each instance, before a training or topic modelling gets another one")
+	fs.Int64Var(&c.EndpointMemory, "endpoint-memory", 0, "`bytes` of memory that the analysers of all endpoints may have together; 0: half of the host's")
 	fs.BoolVar(&c.Debug, "debug", false, "log more")
 }
 
@@ -177,6 +179,9 @@ func (c *Config) check() error {
 	}
 	if c.Instances < 1 || c.Instances > 64 || c.InstanceBytes < 1 || c.TrainingBytes < 1 {
 		return errors.New("-instances is 1 to 64, -instance-bytes and -training-bytes at least 1")
+	}
+	if c.EndpointMemory < 0 {
+		return errors.New("-endpoint-memory is not negative")
 	}
 	if len(c.UplinkAllow) > 0 && !c.Uplink {
 		return errors.New("-uplink-allow: without -uplink there is nothing to allow")

@@ -29,10 +29,11 @@ type analyser struct {
 	w        *bufio.Writer
 	r        *frame.Reader
 	ended    sync.Once
+	gone     func() // told when the cell has ended; may be nil
 }
 
-// analyser starts one and tells it what to do; model is nil unless the setup announces one. It is ready when its first answer comes.
-func (s *sandbox) analyser(ctx context.Context, setup job.Setup, model io.Reader) (_ *analyser, err error) {
+// analyser starts one and tells it what to do; model is nil unless the setup announces one. It is ready when its first answer comes. Memory is in bytes.
+func (s *sandbox) analyser(ctx context.Context, setup job.Setup, model io.Reader, memory int64) (_ *analyser, err error) {
 	head, err := json.Marshal(setup)
 	if err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ func (s *sandbox) analyser(ctx context.Context, setup job.Setup, model io.Reader
 	}
 	defer notesIn.Close()
 	spec := analyserSpec(setup.Kind)
-	spec.Stdin, spec.Stdout, spec.Stderr, spec.Memory = docs, results, notesIn, warmMemory
+	spec.Stdin, spec.Stdout, spec.Stderr, spec.Memory = docs, results, notesIn, memory
 	p, err := s.driver().Start(ctx, spec)
 	if err != nil {
 		to.Close()
@@ -170,6 +171,11 @@ func (a *analyser) Close() {
 		_ = a.cell.Kill()
 		a.to.Close()
 		a.from.Close()
-		go func() { _ = a.cell.Wait(context.Background()) }()
+		go func() {
+			_ = a.cell.Wait(context.Background())
+			if a.gone != nil {
+				a.gone()
+			}
+		}()
 	})
 }

@@ -225,7 +225,7 @@ func (d *Daemon) build() error {
 		return err
 	}
 	d.gate = g
-	d.endpoints = serve.New(serve.Config{Store: d.store, World: d.world, Calls: g, Keys: d.keys, Blobs: d.blobs, Sealer: d.sealer, Analysers: analysers{&sandbox{d}}, Log: d.log})
+	d.endpoints = serve.New(serve.Config{Store: d.store, World: d.world, Calls: g, Keys: d.keys, Blobs: d.blobs, Sealer: d.sealer, Analysers: analysers{&sandbox{d}, &room{free: endpointRoom(d.cfg.EndpointMemory)}}, Log: d.log})
 	d.networks, d.execs = ec2s, newExecs(d)
 	d.doors = newDoors(d)
 	d.deliverer = deliver.New(deliver.Config{Store: d.store, World: d.world, Calls: g, Sealer: d.sealer, Log: d.log,

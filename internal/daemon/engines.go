@@ -18,7 +18,7 @@ type engines struct {
 
 func newEngines(s *sandbox) engines {
 	return engines{newPool(func(ctx context.Context, setup job.Setup) (warm, error) {
-		a, err := s.analyser(ctx, setup, nil)
+		a, err := s.analyser(ctx, setup, nil, warmMemory)
 		if err != nil {
 			return nil, err
 		}
@@ -38,13 +38,23 @@ func (e engines) AnalyseAt(ctx context.Context, endpoint string, s job.Setup, te
 }
 
 // analysers start the analyser of an endpoint.
-type analysers struct{ *sandbox }
+type analysers struct {
+	*sandbox
+	room *room
+}
 
-// Start satisfies serve.Analysers.
-func (s analysers) Start(ctx context.Context, setup job.Setup, model io.Reader) (serve.Analyser, error) {
-	a, err := s.analyser(ctx, setup, model)
+// Start satisfies serve.Analysers. What it took of the room comes back when its cell has ended.
+func (s analysers) Start(ctx context.Context, setup job.Setup, model io.Reader, size int64) (serve.Analyser, error) {
+	need := modelMemory(size)
+	give, ok := s.room.take(need)
+	if !ok {
+		return nil, serve.ErrNoRoom
+	}
+	a, err := s.analyser(ctx, setup, model, need)
 	if err != nil {
+		give()
 		return nil, err
 	}
+	a.gone = give
 	return a, nil
 }

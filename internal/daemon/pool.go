@@ -59,27 +59,35 @@ func newPool(start func(context.Context, job.Setup) (warm, error)) *pool {
 func (p *pool) Analyse(ctx context.Context, account string, setup job.Setup, texts []string) ([]job.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.call)
 	defer cancel()
+	// What an analyser does is not given up with its caller: a new one costs more than the answer that nobody takes, and who begins and gives up
+	// calls without end would have the host start one for each.
+	work, done := context.WithTimeout(context.WithoutCancel(ctx), p.call)
+	defer done()
 	b, err := json.Marshal(setup)
 	if err != nil {
 		return nil, err
 	}
 	key := account + string(b)
 	for {
-		w, used, err := p.take(ctx, account, key, setup)
+		w, used, err := p.take(ctx, work, account, key, setup)
 		if err != nil {
 			return nil, err
 		}
-		out, err := w.Ask(ctx, texts)
+		if err := ctx.Err(); err != nil {
+			p.give(account, key, w, true)
+			return nil, err
+		}
+		out, err := w.Ask(work, texts)
 		p.give(account, key, w, err == nil)
-		if err == nil || !used || ctx.Err() != nil { // a used one may have ended while it rested
+		if err == nil || !used || work.Err() != nil || ctx.Err() != nil { // a used one may have ended while it rested
 			return out, err
 		}
 	}
 }
 
 // take gives an analyser that rests, else a new one. At the pool's bound the one that has rested longest makes room; when all work, or the account
-// has its part of them, or another one that waits has fewer, the call waits.
-func (p *pool) take(ctx context.Context, account, key string, setup job.Setup) (w warm, used bool, err error) {
+// has its part of them, or another one that waits has fewer, the call waits until ctx ends. A new one is started within work.
+func (p *pool) take(ctx, work context.Context, account, key string, setup job.Setup) (w warm, used bool, err error) {
 	p.mu.Lock()
 	for !p.closed {
 		if p.may(account) {
@@ -98,7 +106,7 @@ func (p *pool) take(ctx context.Context, account, key string, setup job.Setup) (
 				p.rest = p.rest[1:]
 			}
 			p.mu.Unlock()
-			if w, err = p.start(ctx, setup); err != nil {
+			if w, err = p.start(work, setup); err != nil {
 				p.give(account, key, nil, false)
 			}
 			return w, false, err

@@ -33,7 +33,11 @@ func (e *echo) Ask(ctx context.Context, texts []string) ([]job.Answer, error) {
 			return nil, ctx.Err()
 		}
 	case "work":
-		<-time.After(time.Second)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	return []job.Answer{{Code: fmt.Sprint(e.setup.Kind, e.n)}}, nil
 }
@@ -188,6 +192,22 @@ func TestPoolIsShared(t *testing.T) {
 		wg.Wait()
 		if _, _, taken := c.counts(); taken != 0 || len(c.held)+len(c.queued) != 0 {
 			t.Errorf("%d are taken, %v held, %v queued", taken, c.held, c.queued)
+		}
+	})
+}
+
+// TestPoolOutlivesCallers: calls that are given up cost no analyser.
+func TestPoolOutlivesCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := count()
+		c.ask("a", "")
+		for range 20 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			_, _ = c.Analyse(ctx, "one", job.Setup{Kind: "a"}, []string{"work"})
+			cancel()
+		}
+		if started, live, taken := c.counts(); started != 1 || live != 1 || taken != 0 {
+			t.Errorf("%d started, %d live, %d taken", started, live, taken)
 		}
 	})
 }

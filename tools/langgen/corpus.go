@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"html"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,6 +18,8 @@ import (
 // corpus is a row's text by kind. Held-out text is never counted.
 type corpus struct {
 	parts   []part
+	made    []string // lines of words put together from lingua-go's figures
+	mixed   bool     // made from parts, which counts nothing new
 	heldOut []string // sentences for calibration and for the card's figures
 }
 
@@ -145,12 +148,52 @@ func readCLDR(path string) ([]string, error) {
 	return lines, nil
 }
 
+// mix makes n lines of twelve words, half of them from the running text and half from the list: for a row that lingua-go has no figures of, so that it
+// meets the made lines of others with the like of its own.
+func (c corpus) mix(rng *rand.Rand, n int) []string {
+	var running, words []string
+	for _, p := range c.parts {
+		if p.weight == wordWeight {
+			words = append(words, p.lines...)
+			continue
+		}
+		for _, l := range p.lines {
+			running = append(running, strings.Fields(l)...)
+		}
+	}
+	if len(running) == 0 && len(words) == 0 {
+		return nil
+	}
+	out := make([]string, n)
+	line := make([]string, 12)
+	for i := range out {
+		for j := range line {
+			if len(running) == 0 || len(words) > 0 && rng.IntN(2) == 0 {
+				line[j] = words[rng.IntN(len(words))]
+			} else {
+				line[j] = running[rng.IntN(len(running))]
+			}
+		}
+		out[i] = strings.Join(line, " ")
+	}
+	return out
+}
+
+func (c corpus) all() []part {
+	if c.mixed {
+		return c.parts
+	}
+	return append(slices.Clip(c.parts), part{madeWeight, c.made})
+}
+
+var madeWeight = 2.0
+
 // shares estimates how often each n-gram occurs per word of text: the mean of the kinds, by weight, a part with under
 // 20,000 n-grams counting less.
 func (c corpus) shares(script language.Script) map[language.Key]float64 {
 	out := map[language.Key]float64{}
 	var sum float64
-	for _, p := range c.parts {
+	for _, p := range c.all() {
 		counts := map[language.Key]int{}
 		n := 0
 		for _, line := range p.lines {

@@ -8,9 +8,11 @@ import (
 	"log"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"sort"
+	"strings"
 
 	"cloister/internal/work/language"
 )
@@ -28,11 +30,25 @@ func main() {
 	flag.IntVar(&t.samples, "samples", 3000, "texts per row and pass")
 	flag.Float64Var(&t.rate, "rate", 8, "step of the tuning, in weight units")
 	flag.Float64Var(&t.pull, "pull", 0.0005, "pull of a weight towards its start")
+	lingua := flag.String("lingua", "", "folder of lingua-go")
+	made := flag.Int("made", 12000, "lines made")
+	flag.Float64Var(&madeWeight, "madeweight", 2, "")
+	flag.Float64Var(&madeShare, "madeshare", .5, "")
+	flag.StringVar(&noeld, "noeld", "", "")
+	flag.BoolVar(&mixLines, "mixlines", true, "")
 	flag.Parse()
+	linguaDir, madeLines = *lingua, *made
 	if err := run(*data, *out, *held, *size, *keep, *keepWhole, *mix, t); err != nil {
 		log.Fatal(err)
 	}
 }
+
+var (
+	linguaDir string
+	madeLines int
+	noeld     string
+	mixLines  bool
+)
 
 func run(data, out, held, size string, keep, keepWhole int, mix bool, t tuning) error {
 	eld, err := readELD(data+"/node_modules/eld", size)
@@ -46,6 +62,23 @@ func run(data, out, held, size string, keep, keepWhole int, mix bool, t tuning) 
 		c, err := s.read(data)
 		if err != nil {
 			return err
+		}
+		if s.lingua != "" && linguaDir != "" {
+			cache := "/tmp/langx/made/" + s.lingua
+			if raw, err := os.ReadFile(cache); err == nil {
+				c.made = strings.Split(string(raw), "\n")
+			} else {
+				m, err := readLingua(linguaDir, s.lingua)
+				if err != nil {
+					return err
+				}
+				c.made = m.lines(rand.New(rand.NewPCG(t.seed, uint64(i))), madeLines)
+				os.WriteFile(cache, []byte(strings.Join(c.made, "\n")), 0o644)
+			}
+			c.made = c.made[:madeLines]
+		}
+		if s.lingua == "" && mixLines && (s.script == language.Latin || s.script == language.Cyrillic || s.script == language.Arabic) {
+			c.made, c.mixed = c.mix(rand.New(rand.NewPCG(t.seed, uint64(i))), madeLines), true
 		}
 		corpora[i] = c
 		if held != "" {
@@ -68,7 +101,7 @@ func run(data, out, held, size string, keep, keepWhole int, mix bool, t tuning) 
 	for i, s := range sources {
 		rows[i] = language.Row{Code: s.code, Script: s.script}
 		taken := map[language.Key]bool{}
-		if s.eld != "" {
+		if s.eld != "" && (noeld == "" || s.lingua == "") {
 			for k, columns := range eld {
 				if w, ok := columns[s.eld]; ok {
 					weights[k] = append(weights[k], entry{i, float64(w), float64(w)})
@@ -77,7 +110,7 @@ func run(data, out, held, size string, keep, keepWhole int, mix bool, t tuning) 
 			}
 		}
 		n := len(taken)
-		if s.eld == "" || mix {
+		if s.eld == "" || mix || noeld != "" {
 			n += estimate(i, s.script == language.Han, shares[i], spread[s.script], taken, law, keep, keepWhole, weights)
 		}
 		n += absent(i, s.script, shares[i], spread[s.script], weights)

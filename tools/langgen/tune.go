@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"cloister/internal/work/language"
 )
@@ -96,6 +97,8 @@ func softmax(rows []int, score, p []float64, code string) (mine float64) {
 	return mine
 }
 
+var madeShare = 0.5
+
 // draw takes texts of a row: lines of running text two times in three (one to three of them), else up to eight words
 // of the list.
 func draw(rng *rand.Rand, row int, c corpus, n int) []sample {
@@ -110,7 +113,9 @@ func draw(rng *rand.Rand, row int, c corpus, n int) []sample {
 	out := make([]sample, 0, n)
 	for range n {
 		from, pieces := running, 1+rng.IntN(3)
-		if len(words) > 0 && rng.IntN(3) == 0 || len(running) == 0 {
+		if len(c.made) > 0 && rng.Float64() < madeShare {
+			from, pieces = c.made, 1
+		} else if len(words) > 0 && rng.IntN(3) == 0 || len(running) == 0 {
 			from, pieces = words, 1+rng.IntN(8)
 		}
 		if len(from) == 0 {
@@ -118,7 +123,12 @@ func draw(rng *rand.Rand, row int, c corpus, n int) []sample {
 		}
 		x := sample{row: row}
 		for range pieces {
-			language.Grams(from[rng.IntN(len(from))], func(s language.Script, k language.Key) {
+			line := from[rng.IntN(len(from))]
+			if len(c.made) > 0 && &from[0] == &c.made[0] {
+				words := strings.Fields(line)
+				line = strings.Join(words[:2+rng.IntN(len(words)-1)], " ")
+			}
+			language.Grams(line, func(s language.Script, k language.Key) {
 				if s == sources[row].script {
 					x.keys = append(x.keys, k)
 				}

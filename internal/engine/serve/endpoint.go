@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"cloister/internal/core/envelope"
 	"cloister/internal/core/fault"
 	"cloister/internal/core/job"
 	"cloister/internal/core/model"
@@ -134,6 +135,14 @@ func (e *Engine) serve(ctx context.Context, p *post, at store.Scope, end *model.
 		return err
 	}
 	a, err := e.start(ctx, at, end, m)
+	if errors.Is(err, ErrNoRoom) && s != nil { // but for the one that is to be replaced
+		p.drop()
+		s = nil
+		a, err = e.start(ctx, at, end, m)
+	}
+	if errors.Is(err, ErrNoRoom) {
+		err = fail("INSUFFICIENT_CAPACITY", "This host has no memory left for the endpoint's analyzer. Delete an endpoint, or start the daemon with more -endpoint-memory; the endpoint is tried again.")
+	}
 	if err != nil {
 		p.drop()
 		return err
@@ -163,7 +172,7 @@ func (e *Engine) start(ctx context.Context, at store.Scope, end *model.Endpoint,
 		return nil, err
 	}
 	defer r.Close()
-	a, err := e.Analysers.Start(ctx, setupOf(m), r)
+	a, err := e.Analysers.Start(ctx, setupOf(m), r, envelope.PlainSize(m.Artifact.Size))
 	if err != nil {
 		return nil, err
 	}
@@ -318,25 +327,49 @@ func (e *Engine) AnalyseAt(ctx context.Context, endpointARN string, s job.Setup,
 	if !e.admit(k, end.Units, len(texts), n) {
 		return nil, ErrBusy
 	}
-	serving.asked.Lock()
-	defer serving.asked.Unlock()
+	type said struct {
+		out []job.Answer
+		err error
+	}
+	done := make(chan said, 1)
+	go func() { // beside the caller: one that goes away must not end an analyser that others ask
+		out, err := e.ask(ctx, p, serving, endpointARN, texts)
+		e.owe(k, out)
+		done <- said{out, err}
+	}()
+	select {
+	case x := <-done:
+		return x.out, x.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// ask asks what serves at a post, after those who asked before. What has been asked is answered whether the caller still waits or not.
+func (e *Engine) ask(caller context.Context, p *post, s *serving, endpointARN string, texts []string) ([]job.Answer, error) {
+	s.asked.Lock()
+	defer s.asked.Unlock()
+	if err := caller.Err(); err != nil {
+		return nil, err
+	}
 	p.mu.Lock()
 	current := p.serving
 	p.mu.Unlock()
-	if current != serving {
+	if current != s {
 		if current == nil {
 			return nil, fault.New("ResourceUnavailableException", "The endpoint %s cannot be served. DescribeEndpoint says why.", endpointARN)
 		}
 		return nil, ErrBusy // its model is just being changed
 	}
-	out, err := serving.a.Ask(ctx, texts)
+	ctx, cancel := context.WithTimeout(e.ctx, askLimit)
+	defer cancel()
+	out, err := s.a.Ask(ctx, texts)
 	if err != nil {
 		p.mu.Lock()
-		p.lost = p.lost || p.serving == serving
+		p.lost = p.lost || p.serving == s
 		p.mu.Unlock()
 		return nil, fmt.Errorf("cannot analyse at %s: %w", endpointARN, err)
 	}
-	e.owe(k, out)
 	return out, nil
 }
 

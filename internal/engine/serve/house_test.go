@@ -58,6 +58,9 @@ type house struct {
 type echo struct {
 	mu   sync.Mutex
 	open int
+	most int           // analysers that there is room for; 0: any number
+	slow chan struct{} // "slow" is answered when this is closed
+	said int           // answers that were given
 }
 
 func (x *echo) running() int {
@@ -66,10 +69,16 @@ func (x *echo) running() int {
 	return x.open
 }
 
-func (x *echo) Start(_ context.Context, s job.Setup, m io.Reader) (Analyser, error) {
+func (x *echo) Start(_ context.Context, s job.Setup, m io.Reader, size int64) (Analyser, error) {
 	b, err := io.ReadAll(m)
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.most > 0 && x.open >= x.most {
+		return nil, ErrNoRoom
+	}
+	if size != int64(len(b)) {
+		return nil, errors.New("a model of another size")
+	}
 	x.open++
 	return &echoing{x, s.Kind + " " + string(b)}, err
 }
@@ -79,12 +88,22 @@ type echoing struct {
 	text string
 }
 
-func (x *echoing) Ask(_ context.Context, texts []string) ([]job.Answer, error) {
+func (x *echoing) Ask(ctx context.Context, texts []string) ([]job.Answer, error) {
 	out := make([]job.Answer, len(texts))
 	for i, t := range texts {
 		if t == "die" {
 			return nil, errors.New("the analyser is gone")
 		}
+		if t == "slow" {
+			select {
+			case <-x.of.slow:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		x.of.mu.Lock()
+		x.of.said++
+		x.of.mu.Unlock()
 		out[i].Members, _ = json.Marshal(map[string]string{"Said": x.text})
 	}
 	return out, nil

@@ -4,6 +4,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"sync"
@@ -33,9 +34,10 @@ type Blobs interface {
 	Remove(ctx context.Context, id string) error
 }
 
-// Analysers starts processes that analyse, each in a cell without a network. The context bounds the start alone; the model is read to its end.
+// Analysers starts processes that analyse, each in a cell without a network. The context bounds the start alone; the model, of size bytes, is
+// read to its end. ErrNoRoom says that the host has no memory left for it.
 type Analysers interface {
-	Start(ctx context.Context, s job.Setup, model io.Reader) (Analyser, error)
+	Start(ctx context.Context, s job.Setup, model io.Reader, size int64) (Analyser, error)
 }
 
 // Analyser is such a process. It takes one question at a time; an error means that it is of no use any more.
@@ -43,6 +45,12 @@ type Analyser interface {
 	Ask(ctx context.Context, texts []string) ([]job.Answer, error)
 	Close()
 }
+
+// ErrNoRoom says that the memory that all analysers of endpoints may have is used up.
+var ErrNoRoom = errors.New("serve: no memory is left for an analyser")
+
+// askLimit is how long an analyser may take for an answer, before it is ended.
+const askLimit = 30 * time.Second
 
 // Keys knows on what it depends whether a model's key can be used. It is told when to ask again; the answer is KMS's own.
 type Keys interface {

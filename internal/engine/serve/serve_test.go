@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -244,4 +245,69 @@ func TestDelete(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.trained(home, "m", key, "again") // the name is free
+}
+
+// TestCallerThatGoesAway: a call that is given up ends no analyser that others ask.
+func TestCallerThatGoesAway(t *testing.T) {
+	h := build(t)
+	x := h.config.Analysers.(*echo)
+	x.slow = make(chan struct{})
+	e := h.endpoint(home, "e", h.trained(home, "one", "", "first model"), 10)
+	h.reaches(home, e, "IN_SERVICE")
+	if _, err := h.says(e, "x"); err != nil {
+		t.Fatal(err)
+	}
+	h.engine.mu.Lock()
+	p := h.engine.posts[store.Key{Scope: store.Scope{Partition: "aws", Account: home, Region: here}, Kind: rows.ModelEndpoints.Kind, ID: "document-classifier-endpoint/e"}]
+	h.engine.mu.Unlock()
+	first := p.serving
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := h.engine.AnalyseAt(ctx, e, job.Setup{Kind: "document-classification"}, []string{"slow"}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	go func() {
+		defer cancel()
+		h.until("the analyser to work", func() bool {
+			idle := first.asked.TryLock()
+			if idle {
+				first.asked.Unlock()
+			}
+			return !idle
+		})
+	}()
+	if _, err := h.engine.AnalyseAt(ctx, e, job.Setup{Kind: "document-classification"}, []string{"slow"}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	close(x.slow)
+	if got, err := h.says(e, "x"); got != "document-classification first model" {
+		t.Errorf("%q %v", got, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.serving != first || p.lost || x.running() != 1 {
+		t.Errorf("the analyser is another one, or given up; %d run", x.running())
+	}
+}
+
+// TestNoRoom: an endpoint for which the host has no memory says so, takes no other one's, and is served when there is some.
+func TestNoRoom(t *testing.T) {
+	h := build(t)
+	h.config.Analysers.(*echo).most = 1
+	one, two := h.trained(home, "one", "", "first model"), h.trained(home, "two", "", "second model")
+	e := h.endpoint(home, "e", one, 2)
+	h.reaches(home, e, "IN_SERVICE")
+	f := h.endpoint(home, "f", two, 2)
+	if p := h.reaches(home, f, "FAILED"); p.Message == nil || !strings.HasPrefix(*p.Message, "INSUFFICIENT_CAPACITY: ") {
+		t.Errorf("%+v", *p)
+	}
+	if got, err := h.says(e, "x"); got != "document-classification first model" {
+		t.Errorf("%q %v", got, err)
+	}
+	// Another model takes the place of its own first one.
+	h.do(home, "comprehend", "UpdateEndpoint", &shape.UpdateEndpointRequest{EndpointArn: &e, DesiredModelArn: &two})
+	h.until("the second model", func() bool { got, _ := h.says(e, "x"); return got == "document-classification second model" })
+	h.do(home, "comprehend", "DeleteEndpoint", &shape.DeleteEndpointRequest{EndpointArn: &e})
+	h.reaches(home, f, "IN_SERVICE")
 }
