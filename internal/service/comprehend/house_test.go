@@ -21,6 +21,7 @@ import (
 	"cloister/internal/store"
 	"cloister/internal/store/rows"
 	"cloister/internal/world"
+	"cloister/test/row"
 )
 
 const (
@@ -75,20 +76,7 @@ func (h *house) ask(op, in string) (any, error) {
 	}
 	c := &api.Call{Partition: "aws", Account: account, Region: region, Service: "comprehend", Name: op, Dice: world.Real{}, RequestID: "req",
 		Caller: &identity.Principal{Account: account, ARN: "arn:aws:iam::111122223333:user/u"}}
-	c.Read = func(ctx context.Context, f func(store.View) error) error { return h.db.View(ctx, f) }
-	var out any
-	var err error
-	switch {
-	case r.View != nil:
-		err = h.db.View(h.Context(), func(v2 store.View) (err error) { out, err = r.View(c, v2, v); return err })
-	case r.Act != nil:
-		err = h.db.Update(h.Context(), func(tx store.Tx) (err error) { out, err = r.Act(c, tx, v); return err })
-	case r.Stream != nil:
-		out, err = r.Stream(h.Context(), c, v)
-	default:
-		h.Fatalf("%s is not built", op)
-	}
-	return out, err
+	return row.Walk(h.Context(), h.db, r, c, v)
 }
 
 // must is ask, for what may not fail; its answer is written as JSON without the members that are not set.

@@ -19,6 +19,7 @@ import (
 	"cloister/internal/store"
 	"cloister/internal/store/rows"
 	"cloister/internal/world"
+	"cloister/test/row"
 )
 
 const account = "111122223333"
@@ -58,14 +59,7 @@ func (h *house) try(name string, in any) (any, error) {
 	}
 	c := h.call
 	c.Name = name
-	var out any
-	var err error
-	if r.View != nil {
-		err = h.s.View(context.Background(), func(v store.View) (e error) { out, e = r.View(&c, v, in); return e })
-	} else {
-		err = h.s.Update(context.Background(), func(tx store.Tx) (e error) { out, e = r.Act(&c, tx, in); return e })
-	}
-	return out, err
+	return row.Walk(context.Background(), h.s, r, &c, in)
 }
 
 // do is a call that must succeed.

@@ -12,13 +12,12 @@ import (
 	"cloister/internal/api"
 	"cloister/internal/core/fault"
 	"cloister/internal/core/identity"
-	"cloister/internal/core/trail"
 	"cloister/internal/driver/keyfile"
 	"cloister/internal/driver/sqlite"
 	"cloister/internal/front/wire"
 	shape "cloister/internal/shape/logs"
-	"cloister/internal/store"
 	"cloister/internal/world"
+	"cloister/test/row"
 )
 
 // house is the service over a real ledger and a real root key; calls walk through their rows as in the gate, but for the decision.
@@ -58,42 +57,13 @@ func open(t testing.TB) *house {
 func (h *house) try(in any) (out any, err error) {
 	h.t.Helper()
 	name := strings.TrimSuffix(reflect.TypeOf(in).Elem().Name(), "Request")
-	row := h.rows[name]
+	r := h.rows[name]
 	c := &api.Call{RequestID: "r", Time: h.now, Partition: "aws", Account: "111122223333", Region: "us-west-2", Service: "logs", Name: name, Dice: world.Real{},
 		Caller: &identity.Principal{Kind: identity.User, Account: "111122223333", ARN: "arn:aws:iam::111122223333:user/ann", ID: "AIDAANN"}}
-	c.Read = h.ledger.View
-	record := func(tx store.Tx) error {
-		return tx.Record(&trail.Event{ID: world.Real{}.UUID(), Time: c.Time, Service: "logs", Name: c.Name, Recipient: c.Account, Resources: c.Touched()})
-	}
-	c.Commit = func(ctx context.Context, f func(store.Tx) (any, error)) (out any, err error) {
-		err = h.ledger.Update(ctx, func(tx store.Tx) error {
-			if out, err = f(tx); err != nil {
-				return err
-			}
-			return record(tx)
-		})
-		return out, err
-	}
 	if f := h.reg.Service("logs").Operation(name).Validate(in); f != nil {
 		return nil, f
 	}
-	ctx := context.Background()
-	switch {
-	case row.View != nil:
-		err = h.ledger.View(ctx, func(v store.View) (err error) { out, err = row.View(c, v, in); return err })
-	case row.Act != nil:
-		err = h.ledger.Update(ctx, func(tx store.Tx) (err error) {
-			if out, err = row.Act(c, tx, in); err != nil {
-				return err
-			}
-			return record(tx)
-		})
-	case row.Stream != nil:
-		out, err = row.Stream(ctx, c, in)
-	default:
-		h.t.Fatalf("%s is not built", name)
-	}
-	return out, err
+	return row.Walk(context.Background(), h.ledger, r, c, in)
 }
 
 // do is a call that must succeed.

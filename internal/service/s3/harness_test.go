@@ -15,13 +15,13 @@ import (
 	"cloister/internal/api"
 	"cloister/internal/core/fault"
 	"cloister/internal/core/identity"
-	"cloister/internal/core/trail"
 	"cloister/internal/driver/disk"
 	"cloister/internal/driver/keyfile"
 	"cloister/internal/driver/sqlite"
 	shape "cloister/internal/shape/s3"
 	"cloister/internal/store"
 	"cloister/internal/world"
+	"cloister/test/row"
 )
 
 // host runs rows over a real ledger and a real directory, as the gate does but for the policy decision: may decides further questions.
@@ -102,8 +102,7 @@ func (h *host) call(name string) *api.Call {
 
 // run walks a call through its row.
 func (h *host) run(ctx context.Context, c *api.Call, in any) (out any, qs []api.Question, err error) {
-	row := h.rows[c.Name]
-	c.Read = h.ledger.View
+	r := h.rows[c.Name]
 	c.May = func(_ store.View, q api.Question) error {
 		if h.may == nil {
 			return nil
@@ -111,39 +110,15 @@ func (h *host) run(ctx context.Context, c *api.Call, in any) (out any, qs []api.
 		return h.may(q)
 	}
 	c.Forward = h.keys.forward
-	record := func(tx store.Tx) error {
-		return tx.Record(&trail.Event{ID: world.Real{}.UUID(), Time: c.Time, Service: "s3", Name: c.Name, Recipient: c.Account, Resources: c.Touched()})
-	}
-	c.Commit = func(ctx context.Context, f func(store.Tx) (any, error)) (out any, err error) {
-		err = h.ledger.Update(ctx, func(tx store.Tx) error {
-			if out, err = f(tx); err != nil {
-				return err
-			}
-			return record(tx)
-		})
-		return out, err
-	}
 	if err := h.ledger.View(ctx, func(v store.View) error {
-		if qs, err = row.Questions(c, v, in); err == nil && row.Look != nil {
-			err = row.Look(c, v, in)
+		if qs, err = r.Questions(c, v, in); err == nil && r.Look != nil {
+			err = r.Look(c, v, in)
 		}
 		return err
 	}); err != nil {
 		return nil, qs, err
 	}
-	switch {
-	case row.View != nil:
-		err = h.ledger.View(ctx, func(v store.View) (err error) { out, err = row.View(c, v, in); return err })
-	case row.Act != nil:
-		err = h.ledger.Update(ctx, func(tx store.Tx) (err error) {
-			if out, err = row.Act(c, tx, in); err != nil {
-				return err
-			}
-			return record(tx)
-		})
-	default:
-		out, err = row.Stream(ctx, c, in)
-	}
+	out, err = row.Walk(ctx, h.ledger, r, c, in)
 	return out, qs, err
 }
 
