@@ -35,9 +35,9 @@ type target struct {
 	feeling    string
 }
 
-// marked reads testdata/reviews.txt.
-func marked(t testing.TB) (texts []string, targets [][]target) {
-	raw, err := os.ReadFile("testdata/reviews.txt")
+// marked reads a file of testdata.
+func marked(t testing.TB, name string) (texts []string, targets [][]target) {
+	raw, err := os.ReadFile("testdata/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,9 +67,15 @@ func marked(t testing.TB) (texts []string, targets [][]target) {
 }
 
 // TestReviews holds what was measured on texts written for it, less a little.
-func TestReviews(t *testing.T) {
+func TestReviews(t *testing.T) { measure(t, "reviews.txt", .93, .75, .9, .08) }
+
+// TestBlind holds what was measured at first sight, less a little.
+func TestBlind(t *testing.T) { measure(t, "blind.txt", .9, .5, .8, .1) }
+
+// measure wants shares of the targets found, of their sentiments right, of pronouns that join the right thing, and at most a share of opposites.
+func measure(t *testing.T, name string, wantFound, wantFelt, wantJoined, opposed float64) {
 	e := engine(t)
-	texts, targets := marked(t)
+	texts, targets := marked(t, name)
 	all, found, felt, opposite, pronouns, joined := 0, 0, 0, 0, 0, 0
 	for i, text := range texts {
 		type place struct {
@@ -113,13 +119,16 @@ func TestReviews(t *testing.T) {
 		}
 	}
 	t.Logf("%d targets, %d found, sentiment right in %d, the opposite in %d; %d pronouns, %d join the right thing", all, found, felt, opposite, pronouns, joined)
-	if float64(found) < .93*float64(all) || float64(felt) < .75*float64(found) || float64(joined) < .9*float64(pronouns) || float64(opposite) > .08*float64(found) {
+	if float64(found) < wantFound*float64(all) || float64(felt) < wantFelt*float64(found) || float64(joined) < wantJoined*float64(pronouns) || float64(opposite) > opposed*float64(found) {
 		t.Error("below the floor")
 	}
 }
 
 // TestQuality prints what TestReviews holds; no public set of targeted sentiment with a suitable licence was at hand.
-func TestQuality(t *testing.T) { TestReviews(t) }
+func TestQuality(t *testing.T) {
+	TestReviews(t)
+	TestBlind(t)
+}
 
 func check(t testing.TB, e *Engine, text string) {
 	runes := []rune(text)
@@ -158,7 +167,7 @@ func FuzzFind(f *testing.F) {
 
 func BenchmarkFind(b *testing.B) {
 	e := engine(b)
-	texts, _ := marked(b)
+	texts, _ := marked(b, "reviews.txt")
 	n := 0
 	for _, s := range texts {
 		n += len(s)
