@@ -1,4 +1,4 @@
-// Command sentimentgen writes internal/work/sentiment/lexicon.gz and model.gz, and internal/work/targeted/nouns.gz. It reads the folder that fetch.sh fills and GoEmotions; its output
+// Command sentimentgen writes internal/work/sentiment/lexicon.gz, sense.bin and model.gz, and internal/work/targeted/nouns.gz. It reads the folder that fetch.sh fills and GoEmotions; its output
 // depends on nothing else.
 package main
 
@@ -25,10 +25,11 @@ func main() {
 	table := flag.String("nouns", "", "write the noun table of targeted sentiment here, and nothing else")
 	t := tuning{}
 	flag.IntVar(&t.epochs, "epochs", 8, "passes")
-	flag.Float64Var(&t.rate, "rate", .06, "step")
+	flag.Float64Var(&t.rate, "rate", .08, "step")
 	flag.Float64Var(&t.decay, "decay", 1e-4, "pull to zero")
 	flag.Float64Var(&t.drop, "drop", .3, "share of features left out at random in each pass")
 	flag.Float64Var(&t.mute, "mute", .5, "share of texts of which a pass sees what the lexicon says alone")
+	flag.IntVar(&t.own, "own", 2, "how often a pass sees each review sentence of our own")
 	flag.Parse()
 	log.SetFlags(0)
 	if *table != "" {
@@ -51,11 +52,11 @@ func run(data, emotions, out string, fold int, t tuning) error {
 	if err != nil {
 		return err
 	}
-	l, err := sentiment.OpenLexicon(packed)
+	train, err := goEmotions(emotions, "train")
 	if err != nil {
 		return err
 	}
-	train, err := goEmotions(emotions, "train")
+	own, err := written("film.txt", "other.txt")
 	if err != nil {
 		return err
 	}
@@ -71,13 +72,24 @@ func run(data, emotions, out string, fold int, t tuning) error {
 		}
 		train = rest
 	}
-	for _, set := range [][]example{train, held} {
+	own, ownHeld := apart(own, fold)
+	s := sentiment.NewSense()
+	fitValence(s, lex, train)
+	fitGenre(s, train, own)
+	l, err := sentiment.OpenLexicon(packed, s)
+	if err != nil {
+		return err
+	}
+	for _, set := range [][]example{train, held, own} {
 		for i := range set {
 			w := sentiment.Cut(set[i].text)
 			set[i].features = l.Said(nil, w)
 			set[i].said = len(set[i].features)
 			set[i].features = l.Felt(set[i].features, w)
 		}
+	}
+	for range t.own {
+		train = append(train, own...)
 	}
 	w := t.train(train)
 	m := quantise(w)
@@ -99,6 +111,17 @@ func run(data, emotions, out string, fold int, t tuning) error {
 			}
 		}
 		fmt.Printf("as a document, eight bits: accuracy %.4f; MIXED %d, %d right\n", float64(right)/float64(len(held)), mixed, hit)
+		products, err := marked(data + "/node_modules/wink-sentiment/test/data/amazon_cells_labelled.txt")
+		if err != nil {
+			return err
+		}
+		twoWay("sentences of ours left out", ownHeld, j)
+		twoWay("product sentences", products, j)
+		older, err := written(out + "/testdata/reviews.txt")
+		if err != nil {
+			return err
+		}
+		twoWay("sentences of testdata/reviews.txt", older, j)
 		return nil
 	}
 	model, err := m.Pack()
@@ -107,6 +130,9 @@ func run(data, emotions, out string, fold int, t tuning) error {
 	}
 	fmt.Printf("lexicon %d bytes, model %d bytes\n", len(packed), len(model))
 	if err := os.WriteFile(out+"/lexicon.gz", packed, 0o644); err != nil {
+		return err
+	}
+	if err := os.WriteFile(out+"/sense.bin", s.Pack(), 0o644); err != nil {
 		return err
 	}
 	return os.WriteFile(out+"/model.gz", model, 0o644)

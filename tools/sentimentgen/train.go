@@ -15,7 +15,7 @@ type example struct {
 	text     string
 	class    int
 	features []sentiment.Feature
-	said     int // of them are words; the rest is the lexicon's
+	said     int // of them are words; the rest is the lexicon's and the vectors'
 }
 
 // goEmotions maps 27 emotions to four classes: both kinds in one comment make it mixed, neither makes it neutral.
@@ -64,6 +64,7 @@ type tuning struct {
 	epochs      int
 	rate, decay float64
 	drop, mute  float64
+	own         int
 }
 
 const seed = 1

@@ -6,10 +6,14 @@ import (
 	"unicode"
 
 	"cloister/internal/work/token"
+	"cloister/internal/work/vector"
 )
 
-// Buckets is the number of hashed features.
-const Buckets = 1 << 19
+// Buckets is the number of features: hashed ones, and those of the vectors.
+const (
+	Buckets = hashed + 2*vector.Dims
+	hashed  = 1 << 19
+)
 
 // Feature is one hashed feature of a clause and its weight.
 type Feature struct {
@@ -22,6 +26,7 @@ type Words struct {
 	word  []string // lower case, letters repeated at most twice
 	scope []int    // 0, or the distance to the negation that reaches the word
 	loud  []bool   // in capitals, as few are
+	seen  *Seen    // by vectors, once they are asked
 }
 
 // fold gives the key of a token: lower case, no letter more than twice in a row.
@@ -129,7 +134,7 @@ func hash(parts ...string) uint32 {
 		h = (h ^ 1) * 1099511628211
 	}
 	h ^= h >> 31
-	return uint32(h % Buckets)
+	return uint32(h % hashed)
 }
 
 // Features gives the hashed features of words: what is said, and what the lexicon says of it.

@@ -3,12 +3,15 @@ package sentiment
 import (
 	"math"
 	"strings"
+
+	"cloister/internal/work/vector"
 )
 
 // Lexicon holds the valence of words in tenths, -40 to 40, and of words that WordNet alone leads to.
 type Lexicon struct {
 	Known, Guessed map[string]int8
 	opens          map[string]bool // first words of phrases
+	sense          *Sense
 }
 
 // booster gives the change that a word makes to the strength of the next valence.
@@ -23,18 +26,24 @@ func booster(w string) float64 {
 	return 0
 }
 
-// valence is what the lexicon says of word i with what stands before it; guessed tells that WordNet alone knows it.
+// valence is what the lexicon says of word i with what stands before it; guessed tells that WordNet or the vectors alone know it.
 func (l *Lexicon) valence(w *Words, i int) (v float64, guessed bool) {
 	k, ok := l.Known[w.word[i]]
+	v = float64(k) / 10
 	if !ok {
-		if k, guessed = l.Guessed[w.word[i]]; !guessed {
-			return 0, false
+		guessed = true
+		v = l.see(w).Guess[i]
+		if k, ok := l.Guessed[w.word[i]]; ok {
+			if v == 0 {
+				v = float64(k) / 10
+			} else {
+				v = (v + float64(k)/10) / 2
+			}
 		}
 	}
-	if negation(w.word[i]) {
+	if v == 0 || negation(w.word[i]) {
 		return 0, false
 	}
-	v = float64(k) / 10
 	if w.loud[i] {
 		v += math.Copysign(.7, v)
 	}
@@ -47,6 +56,14 @@ func (l *Lexicon) valence(w *Words, i int) (v float64, guessed bool) {
 		v *= -.74
 	}
 	return v, guessed
+}
+
+// see asks the vectors once.
+func (l *Lexicon) see(w *Words) *Seen {
+	if w.seen == nil {
+		w.seen = l.sense.See(w, func(k string) bool { _, ok := l.Known[k]; return !ok })
+	}
+	return w.seen
 }
 
 // phrase is the valence of the longest phrase that begins at word i, and its length in words. A phrase with a negation of its own is not turned by one.
@@ -112,8 +129,32 @@ func (l *Lexicon) sums(w *Words) (s sums) {
 
 func squash(x float64) float64 { return x / math.Sqrt(x*x+15) }
 
-// Felt adds the lexicon's view as steps that are reached, so that a linear model can bend it.
+// Felt adds the view of the lexicon and of the vectors. The lexicon's is steps that are reached, so that a linear model can bend it, once for
+// talk and once for reviews, in the shares in which the text is likely to be either: "slow" and "predictable" tell more in a review.
 func (l *Lexicon) Felt(dst []Feature, w *Words) []Feature {
+	begin := len(dst)
+	dst = l.steps(dst, w)
+	seen := l.see(w)
+	review := float32(l.sense.Review(seen))
+	for i, end := begin, len(dst); i < end; i++ {
+		f := dst[i]
+		dst[i].Value *= 1 - review
+		dst = append(dst, Feature{f.Bucket ^ asReview, f.Value * review})
+	}
+	for n := range seen.Sums {
+		for d, x := range seen.Sums[n] {
+			dst = append(dst, Feature{uint32(hashed + n*vector.Dims + d), vectorSize * x})
+		}
+	}
+	return append(dst, Feature{hash("bias"), 1})
+}
+
+const (
+	asReview   = 0x2aaaa // what tells a feature of reviews from the one of talk
+	vectorSize = .5
+)
+
+func (l *Lexicon) steps(dst []Feature, w *Words) []Feature {
 	s := l.sums(w)
 	bang := 0.0
 	for _, k := range w.word {
@@ -151,14 +192,14 @@ func (l *Lexicon) Felt(dst []Feature, w *Words) []Feature {
 	if s.nPos == 0 && s.nNeg == 0 && s.guess == 0 {
 		dst = append(dst, Feature{hash("l", "none"), .5})
 	}
-	return append(dst, Feature{hash("bias"), 1})
+	return append(dst, Feature{hash("l", "genre"), 1})
 }
 
 func letter(n int) string { return string(rune('A' + n)) }
 
-// parse reads the lexicon's form: a line of words for each valence, "3.1 word word", guessed ones behind a bar.
-func parse(text string) *Lexicon {
-	l := &Lexicon{map[string]int8{}, map[string]int8{}, map[string]bool{}}
+// parse reads the lexicon's form: a line of words for each valence in tenths, "3.1 word word", guessed ones behind a bar.
+func parse(text string, s *Sense) *Lexicon {
+	l := &Lexicon{map[string]int8{}, map[string]int8{}, map[string]bool{}, s}
 	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
 		f := strings.Split(line, "\t")
 		v := int8(atoi(f[0]))

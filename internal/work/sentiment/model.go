@@ -29,13 +29,16 @@ type Model struct {
 	Weight  []int8  // Buckets * Classes
 }
 
-// modelGz and lexiconGz are written by tools/sentimentgen.
+// modelGz, lexiconGz and senseRaw are written by tools/sentimentgen.
 //
 //go:embed model.gz
 var modelGz []byte
 
 //go:embed lexicon.gz
 var lexiconGz []byte
+
+//go:embed sense.bin
+var senseRaw []byte
 
 // Pack writes the model's weights in the form that load reads: scale, then the weights, packed.
 func (m *Model) Pack() ([]byte, error) {
@@ -66,16 +69,20 @@ func unpack(b []byte) ([]byte, error) {
 }
 
 // OpenLexicon reads the lexicon alone, as training needs it.
-func OpenLexicon(packed []byte) (*Lexicon, error) {
+func OpenLexicon(packed []byte, s *Sense) (*Lexicon, error) {
 	raw, err := unpack(packed)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the lexicon: %w", err)
 	}
-	return parse(string(raw)), nil
+	return parse(string(raw), s), nil
 }
 
 func load() (*Model, error) {
-	l, err := OpenLexicon(lexiconGz)
+	s, err := OpenSense(senseRaw)
+	if err != nil {
+		return nil, err
+	}
+	l, err := OpenLexicon(lexiconGz, s)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,13 @@ func TestQuality(t *testing.T) {
 	t.Logf("own review sentences, misses looked at: %d, two-way %.3f, named %.3f", len(developed), two, named)
 	two, named = accuracy(j, fresh)
 	t.Logf("own review sentences, second part: %d, two-way %.3f, named %.3f", len(fresh), two, named)
+	domains, by, all := blind(t)
+	two, named = accuracy(j, all)
+	t.Logf("blind review sentences: %d, two-way %.3f, named %.3f", len(all), two, named)
+	for _, d := range domains {
+		two, named = accuracy(j, by[d])
+		t.Logf("of them %s: %d, two-way %.3f, named %.3f", d, len(by[d]), two, named)
+	}
 	dir := os.Getenv("CLOISTER_DATA")
 	if dir == "" {
 		t.Log("CLOISTER_DATA names no folder: nothing more to measure")

@@ -70,7 +70,7 @@ func marked(t testing.TB, name string) (texts []string, targets [][]target) {
 func TestReviews(t *testing.T) { measure(t, "reviews.txt", .93, .75, .9, .08) }
 
 // TestBlind holds what was measured at first sight, less a little.
-func TestBlind(t *testing.T) { measure(t, "blind.txt", .9, .5, .8, .1) }
+func TestBlind(t *testing.T) { measure(t, "blind.txt", .75, .55, .8, .1) }
 
 // measure wants shares of the targets found, of their sentiments right, of pronouns that join the right thing, and at most a share of opposites.
 func measure(t *testing.T, name string, wantFound, wantFelt, wantJoined, opposed float64) {
