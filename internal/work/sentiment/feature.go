@@ -23,10 +23,11 @@ type Feature struct {
 
 // Words is a text cut for the features: one text, one clause or one sentence.
 type Words struct {
-	word  []string // lower case, letters repeated at most twice
-	scope []int    // 0, or the distance to the negation that reaches the word
-	loud  []bool   // in capitals, as few are
-	seen  *Seen    // by vectors, once they are asked
+	word   []string // lower case, letters repeated at most twice
+	scope  []int    // 0, or the distance to the negation that reaches the word
+	loud   []bool   // in capitals, as few are
+	review bool     // known to be of a review
+	seen   *Seen    // by vectors, once they are asked
 }
 
 // fold gives the key of a token: lower case, no letter more than twice in a row.

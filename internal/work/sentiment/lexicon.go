@@ -135,7 +135,10 @@ func (l *Lexicon) Felt(dst []Feature, w *Words) []Feature {
 	begin := len(dst)
 	dst = l.steps(dst, w)
 	seen := l.see(w)
-	review := float32(l.sense.Review(seen))
+	review := float32(1)
+	if !w.review {
+		review = float32(l.sense.Review(seen))
+	}
 	for i, end := begin, len(dst); i < end; i++ {
 		f := dst[i]
 		dst[i].Value *= 1 - review

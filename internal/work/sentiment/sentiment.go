@@ -78,10 +78,12 @@ func (j *Judge) document(text string, tokens []token.Token) [Classes]float64 {
 	return v.mix(p)
 }
 
-// Span gives the probabilities of the tokens of a span, in the order Positive, Negative, Neutral, Mixed.
-func (j *Judge) Span(text string, ts []token.Token) [Classes]float64 {
-	var fs []Feature
-	return j.of(text, ts, &fs)
+// Opinion gives the probabilities of what tokens say of a thing, in the order Positive, Negative, Neutral, Mixed. They are read as a review's: a few
+// words don't tell by themselves.
+func (j *Judge) Opinion(text string, ts []token.Token) [Classes]float64 {
+	w := cut(text, ts)
+	w.review = true
+	return softmax(j.m.logits(j.m.Lexicon.Features(nil, w)))
 }
 
 func (j *Judge) of(text string, ts []token.Token, fs *[]Feature) [Classes]float64 {

@@ -56,7 +56,7 @@ func (c *clauses) of(m *mention) sentiment.Result {
 		}
 		c.keep = append(c.keep, c.tokens[i])
 	}
-	return sentiment.Name(c.judge.Span(c.text, c.keep))
+	return sentiment.Name(c.judge.Opinion(c.text, c.keep))
 }
 
 // clause gives the tokens of the clause that holds a mention.

@@ -23,6 +23,7 @@ type noun struct {
 const own = `FACILITY hotel restaurant cafe café bar pub spa gym museum airport hospital clinic shop store station theater theatre cinema pool kitchen bathroom room lobby hall office
  park stadium arena mall market bakery library school hostel motel apartment building terrace balcony garage workshop salon bank supermarket pharmacy zoo church
 SOFTWARE app application software program website site browser plugin firmware update
+FACILITY lift elevator stairs balcony corridor queue playground campsite
 MOVIE movie film sequel documentary thriller comedy
 MUSIC song album soundtrack track tune
 BOOK book novel memoir cookbook textbook
@@ -31,10 +32,16 @@ BRAND brand
 EVENT concert wedding party festival meeting tour trip show class course lecture flight visit stay session appointment match
 ATTRIBUTE service price quality value performance design screen display battery sound taste flavor flavour smell speed size weight color colour temperature location atmosphere ambience decor view
  delivery shipping support customer-service acting plot story script ending dialogue cast direction pacing humor humour style fit comfort selection menu portion cleanliness interface camera keyboard speaker
+ trackpad touchpad touchscreen button zipper zip hinge lid handle strap buckle seam sole soles lining fabric collar sleeve sleeves pocket cable engine gearbox clutch brakes tyre tyres tire suspension
+ steering ink cartridge manual instructions documentation tutorial search login sync lyrics vocals chorus rhythm chapter prose characters plotline graphics controls gameplay slides exercises homework
+ paint finish coating filter motor remote microphone mic lens flash bass treble volume contrast brightness keypad backlight wheels pillow pillows sheets towel towels shower minibar crust sauce filling topping
  warranty packaging instruction feature texture noise parking breakfast bed staff-service resolution lighting reception ad wifi internet connection storage memory processor fee cost
 PERSON staff team crew waiter waitress server cook chef owner manager receptionist driver guide doctor nurse teacher guy people everyone somebody customer cast-member seller host hostess
+ mechanic plumber electrician painter landlord neighbour neighbor colleague assistant dentist vet lawyer cleaner courier trainer instructor lecturer boss
 ORGANIZATION company firm airline agency dealer provider
-COMMERCIAL_ITEM food meal dish phone laptop computer product item burger pizza coffee soup steak dessert car tablet watch charger headphone headphones earbuds shoe shoes boots jacket dress mattress vacuum`
+COMMERCIAL_ITEM food meal dish phone laptop computer product item burger pizza coffee soup steak dessert car tablet watch charger headphone headphones earbuds shoe shoes boots jacket dress mattress vacuum
+ printer device gadget sofa couch vase lamp blender toaster kettle stroller guitar piano bike bicycle knife pan tent backpack suitcase glasses lunch dinner salad pasta sandwich cake dessert wine beer
+OTHER dog cat animal puppy garden report contract`
 
 // idle are nouns that name nothing that could be liked.
 const idle = ` thing things lot lots bit way ways kind sort type one ones time times day days week month year today tomorrow yesterday moment end start rest part half side fact point matter case idea

@@ -67,10 +67,10 @@ func marked(t testing.TB, name string) (texts []string, targets [][]target) {
 }
 
 // TestReviews holds what was measured on texts written for it, less a little.
-func TestReviews(t *testing.T) { measure(t, "reviews.txt", .93, .75, .9, .08) }
+func TestReviews(t *testing.T) { measure(t, "reviews.txt", .95, .85, .9, .05) }
 
-// TestBlind holds what was measured at first sight, less a little.
-func TestBlind(t *testing.T) { measure(t, "blind.txt", .75, .55, .8, .1) }
+// TestBlind holds what was measured on texts whose nouns were looked at after the first measurement, less a little.
+func TestBlind(t *testing.T) { measure(t, "blind.txt", .83, .66, .8, .08) }
 
 // measure wants shares of the targets found, of their sentiments right, of pronouns that join the right thing, and at most a share of opposites.
 func measure(t *testing.T, name string, wantFound, wantFelt, wantJoined, opposed float64) {
