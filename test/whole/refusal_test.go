@@ -127,7 +127,7 @@ func (s *site) refusals() []failure {
 		{invalid, "DetectEntities", "no Text", english()},
 		{invalid, "ClassifyDocument", "Text and Bytes", dict{"EndpointArn": end, "Text": sentence, "Bytes": "eA=="}},
 		{invalid, "ClassifyDocument", "neither Text nor Bytes", dict{"EndpointArn": end}},
-		{invalid, "ClassifyDocument", "a PDF file", dict{"EndpointArn": end, "Bytes": "JVBERi0xLjcK"}},
+		{invalid, "ClassifyDocument", "a PDF file that is damaged", dict{"EndpointArn": end, "Bytes": "JVBERi0xLjcK"}},
 		{invalid, "ClassifyDocument", "Bytes that are not UTF-8", dict{"EndpointArn": end, "Bytes": "gIE="}},
 		{invalid, "ClassifyDocument", "AWS's endpoint for the safety of prompts", dict{"EndpointArn": "arn:aws:comprehend:us-east-1:aws:document-classifier-endpoint/prompt-safety", "Text": sentence}},
 		{invalid, "CreateEndpoint", "no ModelArn", dict{"EndpointName": "new", "DesiredInferenceUnits": 1}},
