@@ -54,7 +54,7 @@ func TestManyFiles(t *testing.T) {
 	if long() {
 		n = 100_000
 	}
-	s.many("in/", n)
+	s.many("in/", n, func(int) string { return english })
 	p, took, agents, analysers := s.watched(dict{"InputDataConfig": dict{"S3Uri": "s3://" + s.bucket + "/in/", "InputFormat": "ONE_DOC_PER_FILE"}})
 	for i, l := range s.result(p) {
 		if got, want := short(t, l), fmt.Sprintf("%06d.txt:- en", i); got != want {
@@ -68,14 +68,14 @@ func TestManyFiles(t *testing.T) {
 }
 
 // many makes n objects of one document each.
-func (s *site) many(prefix string, n int) {
+func (s *site) many(prefix string, n int, text func(int) string) {
 	s.Helper()
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
 			for i := range next {
-				s.put(s.bucket, fmt.Sprintf("%s%06d.txt", prefix, i), []byte(english))
+				s.put(s.bucket, fmt.Sprintf("%s%06d.txt", prefix, i), []byte(text(i)))
 			}
 		})
 	}

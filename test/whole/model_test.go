@@ -45,7 +45,7 @@ func (s *site) create(in dict) string {
 func (a *actor) settled(arn string) dict {
 	a.Helper()
 	var p dict
-	until(a, 2*time.Minute, arn+" to end", func() bool {
+	until(a, 10*time.Minute, arn+" to end", func() bool {
 		out, err := a.call("DescribeDocumentClassifier", dict{"DocumentClassifierArn": arn})
 		if err != nil {
 			a.Fatal(err)
