@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -65,6 +66,9 @@ var errModel = errors.New("not a model of this program")
 // maxBits bounds what Read makes room for.
 const maxBits = 22
 
+// maxWeights bounds them as well: a short file may announce many.
+const maxWeights = 1 << 27
+
 // Read takes a model that Write gave. It trusts no byte of it.
 func Read(r io.Reader) (*Model, error) {
 	b := bufio.NewReader(flate.NewReader(r))
@@ -83,7 +87,7 @@ func Read(r io.Reader) (*Model, error) {
 	}
 	m.Labels = strings.Split(string(names), "\n")
 	n := len(m.Labels)
-	if n > MaxLabels || n&1 == 0 {
+	if n > MaxLabels || n&1 == 0 || !slices.Equal(m.Labels, NewLabels(m.Labels.Types())) || n<<m.bits > maxWeights {
 		return nil, errModel
 	}
 	floats := make([]byte, 4*(1+(n+1)*n))

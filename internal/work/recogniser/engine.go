@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+	"unicode/utf8"
 
 	"cloister/internal/work/crf"
 	"cloister/internal/work/entity"
@@ -49,7 +51,17 @@ func Open(r io.Reader) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, t := range m.Labels.Types() {
+		if !named(t) {
+			return nil, errModel
+		}
+	}
 	return newEngine(m, x), nil
+}
+
+// named says whether an entity type has the name of one (API Reference, EntityTypesListItem: no line break, tab or comma).
+func named(t string) bool {
+	return t != "" && utf8.ValidString(t) && !strings.ContainsAny(t, "\n\r\t,")
 }
 
 func (e *Engine) write(w io.Writer) error {

@@ -43,7 +43,7 @@ func Learn(s job.Setup) (*Learner, error) {
 	if n := len(l.types); n == 0 || n > typesMax {
 		return nil, fmt.Errorf("cannot train a recogniser for %d types", n)
 	}
-	if slices.ContainsFunc(l.types, func(t string) bool { return t == "" || strings.ContainsAny(t, "\n\r\t,") }) {
+	if slices.ContainsFunc(l.types, func(t string) bool { return !named(t) }) {
 		return nil, fmt.Errorf("cannot train a recogniser for types %q", l.types)
 	}
 	var err error
@@ -119,8 +119,13 @@ func (c *corpus) resolve() error {
 	var wrong []string
 	for i := range c.documents {
 		d := &c.documents[i]
-		if why := settle(&d.mentions); why != "" {
+		why := settle(&d.mentions)
+		switch {
+		case why == "":
+		case len(wrong) < told:
 			wrong = append(wrong, fmt.Sprintf("line %d of %s has %s", d.line, quote(c.name(d.file)), why))
+		default: // it is counted alone: to look its name up takes as long as there are files
+			wrong = append(wrong, "")
 		}
 	}
 	if len(wrong) > 0 {

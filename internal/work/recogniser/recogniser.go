@@ -88,10 +88,13 @@ func (f *faults) refusal(object, unit string) error {
 	return analyse.Refuse(invalid, "%s cannot be used: %s.", quote(object), strings.Join(parts, "; "))
 }
 
+// told is how many of many are listed.
+const told = 10
+
 // some lists the first of many.
 func some(s []string) string {
-	if len(s) > 10 {
-		return strings.Join(s[:10], ", ") + fmt.Sprintf(" and %d more", len(s)-10)
+	if len(s) > told {
+		return strings.Join(s[:told], ", ") + fmt.Sprintf(" and %d more", len(s)-told)
 	}
 	return strings.Join(s, ", ")
 }

@@ -256,6 +256,50 @@ func FuzzAnnotations(f *testing.F) {
 	})
 }
 
+// FuzzOpen: a model may come from another account. Whatever its bytes, it is refused or answers.
+func FuzzOpen(f *testing.F) {
+	docs, notes := corpus(30)
+	_, b, err := teach(f, setup("ENGINE", "ENGINEER"), object{job.Annotations, "n.csv", notes}, object{job.Documents, "docs.txt", docs})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b, "Ada built the engine.")
+	f.Add(b[:len(b)/2], "")
+	f.Fuzz(func(t *testing.T, model []byte, text string) {
+		e, err := recogniser.Open(bytes.NewReader(model))
+		if err != nil || len(text) > 1000 {
+			return
+		}
+		n := utf8.RuneCountInString(text)
+		for _, x := range e.Find(text) {
+			if x.Score < 0 || x.Score > 1 || x.BeginOffset < 0 || x.EndOffset <= x.BeginOffset || x.EndOffset > n || x.Type == "" {
+				t.Fatalf("%+v of %d", x, n)
+			}
+		}
+	})
+}
+
+// TestManyOverlaps: what is wrong with many files is counted, and told of the first ones.
+func TestManyOverlaps(t *testing.T) {
+	const files = 2000
+	s := setup("A")
+	s.Training.Format = "ONE_DOC_PER_FILE"
+	var notes strings.Builder
+	notes.WriteString("File,Begin Offset,End Offset,Type\n")
+	all := []object{{}}
+	for i := range files {
+		name := fmt.Sprintf("%d.txt", i)
+		all = append(all, object{job.Documents, name, "some text"})
+		fmt.Fprintf(&notes, "%s,0,4,A\n%s,2,5,A\n", name, name)
+	}
+	all[0] = object{job.Annotations, "n.csv", notes.String()}
+	_, _, err := teach(t, s, all...)
+	var r *analyse.Refusal
+	if !errors.As(err, &r) || !strings.Contains(r.Message, fmt.Sprintf("and %d more", files-10)) {
+		t.Errorf("%v", err)
+	}
+}
+
 func BenchmarkTrain(b *testing.B) {
 	docs, notes := corpus(1000)
 	for b.Loop() {
