@@ -61,7 +61,7 @@ func (d *doc) at(i int) byte {
 // alone says whether the bytes from begin to end are not a part of something longer.
 func (d *doc) alone(begin, end int) bool {
 	p, q := d.before(begin), d.at(end)
-	const joins = "-./:,"
+	const joins = "-./:"
 	switch {
 	case alnum(p) || p == '_' || p == '$', alnum(q) && d.at(end-1) != '.' || q == '_':
 		return false
@@ -70,7 +70,19 @@ func (d *doc) alone(begin, end int) bool {
 	case end < len(d.s) && strings.IndexByte(joins, q) >= 0 && digit(d.at(end+1)):
 		return false
 	}
-	return q != '-' || !alnum(d.at(end+1))
+	return (q != '-' || !alnum(d.at(end+1))) && !d.thousands(begin-1) && !d.thousands(end)
+}
+
+// thousands says whether the comma at i parts the digits of one number: three stand behind it. In a row of a table more or fewer do.
+func (d *doc) thousands(i int) bool {
+	if d.at(i) != ',' || !digit(d.before(i)) {
+		return false
+	}
+	n := 1
+	for n < 5 && digit(d.at(i+n)) {
+		n++
+	}
+	return n == 4
 }
 
 // reach is how far before a number the words that introduce it may stand, in bytes.
@@ -100,7 +112,7 @@ func (d *doc) labelled(i int) []near {
 
 func (d *doc) look(i int) []near {
 	from := max(0, i-reach)
-	window := d.low[from:i]
+	window := strings.ReplaceAll(d.low[from:i], "_", " ") // as names of fields have it
 	if p := strings.LastIndex(window, "\n\n"); p >= 0 {
 		from += p + 2
 		window = window[p+2:]

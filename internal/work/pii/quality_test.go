@@ -102,10 +102,10 @@ func score(t testing.TB, file string, told func(format string, a ...any)) (byKin
 	return byKind, structured
 }
 
-// TestQuality prints precision and recall of each type on the committed sentences: those that the rules were written with, and those that were
+// TestQuality prints precision and recall of each type on the committed sentences: those that the rules were written with, and two sets that were
 // written afterwards.
 func TestQuality(t *testing.T) {
-	for file, gate := range map[string][2]float64{"sentences.txt": {.9, .95}, "second.txt": {.9, .95}, "third.txt": {.9, .85}} {
+	for file, gate := range map[string][2]float64{"sentences.txt": {.9, .95}, "second.txt": {.9, .95}, "third.txt": {.95, .95}} {
 		t.Run(file, func(t *testing.T) {
 			byKind, structured := score(t, file, t.Logf)
 			for _, k := range Types {

@@ -37,7 +37,7 @@ func list(kind string, far int, caps bool, phrases string) (out []label) {
 // labels are all phrases that say what the next number is.
 var labels = slices.Concat(
 	list(card, 45, false, "card|credit card|debit card|card number|card no|visa|mastercard|amex|american express|discover|cc|credit card account|card on file|card account"),
-	list(cvv, 30, false, "cvv|cvv2|cvc|cvc2|security code|card verification|verification value|cid"),
+	list(cvv, 30, false, "cvv|cvv2|cvc|cvc2|security code|three digit code|three-digit code|four digit code|four-digit code|card verification|verification value|cid"),
 	list(expiry, 25, false, "exp|expires|expiry|expiration|expiration date|expiry date|expiring|valid thru|valid through|valid until|good thru|good through|runs until"),
 	list(ssnNumber, 40, false, "ssn|ssns|social security|social security number|social security no|my social|his social|her social|ss#|social"),
 	list(itinNumber, 40, false, "itin|individual taxpayer|individual taxpayer identification number|taxpayer identification number|taxpayer id"),
@@ -45,9 +45,9 @@ var labels = slices.Concat(
 	list(account, 40, false, "account|account number|account no|acct|acct no|account #|a/c|bank account|checking account|savings account|savings|checking|direct deposit account"),
 	list(swift, 30, true, "SWIFT|BIC|SWIFT/BIC"), list(swift, 30, false, "swift code|bic code|bank identifier code|swift|bic"),
 	list(phone, 35, false, "phone|telephone|tel|cell|cellphone|mobile|call|calling|dial|fax|pager|text|sms|whatsapp|contact number|phone number|mobile number|hotline|ring|caller|reach me|reach us|helpline|toll free"),
-	list(pin, 20, false, "pin|pin code|pin number|pin no|pin is"),
+	list(pin, 20, false, "pin|pin code|pin number|pin no|pin is|passcode|pass code"),
 	list(driver, 35, false, "driver's license|drivers license|driver license|driver’s license|driving license|driver's licence|drivers licence|driver licence|driver’s licence|driving licence|dl#|dl|dl number|driver id|driver's license number|driver license number|license number|licence number|licence no|license no"),
-	list(plate, 25, false, "license plate|licence plate|number plate|plate|plate number|registration|registration number|reg no|tag number|vehicle registration"),
+	list(plate, 25, false, "license plate|licence plate|number plate|plate|plate number|registration|registration number|registration no|reg|reg no|reg number|tag number|vehicle registration|plates"),
 	list(vehicle, 35, false, "vin|vehicle identification number|vehicle identification|chassis|chassis number"),
 	list(passport, 30, false, "passport|passport number|passport no|passport #"),
 	list(sin, 30, true, "SIN"), list(sin, 30, false, "social insurance|social insurance number|sin number|canadian sin"),
@@ -147,7 +147,7 @@ var rules = []rule{
 	{phone, shape(`\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{1,5}(?:[ .-]?\d{1,5}){1,6}`), length(8, 15, .97), length(8, 15, .99)},
 	{phone, shape(`(?:\+?1[ .-]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}(?: ?(?:x|ext\.?|extension) ?\d{1,5})?`), always(.93), always(.985)},
 	{phone, shape(`1[ .-](?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-])\d{3}[ .-]\d{4}`), always(.93), always(.985)},
-	{phone, shape(`\(0\d{2,4}\) ?\d{3,4} ?\d{3,4}|0\d{2} \d{4} \d{4}|0\d{4} \d{6}|0\d{3} \d{3} \d{4}|0\d{4} \d{3} \d{3}`), always(.9), always(.98)},
+	{phone, shape(`\(0\d{1,4}\) ?\d{3,4} ?\d{3,4}|0\d{2} \d{4} \d{4}|0\d{4} \d{6}|0\d{3} \d{3} \d{4}|0\d{4} \d{3} \d{3}`), always(.9), always(.98)},
 	{phone, shape(`\(?\d{2,5}\)?(?:[ .-]?\d{2,5}){1,5}`), always(0), length(7, 15, .88)},
 	{nhsNumber, shape(`\d{3}[ -]?\d{3}[ -]?\d{4}(?: \d{3} \d{4})?`), always(0), checked(.995, .7, nhs)},
 	{nino, shape(`[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]([ -]?)\d{2}[ -]?\d{2}[ -]?\d{2}[ -]?[A-D]`), ninoScore, ninoScore},
@@ -167,7 +167,7 @@ var rules = []rule{
 		}
 		return .93
 	}},
-	{plate, shape(`[A-Z0-9]{1,4}[ -][A-Z0-9]{2,5}|[A-Z0-9]{5,8}`), always(0), mixed(1, 1, .9)},
+	{plate, shape(`[A-Z]{2}[ -]?\d{2}[ -]?[A-Z]{1,3}[ -]?\d{4}|[A-Z0-9]{1,4}[ -][A-Z0-9]{2,5}|[A-Z0-9]{5,8}`), always(0), mixed(1, 1, .9)},
 	{vehicle, shape(`[A-HJ-NPR-Z0-9]{17}`), func(s string) float64 {
 		if !vin(s) || !hasUpper(s, 3) || !hasDigits(s, 4) {
 			return 0
@@ -182,7 +182,7 @@ var rules = []rule{
 	}},
 	{accessKey, shape(`(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}`), always(.999), always(.999)},
 	{cvv, shape(`\d{3,4}`), always(0), always(.97)},
-	{pin, shape(`\d{4}`), always(0), always(.95)},
+	{pin, shape(`\d{4,6}`), always(0), always(.95)},
 	{expiry, shape(`(?:0[1-9]|1[0-2]) ?[/-] ?(?:20)?[2-4]\d`), always(0), always(.93)},
 	{mac, shape(`(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{2}-){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}`), always(.985), always(.985)},
 }

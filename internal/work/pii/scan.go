@@ -343,15 +343,17 @@ func (d *doc) secrets() {
 func hexOnly(s string) bool { return strings.Trim(s, "0123456789abcdefABCDEF") == "" }
 
 var (
-	secretSaid = shape(`(?:password|passwd|passphrase|pass ?code|pwd)\b("?\s*(?::|=|\bis\b|\bwas\b|\bto\b|\bas\b)?\s*:?\s*)(["'“‘]?)(\S{3,64})`)
-	userSaid   = shape(`(?:user[ _-]?name|user[ _-]?id|log[ -]?in name|log[ -]?in(?: id)?|screen ?name|nick ?name|handle|user)\b("?\s*(?::|=|\bis\b|\bwas\b|\bas\b)?\s*:?\s*)(["'“‘]?)(@?[a-z0-9][a-z0-9._-]{1,40})`)
+	secretSaid = shape(`(?:password|passwd|passphrase|pass ?code|pwd|pw)\b( for \S{1,32}(?: ?:| is) |"?\s*(?::|=|\bis\b|\bwas\b|\bto\b|\bas\b)?\s*:?\s*)(["'“‘]?)(\S{3,64})`)
+	// a server's log of who came in, or did not
+	cameIn   = shape(`(?:failed|accepted) (?:password|publickey|keyboard-interactive(?:/pam)?|none)( for (?:invalid user )?)()([a-z0-9][a-z0-9._-]{0,40})`)
+	userSaid = shape(`(?:user[ _-]?name|user[ _-]?id|log[ -]?in name|log[ -]?in(?: id)?|screen ?name|nick ?name|handle|user)\b("?\s*(?::|=|\bis\b|\bwas\b|\bas\b)?\s*:?\s*)(["'“‘]?)(@?[a-z0-9][a-z0-9._-]{1,40})`)
 )
 
 // stated are the words with which such a phrase begins.
 var stated = []struct {
 	kind, word string
 	re         *regexp.Regexp
-}{{password, "pass", secretSaid}, {password, "pwd", secretSaid}, {username, "user", userSaid}, {username, "log", userSaid}, {username, "screen", userSaid}, {username, "nick", userSaid}, {username, "handle", userSaid}}
+}{{password, "pass", secretSaid}, {password, "pw", secretSaid}, {username, "failed", cameIn}, {username, "accepted", cameIn}, {username, "user", userSaid}, {username, "log", userSaid}, {username, "screen", userSaid}, {username, "nick", userSaid}, {username, "handle", userSaid}}
 
 // stated finds passwords and user names behind the words that say so.
 func (d *doc) stated() {
@@ -387,7 +389,7 @@ func (d *doc) stated() {
 				continue
 			}
 			marked := strings.ContainsAny(v, "0123456789") || strings.ContainsAny(v, "_#$%&*!@^~") || hasUpper(v[1:], 1) && strings.ToUpper(v) != v || strings.ContainsAny(v, "-.")
-			strict := strings.ContainsAny(link, ":=") || quoted
+			strict := strings.ContainsAny(link, ":=") || quoted || x.re == cameIn
 			plain := d.low[m[0]:m[1]]
 			switch {
 			case strict:

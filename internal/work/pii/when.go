@@ -64,7 +64,7 @@ func (d *doc) when(i int, may bit) {
 		return
 	}
 	rest := d.s[i:min(len(d.s), i+48)]
-	if p := d.before(i); i > 1 && strings.IndexByte("-./:,", p) >= 0 && digit(d.s[i-2]) || p == '$' || p == '-' && alnum(d.at(i-2)) {
+	if p := d.before(i); i > 1 && strings.IndexByte("-./:", p) >= 0 && digit(d.s[i-2]) || d.thousands(i-1) || p == '$' || p == '-' && alnum(d.at(i-2)) {
 		return
 	}
 	open := func(n int) bool { // nothing of the same number follows
@@ -120,6 +120,21 @@ var (
 		"bond", "loan", "cheese", "port", "rum", "scotch", "business", "organization", "city", "university", "school", "castle", "machine", "engine", "battery", "roof", "code", "bug", "file", "record", "wall"}
 )
 
+// said says whether a bare number between these is what somebody says of a person's age: "I'm 29," and "she is 31".
+func said(before, after string) bool {
+	is := false
+	for _, s := range []string{"i'm ", "i’m ", "i am ", "she is ", "he is ", "she's ", "he's "} {
+		if rest, ok := strings.CutSuffix(before, s); ok && (rest == "" || !alnum(rest[len(rest)-1])) {
+			is = true
+		}
+	}
+	if !is {
+		return false
+	}
+	after = after[:min(len(after), 5)]
+	return after == "" || strings.IndexByte(",.;!?\n)", after[0]) >= 0 && (len(after) < 2 || !digit(after[1])) || strings.HasPrefix(after, " and") || strings.HasPrefix(after, " now")
+}
+
 // old finds ages of persons.
 func (d *doc) old(i int, may bit) {
 	rest := d.s[i:min(len(d.s), i+32)]
@@ -152,6 +167,10 @@ func (d *doc) old(i int, may bit) {
 		return
 	}
 	before := d.low[max(0, i-14):i]
+	if said(before, d.low[i+n:]) && v > 1 {
+		d.add(age, i, i+n, .8)
+		return
+	}
 	if !strings.Contains(before, "age") && !strings.Contains(before, "turn") || !ageSaid.MatchString(before) || thing(i-40, i) {
 		return
 	}
