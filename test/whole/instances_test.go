@@ -200,6 +200,91 @@ func TestInstancesUnderKeys(t *testing.T) {
 	s.nothingLeft()
 }
 
+// TestLearningInstancesOfKinds: topics and recognisers, too, are learnt by several instances, whose scratch and model the keys seal.
+func TestLearningInstancesOfKinds(t *testing.T) {
+	t.Parallel()
+	h := open(t, "-instances", "3", "-training-bytes", "5000")
+	s := siteIn(t, h)
+	s.admitGroup(s.group, s.group, 7788)
+	volume, models := s.newKey(), s.newKey()
+	s.role = s.keyed("Keyed", map[string][]string{volume: granting, models: granting})
+	network := dict{"SecurityGroupIds": []string{s.group}, "Subnets": []string{s.subnet}}
+	three := func() { until(t, 30*time.Second, "three agents", func() bool { return len(agents(h)) == 3 }) }
+
+	var text strings.Builder
+	for i := range 200 {
+		fmt.Fprintf(&text, "Flour and yeast for the oven and its bread %d\nThe engine and gearbox of the motor lack oil %d\n", i, i)
+	}
+	s.put(s.bucket, "in/d.txt", []byte(text.String()))
+	out, err := s.call("StartTopicsDetectionJob", s.input(dict{"NumberOfTopics": 2, "VolumeKmsKeyId": volume}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	three()
+	p := s.ended("TopicsDetectionJob", out["JobId"].(string))
+	if p["JobStatus"] != "COMPLETED" {
+		t.Fatalf("%v: %v\n%s", p["JobStatus"], p["Message"], s.why(p["JobArn"].(string)))
+	}
+	uri := p["OutputDataConfig"].(dict)["S3Uri"].(string)
+	var of [2]string
+	docs := strings.Split(strings.TrimSpace(string(s.member(uri, "doc-topics.csv"))), "\n")
+	n := 0
+	for _, row := range docs[1:] {
+		f := strings.Split(row, ",")
+		if line := strings.TrimPrefix(f[0], "d.txt:"); line == strconv.Itoa(n) { // its largest topic
+			if of[n%2] == "" {
+				of[n%2] = f[1]
+			} else if of[n%2] != f[1] {
+				t.Errorf("document %d is of topic %s, others like it of %s", n, f[1], of[n%2])
+			}
+			n++
+		}
+	}
+	if n != 400 || of[0] == of[1] || len(s.member(uri, "topic-terms.csv")) < 100 {
+		t.Errorf("%d documents of topics %v", n, of)
+	}
+
+	var lines, marks strings.Builder
+	marks.WriteString("File,Line,Begin Offset,End Offset,Type\n")
+	for i := range 160 {
+		device := fmt.Sprintf("%s R%d", []string{"Borealis", "Cantor", "Dynamo", "Elbrus", "Fennel"}[i%5], 100+7*i)
+		fmt.Fprintf(&lines, "The technician repaired the %s in the northern hall.\n", device)
+		fmt.Fprintf(&marks, "docs.txt,%d,28,%d,DEVICE\n", i, 28+len(device))
+	}
+	s.put(s.bucket, "docs/docs.txt", []byte(lines.String()))
+	s.put(s.bucket, "marks.csv", []byte(marks.String()))
+	out, err = s.call("CreateEntityRecognizer", dict{"RecognizerName": "devices", "LanguageCode": "en", "DataAccessRoleArn": s.role, "VpcConfig": network, "VolumeKmsKeyId": volume, "ModelKmsKeyId": models,
+		"InputDataConfig": dict{"EntityTypes": []dict{{"Type": "DEVICE"}}, "Documents": dict{"S3Uri": "s3://" + s.bucket + "/docs/"}, "Annotations": dict{"S3Uri": "s3://" + s.bucket + "/marks.csv"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	three()
+	arn := out["EntityRecognizerArn"].(string)
+	until(t, 2*time.Minute, "the training to end", func() bool {
+		if out, err = s.call("DescribeEntityRecognizer", dict{"EntityRecognizerArn": arn}); err != nil {
+			t.Fatal(err)
+		}
+		p = out["EntityRecognizerProperties"].(dict)
+		return p["Status"] != "SUBMITTED" && p["Status"] != "TRAINING"
+	})
+	if p["Status"] != "TRAINED" {
+		t.Fatalf("%v: %v\n%s", p["Status"], p["Message"], s.why(arn))
+	}
+	s.put(s.bucket, "find/a.txt", []byte("The technician repaired the Cantor R512 in the northern hall.\n"))
+	out, err = s.call("StartEntitiesDetectionJob", s.input(dict{"EntityRecognizerArn": arn, "LanguageCode": "en", "InputDataConfig": dict{"S3Uri": "s3://" + s.bucket + "/find/", "InputFormat": "ONE_DOC_PER_LINE"}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = s.ended("EntitiesDetectionJob", out["JobId"].(string))
+	if got := string(s.member(p["OutputDataConfig"].(dict)["S3Uri"].(string), "output")); !strings.Contains(got, `"Text":"Cantor R512"`) {
+		t.Errorf("the model of three instances finds %s", got)
+	}
+	if n := s.grantsOf(volume); n != 0 {
+		t.Errorf("%d grants are left", n)
+	}
+	s.nothingLeft()
+}
+
 // TestInstancesWithoutRoom: each instance needs two addresses.
 func TestInstancesWithoutRoom(t *testing.T) {
 	t.Parallel()

@@ -45,7 +45,6 @@ func (w *walk) analyze(ctx context.Context) error {
 	}
 	switch {
 	case w.job.Network == nil:
-	case cell.Task.Kind.Name == "topics-detection":
 	case cell.Task.Kind.Corpus:
 		cell.Task.Share = w.Learn
 	default:

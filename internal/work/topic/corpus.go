@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"cloister/internal/work/mesh"
 )
 
 // stopList are the stop words of twenty languages (stopwords-iso), a line for each behind its code.
@@ -41,8 +43,11 @@ const (
 	longestWord   = 40
 )
 
-// corpus is documents as numbers of words.
+// corpus is documents as numbers of words. Of several instances each reads all of them, so that all number and count words alike, and keeps the
+// words of its share alone.
 type corpus struct {
+	mesh  *mesh.Mesh
+	sizes []int // words of the documents of each instance
 	stop  map[string]uint32
 	ids   map[string]uint32
 	df    []uint32 // documents of a word
@@ -53,7 +58,6 @@ type corpus struct {
 	chunks [][]byte // varints
 	docs   []document
 	files  []string
-	words  int
 	names  int
 
 	doc []uint32 // words of the document that is read
@@ -63,10 +67,20 @@ type document struct {
 	file        uint32
 	line        uint32
 	chunk, from uint32
-	n           uint32 // words
+	n           uint32 // words that are kept
 }
 
-func newCorpus() *corpus { return &corpus{stop: stops(), ids: map[string]uint32{}} }
+func newCorpus() *corpus {
+	return &corpus{mesh: mesh.Alone(), sizes: make([]int, 1), stop: stops(), ids: map[string]uint32{}}
+}
+
+// words is how many the documents of all instances have, and how many those of the fullest.
+func (c *corpus) words() (sum, most int) {
+	for _, n := range c.sizes {
+		sum, most = sum+n, max(most, n)
+	}
+	return sum, most
+}
 
 // word takes one word, in lower case, of the document that is read.
 func (c *corpus) word(w []byte) {
@@ -126,8 +140,14 @@ func (c *corpus) end(file, line uint32) {
 	if judge[best] > 0 {
 		bit = 1 << best
 	}
+	owner := c.mesh.Owner(len(c.docs))
+	own := owner == c.mesh.Index
 	k := len(c.chunks) - 1
-	if need := len(c.doc) * binary.MaxVarintLen32; k < 0 || cap(c.chunks[k])-len(c.chunks[k]) < need {
+	need := 0
+	if own {
+		need = len(c.doc) * binary.MaxVarintLen32
+	}
+	if k < 0 || cap(c.chunks[k])-len(c.chunks[k]) < need {
 		c.chunks = append(c.chunks, make([]byte, 0, max(1<<20, need)))
 		k++
 	}
@@ -141,6 +161,10 @@ func (c *corpus) end(file, line uint32) {
 			c.seen[id] = number
 			c.df[id]++
 		}
+		c.sizes[owner]++
+		if !own {
+			continue
+		}
 		c.chunks[k] = binary.AppendUvarint(c.chunks[k], uint64(id))
 		d.n++
 	}
@@ -148,7 +172,6 @@ func (c *corpus) end(file, line uint32) {
 		c.chunks[k] = slices.Clip(slices.Clone(c.chunks[k]))
 	}
 	c.docs = append(c.docs, d)
-	c.words += int(d.n)
 	c.doc = c.doc[:0]
 }
 
@@ -204,7 +227,7 @@ func (c *corpus) compile() *texts {
 		t.names, t.df = append(t.names, k.name), append(t.df, c.df[k.id])
 	}
 	c.ids, c.seen, c.flags, c.df = nil, nil, nil, nil
-	t.word = make([]uint32, 0, c.words)
+	t.word = make([]uint32, 0, c.sizes[c.mesh.Index])
 	for i, d := range c.docs {
 		b := c.chunks[d.chunk][d.from:]
 		for range d.n {

@@ -16,6 +16,7 @@ import (
 
 	"cloister/internal/core/job"
 	"cloister/internal/work/analyse"
+	"cloister/internal/work/mesh"
 )
 
 // Learner finds topics. It satisfies analyse.Learner.
@@ -42,6 +43,9 @@ func Learn(s job.Setup) (*Learner, error) {
 	}
 	return l, nil
 }
+
+// Join makes it one of several that find topics together. It satisfies analyse.Joiner.
+func (l *Learner) Join(m *mesh.Mesh) { l.c.mesh, l.c.sizes = m, make([]int, m.Count) }
 
 // Take reads one object. Documents that are not UTF-8, or longer than the limit, are left out.
 func (l *Learner) Take(o job.Object, r io.Reader) error {
@@ -76,8 +80,8 @@ func (l *Learner) Take(o job.Object, r io.Reader) error {
 			return analyse.Refuse("INPUT_LIMIT_EXCEEDED", "The input has more than %d documents.", documentsMax)
 		}
 		c.end(file, line)
-		if c.words > wordsMax || len(c.df) > idsMax {
-			return analyse.Refuse("INPUT_LIMIT_EXCEEDED", "The input does not fit: %d documents have %d words besides stop words; %d can be kept, of %d different ones.", len(c.docs), c.words, wordsMax, idsMax)
+		if sum, most := c.words(); most > wordsMax || len(c.df) > idsMax {
+			return analyse.Refuse("INPUT_LIMIT_EXCEEDED", "The input does not fit: %d documents have %d words besides stop words; %d can be kept, of %d different ones.", len(c.docs), sum, wordsMax*c.mesh.Count, idsMax)
 		}
 	}
 }
@@ -158,12 +162,22 @@ const termsOfTopic = 10
 
 // Finish finds the topics and writes topic-terms.csv and doc-topics.csv.
 func (l *Learner) Finish(create func(name string) io.Writer) (any, error) {
-	docs, files := len(l.c.docs), l.c.files
+	docs := len(l.c.docs)
 	t := l.c.compile()
-	if len(t.word) == 0 {
+	all := []int{len(t.word)}
+	if err := mesh.Sum(l.c.mesh, all); err != nil {
+		return nil, err
+	}
+	if all[0] == 0 {
 		return nil, analyse.Refuse("NO_INPUT_FOUND", "No document has words that topics could be made of: %d documents were read, %d left out.", docs, l.left)
 	}
-	m := learn(t, l.topics, l.large)
+	m, err := learn(l.c.mesh, t, all[0], l.topics, l.large)
+	if err != nil {
+		return nil, err
+	}
+	if l.c.mesh.Index > 0 {
+		return nil, l.told(m, t, nil)
+	}
 	w := csv.NewWriter(create("topic-terms.csv"))
 	_ = w.Write([]string{"topic", "term", "weight"}) // the error stays until Flush
 	for k := range m.k {
@@ -176,14 +190,17 @@ func (l *Learner) Finish(create func(name string) io.Writer) (any, error) {
 	}
 	w = csv.NewWriter(create("doc-topics.csv"))
 	_ = w.Write([]string{"docname", "topic", "proportion"})
-	for i, d := range l.c.docs {
-		name := files[d.file]
+	if err := l.told(m, t, func(i int, of []share) {
+		d := l.c.docs[i]
+		name := l.c.files[d.file]
 		if l.lines {
 			name += ":" + strconv.Itoa(int(d.line))
 		}
-		for _, s := range m.shares(t.word[t.from[i]:t.from[i+1]]) {
+		for _, s := range of {
 			_ = w.Write([]string{name, fmt.Sprintf("%03d", s.topic), number(s.weight)})
 		}
+	}); err != nil {
+		return nil, err
 	}
 	if w.Flush(); w.Error() != nil {
 		return nil, w.Error()

@@ -35,7 +35,7 @@ func TestQuality(t *testing.T) {
 			if err := l.Take(job.Object{Role: job.Documents, Name: "x"}, strings.NewReader(strings.Join(text, "\n"))); err != nil {
 				t.Fatal(err)
 			}
-			m, c := sampled(l)
+			m, c := sampled(t, l)
 			took := time.Since(begun)
 			purity, nmi := agreement(m, c, labels)
 			t.Logf("%s, %d documents, %d labels, %d topics: purity %.3f, NMI %.3f, NPMI %.3f, %d words of %d, %.1f s", x.name, len(text), different(labels), k, purity, nmi, coherence(m, c), len(c.word), len(c.names), took.Seconds())
@@ -52,9 +52,13 @@ func TestQuality(t *testing.T) {
 	}
 }
 
-func sampled(l *Learner) (*model, *texts) {
+func sampled(t *testing.T, l *Learner) (*model, *texts) {
 	c := l.c.compile()
-	return learn(c, l.topics, l.large), c
+	m, err := learn(l.c.mesh, c, len(c.word), l.topics, l.large)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, c
 }
 
 func different(s []string) int { return len(slices.Compact(slices.Sorted(slices.Values(s)))) }

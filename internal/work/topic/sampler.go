@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+
+	"cloister/internal/work/mesh"
 )
 
 // The sampling: its seed, its prior for words, and how often every word is visited.
@@ -35,10 +37,12 @@ type model struct {
 	size  []float64 // share of all words, by topic
 }
 
-// sampler holds the topic of each word.
+// sampler holds the topic of each word of this instance's share. Counts are of all instances.
 type sampler struct {
 	t     *texts
+	mesh  *mesh.Mesh
 	k     int
+	was   []int32 // nkw and nk before a sweep; nil of one that is alone
 	z     []uint8
 	nkw   []int32 // word*k+topic
 	nk    []int32
@@ -46,8 +50,8 @@ type sampler struct {
 }
 
 // newSampler gives every word a topic by chance.
-func newSampler(t *texts, k int, rng *rand.Rand) *sampler {
-	s := &sampler{t: t, k: k, z: make([]uint8, len(t.word)), nkw: make([]int32, len(t.names)*k), nk: make([]int32, k), alpha: make([]float64, k)}
+func newSampler(m *mesh.Mesh, t *texts, k int, rng *rand.Rand) (*sampler, error) {
+	s := &sampler{t: t, mesh: m, k: k, z: make([]uint8, len(t.word)), nkw: make([]int32, len(t.names)*k), nk: make([]int32, k), alpha: make([]float64, k)}
 	for i := range s.alpha {
 		s.alpha[i] = .1
 	}
@@ -57,33 +61,64 @@ func newSampler(t *texts, k int, rng *rand.Rand) *sampler {
 		s.nkw[int(w)*k+z]++
 		s.nk[z]++
 	}
-	return s
+	if m.Count > 1 {
+		s.was = make([]int32, len(s.nkw)+k)
+	}
+	return s, s.share()
+}
+
+// share adds what all instances changed since was was noted.
+func (s *sampler) share() error {
+	if s.was == nil {
+		return nil
+	}
+	at := 0
+	for _, all := range [][]int32{s.nkw, s.nk} {
+		was := s.was[at : at+len(all)]
+		at += len(all)
+		for j, n := range was {
+			all[j] -= n
+		}
+		if err := mesh.Sum(s.mesh, all); err != nil {
+			return err
+		}
+		for j, n := range was {
+			all[j] += n
+		}
+	}
+	return nil
 }
 
 // rngs gives each part of a sampling its own chance.
-func rngs(chain, parts int) []*rand.Rand {
+func rngs(instance, chain, parts int) []*rand.Rand {
 	out := make([]*rand.Rand, parts)
 	for i := range out {
-		out[i] = rand.New(rand.NewPCG(uint64(seedOne+chain), seedTwo+uint64(i)))
+		out[i] = rand.New(rand.NewPCG(uint64(seedOne+chain), seedTwo+uint64(instance)<<32+uint64(i)))
 	}
 	return out
 }
 
-func (s *sampler) step(r []*rand.Rand) {
+// step visits every word once. Instances do so at the same time, each with the counts of before (approximate distributed LDA).
+func (s *sampler) step(r []*rand.Rand) error {
+	if s.was != nil {
+		copy(s.was[copy(s.was, s.nkw):], s.nk)
+	}
 	if len(r) == 1 {
 		s.sweep(0, len(s.t.from)-1, s.nkw, s.nk, r[0])
 	} else {
 		s.together(r)
 	}
+	return s.share()
 }
 
-// learn finds k topics. A corpus of large words or more is sampled in parts. A small corpus is begun several times, for the sampler may stay where it began.
-func learn(t *texts, k, large int) *model {
+// learn finds k topics of texts that have all words in all instances. A share of large words or more is sampled in parts. A small corpus is begun several
+// times, for the sampler may stay where it began.
+func learn(mm *mesh.Mesh, t *texts, all, k, large int) (*model, error) {
 	parts, starts := 1, 1
 	if len(t.word) >= large {
 		parts = shards
 	}
-	sweeps := int(max(sweepsLeast, min(sweepsMost, effort/float64(len(t.word)*(k+10)))))
+	sweeps := int(max(sweepsLeast, min(sweepsMost, effort*float64(mm.Count)/float64(all*(k+10)))))
 	if sweeps == sweepsMost {
 		starts = chains
 	}
@@ -92,24 +127,34 @@ func learn(t *texts, k, large int) *model {
 	var chance []*rand.Rand
 	top := math.Inf(-1)
 	for c := range starts {
-		r := rngs(c, parts)
-		x := newSampler(t, k, r[0])
-		for i := range first {
-			x.step(r)
-			if i > first/2 && i%every == 0 {
-				x.fit()
+		r := rngs(mm.Index, c, parts)
+		x, err := newSampler(mm, t, k, r[0])
+		for i := 0; i < first && err == nil; i++ {
+			if err = x.step(r); err == nil && i > first/2 && i%every == 0 {
+				err = x.fit()
 			}
 		}
-		if l := x.likelihood(); l > top {
+		if err != nil {
+			return nil, err
+		}
+		l, err := x.likelihood()
+		if err != nil {
+			return nil, err
+		}
+		if l > top || s == nil {
 			top, s, chance = l, x, r
 		}
 	}
 	m := &model{k: k, words: len(t.names), phi: make([]float32, len(t.names)*k)}
 	samples := 0
 	for i := first; i < sweeps; i++ {
-		s.step(chance)
+		if err := s.step(chance); err != nil {
+			return nil, err
+		}
 		if i%every == 0 {
-			s.fit()
+			if err := s.fit(); err != nil {
+				return nil, err
+			}
 		}
 		if left := sweeps - 1 - i; left%apart == 0 && left/apart < kept {
 			samples++
@@ -121,12 +166,12 @@ func learn(t *texts, k, large int) *model {
 	for j := range m.phi {
 		m.phi[j] /= float32(samples)
 	}
-	m.finish(s)
-	return m
+	m.finish(s, all)
+	return m, nil
 }
 
 // likelihood is the logarithm of the probability of all words and their topics, but for what all chains share.
-func (s *sampler) likelihood() float64 {
+func (s *sampler) likelihood() (float64, error) {
 	table := make([]float64, 1<<12) // of lgamma(n+beta)-lgamma(beta)
 	for n := 1; n < len(table); n++ {
 		table[n] = table[n-1] + math.Log(float64(n-1)+beta)
@@ -149,6 +194,10 @@ func (s *sampler) likelihood() float64 {
 	for _, a := range s.alpha {
 		total += a
 	}
+	ofWords := sum
+	if s.was != nil {
+		sum = 0
+	}
 	nd := make([]int, s.k)
 	for d := range len(s.t.from) - 1 {
 		z := s.z[s.t.from[d]:s.t.from[d+1]]
@@ -158,11 +207,16 @@ func (s *sampler) likelihood() float64 {
 			nd[j]++
 		}
 	}
-	return sum
+	if s.was == nil {
+		return sum, nil
+	}
+	millionths := []int64{int64(sum * 1e6)}
+	err := mesh.Sum(s.mesh, millionths)
+	return ofWords + float64(millionths[0])/1e6, err
 }
 
 // finish orders the topics by size and notes what else is needed.
-func (m *model) finish(s *sampler) {
+func (m *model) finish(s *sampler, words int) {
 	order := make([]int, m.k)
 	for i := range order {
 		order[i] = i
@@ -176,12 +230,18 @@ func (m *model) finish(s *sampler) {
 			phi[i] = row[k]
 		}
 	}
-	all := float64(len(s.t.word))
+	all := float64(words)
 	for _, k := range order {
 		m.alpha = append(m.alpha, s.alpha[k])
 		m.size = append(m.size, float64(s.nk[k])/all)
 	}
 	m.p = make([]float64, m.words)
+	if s.was != nil { // the words are not all here; their counts are
+		for j, n := range s.nkw {
+			m.p[j/m.k] += float64(n) / all
+		}
+		return
+	}
 	for _, w := range s.t.word {
 		m.p[w] += 1 / all
 	}
@@ -262,7 +322,7 @@ func (s *sampler) together(parts []*rand.Rand) {
 }
 
 // fit moves the prior of topics towards what the documents have (Minka's fixed point; Wallach, "Rethinking LDA", 2009).
-func (s *sampler) fit() {
+func (s *sampler) fit() error {
 	const most = 1000 // a document's words of one topic, beyond which they count as so many
 	counts := make([]int, s.k*(most+1))
 	lengths := make([]int, most+1)
@@ -281,6 +341,11 @@ func (s *sampler) fit() {
 		}
 		lengths[min(len(z), most)]++
 	}
+	for _, x := range [][]int{counts, lengths} {
+		if err := mesh.Sum(s.mesh, x); err != nil {
+			return err
+		}
+	}
 	for range 3 {
 		sum := 0.0
 		for _, a := range s.alpha {
@@ -292,7 +357,7 @@ func (s *sampler) fit() {
 			below += float64(lengths[n]) * step
 		}
 		if below == 0 {
-			return
+			return nil
 		}
 		for j := range s.alpha {
 			above, step := 0.0, 0.0
@@ -303,6 +368,7 @@ func (s *sampler) fit() {
 			s.alpha[j] = min(10, max(.001, s.alpha[j]*above/below))
 		}
 	}
+	return nil
 }
 
 // fold gives the shares of topics in a document, the topics being what they are: the mode that expectation and maximisation find.

@@ -199,7 +199,7 @@ func TestRefused(t *testing.T) {
 	if err := l.Take(job.Object{Name: "x"}, strings.NewReader("oven")); !errors.As(err, &r) || r.Code != "INPUT_LIMIT_EXCEEDED" {
 		t.Error(err)
 	}
-	l.c.docs, l.c.words = nil, wordsMax
+	l.c.docs, l.c.sizes[0] = nil, wordsMax
 	if err := l.Take(job.Object{Name: "x"}, strings.NewReader("oven")); !errors.As(err, &r) || r.Code != "INPUT_LIMIT_EXCEEDED" {
 		t.Error(err)
 	}
