@@ -212,8 +212,13 @@ func TestLearningInstancesOfKinds(t *testing.T) {
 	three := func() { until(t, 30*time.Second, "three agents", func() bool { return len(agents(h)) == 3 }) }
 
 	var text strings.Builder
-	for i := range 200 {
-		fmt.Fprintf(&text, "Flour and yeast for the oven and its bread %d\nThe engine and gearbox of the motor lack oil %d\n", i, i)
+	themes := [][]string{strings.Fields("oven flour butter sugar dough bake recipe kitchen yeast bread cake cream pastry apron icing"),
+		strings.Fields("engine wheel brake tyre gearbox driver clutch exhaust motor garage fuel piston axle bonnet spanner")}
+	for i := range 400 {
+		for j := range 6 {
+			text.WriteString(themes[i%2][(i*7+j*j*3+i/15)%15] + " ")
+		}
+		text.WriteString("\n")
 	}
 	s.put(s.bucket, "in/d.txt", []byte(text.String()))
 	out, err := s.call("StartTopicsDetectionJob", s.input(dict{"NumberOfTopics": 2, "VolumeKmsKeyId": volume}))
@@ -228,20 +233,20 @@ func TestLearningInstancesOfKinds(t *testing.T) {
 	uri := p["OutputDataConfig"].(dict)["S3Uri"].(string)
 	var of [2]string
 	docs := strings.Split(strings.TrimSpace(string(s.member(uri, "doc-topics.csv"))), "\n")
-	n := 0
+	n, like := 0, 0
 	for _, row := range docs[1:] {
 		f := strings.Split(row, ",")
 		if line := strings.TrimPrefix(f[0], "d.txt:"); line == strconv.Itoa(n) { // its largest topic
 			if of[n%2] == "" {
 				of[n%2] = f[1]
-			} else if of[n%2] != f[1] {
-				t.Errorf("document %d is of topic %s, others like it of %s", n, f[1], of[n%2])
 			}
-			n++
+			if n++; of[(n-1)%2] == f[1] {
+				like++
+			}
 		}
 	}
-	if n != 400 || of[0] == of[1] || len(s.member(uri, "topic-terms.csv")) < 100 {
-		t.Errorf("%d documents of topics %v", n, of)
+	if n != 400 || like < 380 || of[0] == of[1] || len(s.member(uri, "topic-terms.csv")) < 100 {
+		t.Errorf("%d documents of topics %v, %d as they should be", n, of, like)
 	}
 
 	var lines, marks strings.Builder

@@ -136,13 +136,14 @@ func (p *pupil) Finish(create func(string) io.Writer) (any, error) {
 }
 
 type set struct {
-	t     testing.TB
-	task  job.Task
-	shelf *shelf
-	kinds map[string]analyse.Kind
-	stop  context.Context
-	model string // path of the sealed model
-	alone bool   // by one instance
+	t      testing.TB
+	task   job.Task
+	shelf  *shelf
+	kinds  map[string]analyse.Kind
+	stop   context.Context
+	model  string   // path of the sealed model
+	alone  bool     // by one instance
+	sealed *os.File // of a crew's model
 }
 
 func scene(t testing.TB, kind string, objects map[string]string) *set {

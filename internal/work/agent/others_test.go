@@ -8,12 +8,15 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 
 	"cloister/internal/core/job"
 	"cloister/internal/work/analyse"
+	"cloister/internal/work/classify"
 	"cloister/internal/work/mesh"
+	"cloister/internal/work/topic"
 )
 
 // census counts the bytes of all lines, each instance those of its share.
@@ -105,6 +108,51 @@ func TestLearnTogether(t *testing.T) {
 		}
 		if len(got) != 1 || len(got["sums.csv"]) < 20 || got["sums.csv"] != want["sums.csv"] {
 			t.Errorf("%d instances: %v, alone %v", n, got, want)
+		}
+	}
+}
+
+// TestEnginesTogether: the learners that there are say nothing while they write their files, and need no more than what agents carry.
+func TestEnginesTogether(t *testing.T) {
+	words := strings.Fields("oven flour butter sugar dough bake recipe kitchen yeast bread engine wheel brake tyre gearbox driver clutch exhaust motor garage")
+	var lines, rows strings.Builder
+	for i := range 300 {
+		of := words[i%2*10:]
+		text := fmt.Sprintf("%s %s %s %s", of[i*7%10], of[(i/10+3)%10], of[(i*3+1)%10], of[(i/7+i)%10])
+		fmt.Fprintf(&lines, "%s\n", text)
+		fmt.Fprintf(&rows, "%s,%s\n", []string{"KITCHEN", "GARAGE"}[i%2], text)
+	}
+	for kind, c := range map[string]struct {
+		role, text string
+		learn      func(job.Setup) (analyse.Learner, error)
+		files      []string
+	}{
+		"topics-detection":    {job.Documents, lines.String(), func(s job.Setup) (analyse.Learner, error) { return topic.Learn(s) }, []string{"doc-topics.csv", "topic-terms.csv"}},
+		"document-classifier": {job.Labels, rows.String(), func(s job.Setup) (analyse.Learner, error) { return classify.Learn(s) }, []string{"confusion_matrix.json"}},
+	} {
+		s := scene(t, kind, map[string]string{"in/d": c.text})
+		s.task.Inputs[0].Role, s.task.Setup.Format, s.task.Setup.Topics = c.role, perLine, 2
+		s.kinds = map[string]analyse.Kind{kind: {Learner: c.learn}}
+		model, err := os.CreateTemp(t.TempDir(), "model")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer model.Close()
+		if kind == "document-classifier" {
+			s.task.Artifact, s.sealed = &job.Artifact{Key: make([]byte, 32), Salt: make([]byte, 32), Info: []byte("x"), Write: true}, model
+		}
+		r, n := s.crew(t, job.Share{Max: 3, Bytes: 1000})
+		got := s.delivered()
+		if r.Err != nil || n != 3 || len(got) != len(c.files) {
+			t.Fatalf("%s: %d instances, %+v, %d files", kind, n, r.Err, len(got))
+		}
+		for _, name := range c.files {
+			if len(got[name]) < 50 {
+				t.Errorf("%s: %s is %q", kind, name, got[name])
+			}
+		}
+		if s.sealed != nil && r.Artifact < 1000 {
+			t.Errorf("a model of %d bytes", r.Artifact)
 		}
 	}
 }

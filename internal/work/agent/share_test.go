@@ -73,7 +73,7 @@ func (s *set) one(t *testing.T, task job.Task, heard *heard, reports io.Writer) 
 		results.Close()
 	}()
 	pieces := file("pieces")
-	if err := work(t.Context(), s.stop, Ports{Reports: reports, To: to, From: from, Scratch: file("scratch"), Pieces: func() *os.File { return pieces }, heard: heard}, &task, s.shelf); err != nil {
+	if err := work(t.Context(), s.stop, Ports{Reports: reports, To: to, From: from, Scratch: file("scratch"), Model: func() *os.File { return s.sealed }, Pieces: func() *os.File { return pieces }, heard: heard}, &task, s.shelf); err != nil {
 		t.Error(err)
 	}
 	from.Close()
@@ -115,6 +115,9 @@ func (s *set) crew(t *testing.T, share job.Share) (last job.Report, n int) {
 		first := job.Group{Leader: at, From: []netip.Addr{at.Addr()}, Seed: make([]byte, 32), Peers: map[int][]byte{}}
 		for i := 1; i < n; i++ {
 			other := s.task
+			if other.Kind.Corpus {
+				other.Artifact = nil
+			}
 			seed := bytes.Repeat([]byte{byte(i)}, 32)
 			other.Group = &job.Group{Instance: i, Leader: at, Seed: seed, Peers: map[int][]byte{0: ed25519.NewKeyFromSeed(first.Seed).Public().(ed25519.PublicKey)}}
 			first.Peers[i] = ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)

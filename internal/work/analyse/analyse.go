@@ -104,6 +104,7 @@ type server struct {
 	buffered *bufio.Reader
 	in       *frame.Reader
 	out      *bufio.Writer
+	files    func() bool // whether a learner has begun to write files
 }
 
 func (s *server) json(v any) error {
@@ -181,6 +182,7 @@ func (s *server) learn(l Learner) error {
 	}
 	var file *frame.Writer
 	var broken error
+	s.files = func() bool { return file != nil }
 	end := func() {
 		if file != nil && broken == nil {
 			broken = file.Close()

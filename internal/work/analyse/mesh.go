@@ -45,6 +45,9 @@ func (l link) Next() (io.Reader, error) {
 
 // Open satisfies mesh.Link.
 func (l link) Open() (io.WriteCloser, error) {
+	if l.s.files == nil || l.s.files() {
+		return nil, errors.New("cannot speak to the other learners: this is not the time")
+	}
 	return voice{frame.Stream(l.s.out, frame.Said), l.s}, nil
 }
 

@@ -18,7 +18,7 @@ const Most = 64
 type Link interface {
 	// Next gives what is said next. It is read to its end, or until it is of no use, before the next call.
 	Next() (io.Reader, error)
-	// Open begins what this instance says; Close ends it.
+	// Open begins what this instance says; Close ends it. A learner that has begun to write files says no more.
 	Open() (io.WriteCloser, error)
 }
 

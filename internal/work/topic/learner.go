@@ -175,8 +175,9 @@ func (l *Learner) Finish(create func(name string) io.Writer) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.c.mesh.Index > 0 {
-		return nil, l.told(m, t, nil)
+	each, err := l.told(m, t) // before the first file: the learner says one thing at a time
+	if err != nil || l.c.mesh.Index > 0 {
+		return nil, err
 	}
 	w := csv.NewWriter(create("topic-terms.csv"))
 	_ = w.Write([]string{"topic", "term", "weight"}) // the error stays until Flush
@@ -190,7 +191,7 @@ func (l *Learner) Finish(create func(name string) io.Writer) (any, error) {
 	}
 	w = csv.NewWriter(create("doc-topics.csv"))
 	_ = w.Write([]string{"docname", "topic", "proportion"})
-	if err := l.told(m, t, func(i int, of []share) {
+	if err := each(func(i int, of []share) {
 		d := l.c.docs[i]
 		name := l.c.files[d.file]
 		if l.lines {
