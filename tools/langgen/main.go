@@ -12,7 +12,6 @@ import (
 	"os"
 	"slices"
 	"sort"
-	"strings"
 
 	"cloister/internal/work/language"
 )
@@ -22,33 +21,19 @@ func main() {
 	out := flag.String("out", "internal/work/language/table.bin", "table to write")
 	held := flag.String("heldout", "", "folder to write the held-out sentences to, CODE.txt each")
 	size := flag.String("size", "medium", "which of Nito-ELD's sizes: small, medium, large")
-	keep := flag.Int("keep", 6000, "n-grams kept of a row that is estimated from text")
-	keepWhole := flag.Int("words", 1500, "whole words kept of a row")
+	keep := flag.Int("keep", 8000, "n-grams kept of a row that is estimated from text")
+	keepWhole := flag.Int("words", 2000, "whole words kept of a row")
 	mix := flag.Bool("mix", true, "let text add n-grams to the rows that Nito-ELD has")
 	t := tuning{seed: 1}
-	flag.IntVar(&t.epochs, "epochs", 4, "passes of discriminative tuning; 0 for none")
+	flag.IntVar(&t.epochs, "epochs", 3, "passes of discriminative tuning; 0 for none")
 	flag.IntVar(&t.samples, "samples", 3000, "texts per row and pass")
 	flag.Float64Var(&t.rate, "rate", 8, "step of the tuning, in weight units")
 	flag.Float64Var(&t.pull, "pull", 0.0005, "pull of a weight towards its start")
-	lingua := flag.String("lingua", "", "folder of lingua-go")
-	made := flag.Int("made", 12000, "lines made")
-	flag.Float64Var(&madeWeight, "madeweight", 2, "")
-	flag.Float64Var(&madeShare, "madeshare", .5, "")
-	flag.StringVar(&noeld, "noeld", "", "")
-	flag.BoolVar(&mixLines, "mixlines", true, "")
 	flag.Parse()
-	linguaDir, madeLines = *lingua, *made
 	if err := run(*data, *out, *held, *size, *keep, *keepWhole, *mix, t); err != nil {
 		log.Fatal(err)
 	}
 }
-
-var (
-	linguaDir string
-	madeLines int
-	noeld     string
-	mixLines  bool
-)
 
 func run(data, out, held, size string, keep, keepWhole int, mix bool, t tuning) error {
 	eld, err := readELD(data+"/node_modules/eld", size)
@@ -59,26 +44,9 @@ func run(data, out, held, size string, keep, keepWhole int, mix bool, t tuning) 
 	shares := make([]map[language.Key]float64, len(sources))
 	spread := map[language.Script]map[language.Key]float64{}
 	for i, s := range sources {
-		c, err := s.read(data)
+		c, err := s.read(data, rand.New(rand.NewPCG(t.seed, uint64(i))))
 		if err != nil {
 			return err
-		}
-		if s.lingua != "" && linguaDir != "" {
-			cache := "/tmp/langx/made/" + s.lingua
-			if raw, err := os.ReadFile(cache); err == nil {
-				c.made = strings.Split(string(raw), "\n")
-			} else {
-				m, err := readLingua(linguaDir, s.lingua)
-				if err != nil {
-					return err
-				}
-				c.made = m.lines(rand.New(rand.NewPCG(t.seed, uint64(i))), madeLines)
-				os.WriteFile(cache, []byte(strings.Join(c.made, "\n")), 0o644)
-			}
-			c.made = c.made[:madeLines]
-		}
-		if s.lingua == "" && mixLines && (s.script == language.Latin || s.script == language.Cyrillic || s.script == language.Arabic) {
-			c.made, c.mixed = c.mix(rand.New(rand.NewPCG(t.seed, uint64(i))), madeLines), true
 		}
 		corpora[i] = c
 		if held != "" {
@@ -101,7 +69,7 @@ func run(data, out, held, size string, keep, keepWhole int, mix bool, t tuning) 
 	for i, s := range sources {
 		rows[i] = language.Row{Code: s.code, Script: s.script}
 		taken := map[language.Key]bool{}
-		if s.eld != "" && (noeld == "" || s.lingua == "") {
+		if s.eld != "" {
 			for k, columns := range eld {
 				if w, ok := columns[s.eld]; ok {
 					weights[k] = append(weights[k], entry{i, float64(w), float64(w)})
@@ -110,7 +78,7 @@ func run(data, out, held, size string, keep, keepWhole int, mix bool, t tuning) 
 			}
 		}
 		n := len(taken)
-		if s.eld == "" || mix || noeld != "" {
+		if s.eld == "" || mix {
 			n += estimate(i, s.script == language.Han, shares[i], spread[s.script], taken, law, keep, keepWhole, weights)
 		}
 		n += absent(i, s.script, shares[i], spread[s.script], weights)
@@ -123,7 +91,11 @@ func run(data, out, held, size string, keep, keepWhole int, mix bool, t tuning) 
 	for k, es := range weights {
 		sort.Slice(es, func(a, b int) bool { return es[a].row < es[b].row })
 		for _, e := range es {
-			packed[k] = append(packed[k], language.Entry{Row: uint8(e.row), Weight: half(e.weight)})
+			w := half(e.weight)
+			if c := corpora[e.row]; !c.figured && len(c.made) > 0 {
+				w = int8(math.Round(max(-127, min(127, float64(w)*besideFigured))))
+			}
+			packed[k] = append(packed[k], language.Entry{Row: uint8(e.row), Weight: w})
 		}
 	}
 	f, err := os.Create(out)
@@ -135,6 +107,10 @@ func run(data, out, held, size string, keep, keepWhole int, mix bool, t tuning) 
 	}
 	return f.Close()
 }
+
+// besideFigured raises the rows without lingua-go's figures: all that is known of their n-grams comes from declarations, screens and word lists, so that
+// general text has fewer of theirs than of a neighbour's with figures.
+const besideFigured = 1.05
 
 // half stores a weight in steps of two.
 func half(w float64) int8 { return int8(math.Round(max(-254, min(254, w)) / 2)) }

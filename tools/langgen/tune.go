@@ -97,10 +97,8 @@ func softmax(rows []int, score, p []float64, code string) (mine float64) {
 	return mine
 }
 
-var madeShare = 0.5
-
-// draw takes texts of a row: lines of running text two times in three (one to three of them), else up to eight words
-// of the list.
+// draw takes texts of a row: half of them the first words, two and more, of a made line, where there are such; else lines of running text two times in
+// three (one to three of them), or up to eight words of the list.
 func draw(rng *rand.Rand, row int, c corpus, n int) []sample {
 	var running, words []string
 	for _, p := range c.parts {
@@ -113,7 +111,8 @@ func draw(rng *rand.Rand, row int, c corpus, n int) []sample {
 	out := make([]sample, 0, n)
 	for range n {
 		from, pieces := running, 1+rng.IntN(3)
-		if len(c.made) > 0 && rng.Float64() < madeShare {
+		made := len(c.made) > 0 && rng.Float64() < madeShare
+		if made {
 			from, pieces = c.made, 1
 		} else if len(words) > 0 && rng.IntN(3) == 0 || len(running) == 0 {
 			from, pieces = words, 1+rng.IntN(8)
@@ -124,7 +123,7 @@ func draw(rng *rand.Rand, row int, c corpus, n int) []sample {
 		x := sample{row: row}
 		for range pieces {
 			line := from[rng.IntN(len(from))]
-			if len(c.made) > 0 && &from[0] == &c.made[0] {
+			if made {
 				words := strings.Fields(line)
 				line = strings.Join(words[:2+rng.IntN(len(words)-1)], " ")
 			}
