@@ -9,6 +9,7 @@ import (
 	"io"
 	"log"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,13 +18,17 @@ import (
 
 	"cloister/internal/work/crf"
 	"cloister/internal/work/entity"
+	"cloister/internal/work/vector"
 )
 
 type config struct {
-	data, text, out, leave string
-	augment                augment
-	options                crf.Options
-	clusters               bool
+	data, text, out, leave   string
+	augment                  augment
+	options                  crf.Options
+	clusters, vectors        bool
+	lexiconFile              string
+	tweets, netRate, netDrop float64
+	errors                   string
 }
 
 func main() {
@@ -32,17 +37,24 @@ func main() {
 	c.options.Epochs, c.options.Rate, c.options.Dropout = 6, 0.03, 0.3
 	flag.StringVar(&c.data, "data", "", "folder with wikigold, wnut17, btc, crossner, goemotions")
 	flag.StringVar(&c.text, "text", "", "folder filled by fetch.sh")
-	flag.StringVar(&c.out, "out", "", "folder to write entity.crf and lexicon.bin to; empty: only measure")
+	flag.StringVar(&c.out, "out", "", "folder to write entity.crf, entity.net and lexicon.bin to; empty: only measure")
 	flag.StringVar(&c.leave, "leave", "", "sets to leave out and measure on, one model each: wikigold,crossner-politics,btc,wnut17")
 	flag.Float64Var(&c.augment.lower, "lower", 0.1, "share of sentences learned in small letters too")
 	flag.Float64Var(&c.augment.upper, "upper", 0.05, "share of sentences learned in capitals too")
 	flag.Float64Var(&c.augment.names, "names", 0.3, "share of sentences learned with other names too")
+	flag.Float64Var(&c.augment.houses, "houses", 0.3, "share of sentences learned with other names of organisations too")
 	flag.IntVar(&c.options.Epochs, "epochs", c.options.Epochs, "passes")
 	flag.Float64Var(&c.options.Rate, "rate", c.options.Rate, "step")
 	flag.Float64Var(&c.options.Decay, "decay", c.options.Decay, "pull to 0")
 	flag.Float64Var(&c.options.Dropout, "dropout", c.options.Dropout, "share of features dropped in a step")
 	flag.UintVar(&c.options.Bits, "bits", c.options.Bits, "hash bits")
 	flag.BoolVar(&c.clusters, "clusters", true, "learn word clusters from the text")
+	flag.BoolVar(&c.vectors, "vectors", true, "look at clusters of word vectors")
+	flag.StringVar(&c.lexiconFile, "lexicon", "", "a lexicon.bin that is kept: it is not made anew")
+	flag.Float64Var(&c.tweets, "tweets", 0.4, "share of the tweets that is learned from")
+	flag.Float64Var(&c.netRate, "net", 0.02, "step of the net over vectors; 0: none")
+	flag.Float64Var(&c.netDrop, "netdrop", 0.3, "share of the net's hidden units dropped in a step")
+	flag.StringVar(&c.errors, "errors", "", "file to write errors to")
 	flag.Parse()
 	if err := c.run(); err != nil {
 		log.Fatal(err)
@@ -59,7 +71,13 @@ func (c *config) run() error {
 		return err
 	}
 	var file bytes.Buffer
-	if err := lex.Write(&file); err != nil {
+	if c.lexiconFile != "" {
+		raw, err := os.ReadFile(c.lexiconFile)
+		if err != nil {
+			return err
+		}
+		file.Write(raw)
+	} else if err := lex.Write(&file); err != nil {
 		return err
 	}
 	ready, err := entity.ReadLexicon(&file)
@@ -68,21 +86,33 @@ func (c *config) run() error {
 	}
 	labels := crf.NewLabels(learned)
 	x := &entity.Extractor{Lexicon: ready, Bits: c.options.Bits}
+	if c.vectors {
+		x.Vectors = vector.Open()
+	}
 	for _, set := range strings.Split(c.leave, ",") {
 		if set == "" {
 			continue
 		}
-		test, rest := split(all, set)
+		test, rest := split(all, strings.Split(set, "+")...)
 		began := time.Now()
 		m := c.train(rest, labels, x, names)
 		fmt.Printf("%s (%d sentences; trained on %d in %.0fs)\n", set, len(test), len(rest), time.Since(began).Seconds())
-		measure(m, x, test)
+		for _, one := range strings.Split(set, "+") {
+			in, _ := split(test, one)
+			fmt.Println(one)
+			measure(m, x, in, c.errors)
+		}
 	}
 	if c.out == "" {
 		return nil
 	}
 	m := c.train(all, labels, x, names)
-	if err := write(filepath.Join(c.out, "lexicon.bin"), lex.Write); err != nil {
+	if c.lexiconFile == "" {
+		if err := write(filepath.Join(c.out, "lexicon.bin"), lex.Write); err != nil {
+			return err
+		}
+	}
+	if err := write(filepath.Join(c.out, "entity.net"), m.net.Write); err != nil {
 		return err
 	}
 	return write(filepath.Join(c.out, "entity.crf"), func(w io.Writer) error { return m.Write(w, 2) })
@@ -99,8 +129,22 @@ func write(path string, f func(io.Writer) error) error {
 	return o.Close()
 }
 
-func (c *config) train(data []sentence, labels crf.Labels, x *entity.Extractor, names *namer) *crf.Model {
-	return crf.Train(labels, featured(augmented(data, c.augment, names, c.options.Seed), labels, x), c.options)
+// model is what is trained.
+type model struct {
+	*crf.Model
+	net *entity.Net
+}
+
+func (c *config) train(data []sentence, labels crf.Labels, x *entity.Extractor, names *namer) model {
+	rng := rand.New(rand.NewPCG(c.options.Seed, 9))
+	data = slices.DeleteFunc(slices.Clone(data), func(s sentence) bool { return s.set == "btc" && rng.Float64() >= c.tweets })
+	all := featured(augmented(data, c.augment, names, c.options.Seed), labels, x)
+	if c.netRate == 0 {
+		return model{crf.Train(labels, all, c.options), nil}
+	}
+	all.t = newTeacher(labels, c.netRate, c.netDrop, c.options.Seed)
+	m := crf.Train(labels, all, c.options)
+	return model{m, all.t.ready(x.Vectors)}
 }
 
 // lexicon builds it from the lists and the text. No labelled set is looked at.
@@ -109,6 +153,9 @@ func (c *config) lexicon() (*entity.Builder, *namer, error) {
 	names, err := readLists(filepath.Join(c.text, "lists.tsv"), lex, words)
 	if err != nil {
 		return nil, nil, err
+	}
+	if c.lexiconFile != "" {
+		return lex, names, nil
 	}
 	text, err := texts(c.text, c.data)
 	if err != nil {

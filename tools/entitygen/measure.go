@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 
 	"cloister/internal/work/crf"
 	"cloister/internal/work/entity"
@@ -16,7 +18,7 @@ func (s score) String() string {
 }
 
 // measure prints exact-span figures over people, places and organisations at some thresholds, then by type.
-func measure(m *crf.Model, x *entity.Extractor, test []sentence) {
+func measure(m model, x *entity.Extractor, test []sentence, errors string) {
 	types := m.Labels.Types()
 	core := types[:3]
 	least := []float64{0.3, 0.35, 0.4, 0.45, 0.5}
@@ -27,10 +29,17 @@ func measure(m *crf.Model, x *entity.Extractor, test []sentence) {
 	}
 	var bins [10]score
 	var l crf.Lattice
+	var boost []float32
 	for i := range test {
 		x.Sentence(test[i].pieces)
-		m.Run(&l, x.Feats, x.Offs, nil)
+		if m.net != nil {
+			boost = m.net.Boost(x, boost)
+		}
+		m.Run(&l, x.Feats, x.Offs, boost)
 		gold := test[i].spans()
+		if errors != "" {
+			complain(errors, &test[i], gold, l.Spans(0.33, 12), types)
+		}
 		for j, at := range least {
 			for _, g := range gold {
 				if slices.Contains(core, g.kind) {
@@ -79,4 +88,30 @@ func measure(m *crf.Model, x *entity.Extractor, test []sentence) {
 		}
 	}
 	fmt.Println()
+}
+
+// complain appends the errors of a sentence to a file.
+func complain(path string, s *sentence, gold []span, found []crf.Span, types []string) {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	words := func(a, b int) string {
+		var w []string
+		for _, p := range s.pieces[max(a, 0):min(b, len(s.pieces))] {
+			w = append(w, p.Text)
+		}
+		return strings.Join(w, " ")
+	}
+	for _, g := range gold {
+		if !slices.ContainsFunc(found, func(o crf.Span) bool { return o.Begin == g.begin && o.End == g.end && types[o.Type] == g.kind }) {
+			fmt.Fprintf(f, "%s MISS %s [%s] | %s | %s\n", s.set, g.kind, words(g.begin, g.end), words(g.begin-4, g.begin), words(g.end, g.end+4))
+		}
+	}
+	for _, o := range found {
+		if !slices.Contains(gold, span{o.Begin, o.End, types[o.Type]}) {
+			fmt.Fprintf(f, "%s WRONG %s %.2f [%s] | %s | %s\n", s.set, types[o.Type], o.Score, words(o.Begin, o.End), words(o.Begin-4, o.Begin), words(o.End, o.End+4))
+		}
+	}
 }

@@ -16,12 +16,19 @@ type corpus struct {
 	feats [][]uint32
 	offs  [][]int32
 	masks [][]uint64
+	views [][]*entity.View
+	t     *teacher // nil: no net
+	boost []float32
 }
 
 func (c *corpus) Len() int { return len(c.feats) }
 
 func (c *corpus) At(i int, e *crf.Example) {
 	e.Feats, e.Offs, e.Labels = c.feats[i], c.offs[i], c.masks[i]
+	if c.t != nil {
+		c.boost = c.t.boost(c.views[i], c.boost)
+		e.Boost, e.Learn = c.boost, c.t.learn
+	}
 }
 
 func featured(data []sentence, labels crf.Labels, x *entity.Extractor) *corpus {
@@ -31,14 +38,17 @@ func featured(data []sentence, labels crf.Labels, x *entity.Extractor) *corpus {
 		c.feats = append(c.feats, append([]uint32(nil), x.Feats...))
 		c.offs = append(c.offs, append([]int32(nil), x.Offs...))
 		c.masks = append(c.masks, data[i].masks(labels))
+		if x.Vectors != nil {
+			c.views = append(c.views, see(x))
+		}
 	}
 	return c
 }
 
 // shares of the sentences of which a changed copy is learned too.
-type augment struct{ lower, upper, names float64 }
+type augment struct{ lower, upper, names, houses float64 }
 
-// augmented adds copies: in small letters, in capitals, and with other names of people.
+// augmented adds copies: in small letters, in capitals, and with other names of people and organisations.
 func augmented(data []sentence, a augment, names *namer, seed uint64) []sentence {
 	rng := rand.New(rand.NewPCG(seed, 3))
 	out := append([]sentence(nil), data...)
@@ -51,6 +61,11 @@ func augmented(data []sentence, a augment, names *namer, seed uint64) []sentence
 		}
 		if rng.Float64() < a.names {
 			if n, ok := names.rename(s, rng); ok {
+				out = append(out, n)
+			}
+		}
+		if rng.Float64() < a.houses {
+			if n, ok := names.rehouse(s, rng); ok {
 				out = append(out, n)
 			}
 		}

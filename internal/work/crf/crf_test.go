@@ -39,13 +39,21 @@ func (c corpus) At(i int, e *crf.Example) {
 func train(t testing.TB) (*crf.Model, crf.Labels) {
 	t.Helper()
 	labels := crf.NewLabels([]string{"A", "B"})
+	return crf.Train(labels, made(), options()), labels
+}
+
+func made() corpus {
 	var c corpus
 	for range 60 {
 		c = append(c, []int{0, 1, 5, 0, 3}, []int{3, 2, 5, 5, 4}, []int{2, 0, 1}, []int{4, 0, 5, 3}, []int{1, 5, 2, 5})
 	}
+	return c
+}
+
+func options() crf.Options {
 	o := crf.Usual()
 	o.Bits, o.Epochs, o.Dropout, o.Rate = 4, 10, 0, 0.2
-	return crf.Train(labels, c, o), labels
+	return o
 }
 
 func offs(n int) []int32 {
@@ -190,4 +198,47 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	})
+}
+
+// helped is a corpus whose features all read alike; the other model, a score for each word and label, must learn alone what the
+// words tell.
+type helped struct {
+	corpus
+	scores [6][5]float32
+	at     int
+}
+
+func (c *helped) At(i int, e *crf.Example) {
+	c.corpus.At(i, e)
+	c.at = i
+	e.Boost = e.Boost[:0]
+	for j, w := range c.corpus[i] {
+		e.Feats[j] = 9
+		e.Boost = append(e.Boost, c.scores[w][:]...)
+	}
+	e.Learn = func(i int, grad []float32, progress float64) {
+		if progress < 0 || progress >= 1 {
+			panic("progress")
+		}
+		for k, g := range grad {
+			c.scores[c.corpus[c.at][i]][k] += 0.2 * g
+		}
+	}
+}
+
+func TestOtherModelLearns(t *testing.T) {
+	c := &helped{corpus: made()}
+	o := crf.Usual()
+	o.Bits, o.Epochs, o.Dropout = 4, 10, 0
+	m := crf.Train(crf.NewLabels([]string{"A", "B"}), c, o)
+	var boost []float32
+	for _, w := range []int{0, 2, 5, 5, 0, 1, 3} {
+		boost = append(boost, c.scores[w][:]...)
+	}
+	var l crf.Lattice
+	m.Run(&l, []uint32{9, 9, 9, 9, 9, 9, 9}, offs(7), boost)
+	got := l.Spans(0.5, 10)
+	if len(got) != 2 || got[0].Begin != 1 || got[0].End != 4 || got[0].Type != 1 || got[1].Begin != 5 || got[1].End != 6 || got[1].Type != 0 {
+		t.Fatalf("got %+v", got)
+	}
 }

@@ -15,6 +15,10 @@ type Example struct {
 	Feats  []uint32
 	Offs   []int32
 	Labels []uint64
+	Boost  []float32 // added to the scores, by token and label, if not nil: another model's
+	// Learn, if not nil, is told for each token how the likelihood grows with the score of each label, so that the other model
+	// learns too; progress rises from 0 to 1 over the training.
+	Learn func(i int, grad []float32, progress float64)
 }
 
 // Corpus is what a model learns from. At fills e, whose slices it may reuse.
@@ -68,7 +72,8 @@ func TrainTogether(m *mesh.Mesh, labels Labels, corpus Corpus, o Options) (*Mode
 	var e Example
 	for epoch := range o.Epochs {
 		rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-		t.rate = float32(o.Rate * (1 - 0.9*float64(epoch)/float64(o.Epochs)))
+		t.progress = float64(epoch) / float64(o.Epochs)
+		t.rate = float32(o.Rate * (1 - 0.9*t.progress))
 		for p := range parts {
 			for _, i := range order[len(order)*p/parts : len(order)*(p+1)/parts] {
 				corpus.At(i, &e)
@@ -91,6 +96,7 @@ type trainer struct {
 	n                  int
 	o                  Options
 	rate               float32
+	progress           float64
 	weight, square     []float32
 	touched            []bool // rows of weights that were moved; nil: nobody asks
 	trans, transSquare []float32
@@ -123,6 +129,11 @@ func (t *trainer) step(e *Example, rng *rand.Rand) {
 		for k := range s {
 			s[k] *= keep
 		}
+		if e.Boost != nil {
+			for k, b := range e.Boost[i*n : i*n+n] {
+				s[k] += b
+			}
+		}
 		soften(s)
 	}
 	copy(t.bound.emit, t.free.emit)
@@ -142,6 +153,9 @@ func (t *trainer) step(e *Example, rng *rand.Rand) {
 		t.expect(i, &t.free, -1, nil)
 		if far < 1e-3 {
 			continue
+		}
+		if e.Learn != nil {
+			e.Learn(i, t.grad, t.progress)
 		}
 		for _, f := range feats[offs[i]:offs[i+1]] {
 			at := int(f) * n

@@ -4,6 +4,7 @@ package entity
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"fmt"
 	"hash/crc32"
@@ -12,10 +13,14 @@ import (
 
 	"cloister/internal/work/crf"
 	"cloister/internal/work/token"
+	"cloister/internal/work/vector"
 )
 
 //go:embed entity.crf
 var modelFile []byte
+
+//go:embed entity.net
+var netFile []byte
 
 //go:embed lexicon.bin
 var lexiconFile []byte
@@ -31,7 +36,9 @@ type Entity struct {
 // Model finds entities. It is made once and shared; each goroutine takes a Detector of its own.
 type Model struct {
 	crf     *crf.Model
+	net     *Net
 	lexicon *Lexicon
+	vectors *vector.Table
 	types   []string
 }
 
@@ -45,7 +52,12 @@ func Open() (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the entity model: %w", err)
 	}
-	return &Model{m, x, m.Labels.Types()}, nil
+	v := vector.Open()
+	n, err := ReadNet(bytes.NewReader(netFile), v)
+	if err != nil || n.Labels != len(m.Labels) {
+		return nil, fmt.Errorf("cannot open the entity net: %w", cmp.Or(err, errNet))
+	}
+	return &Model{m, n, x, v, m.Labels.Types()}, nil
 }
 
 // OpenLexicon reads the built-in lexicon alone.
@@ -63,16 +75,17 @@ type Detector struct {
 	x      Extractor
 	l      crf.Lattice
 	pieces []Piece
+	boost  []float32
 }
 
 // NewDetector gives a detector of the model.
 func (m *Model) NewDetector() *Detector {
-	return &Detector{m: m, x: Extractor{Lexicon: m.lexicon, Bits: m.crf.Bits()}}
+	return &Detector{m: m, x: Extractor{Lexicon: m.lexicon, Vectors: m.vectors, Bits: m.crf.Bits()}}
 }
 
 // least is the probability below which a name is not told. Below one half, because a name missed and a name invented are equal
 // errors and the likeliest labels together miss more than they invent.
-const least = 0.3
+const least = 0.35
 
 // longest is the most pieces of a name.
 const longest = 14
@@ -84,7 +97,8 @@ func (d *Detector) Find(text string) []Entity {
 	for _, s := range token.Sentences(text, tokens) {
 		d.pieces = Pieces(text, tokens[s.Begin:s.End], d.pieces[:0])
 		d.x.Sentence(d.pieces)
-		d.m.crf.Run(&d.l, d.x.Feats, d.x.Offs, nil)
+		d.boost = d.m.net.Boost(&d.x, d.boost)
+		d.m.crf.Run(&d.l, d.x.Feats, d.x.Offs, d.boost)
 		names := d.l.Spans(least, longest)
 		var found []span
 		for _, n := range names {
@@ -166,8 +180,17 @@ func merge(names, rules []span) []span {
 	return out
 }
 
-// features counts changes of Extractor: what was trained before one does not fit after it.
-const features = 2
+// plain and features count changes of an Extractor without and with vectors: what was trained before one does not fit after it.
+const (
+	plainFeatures = 2
+	features      = 3
+)
 
-// Features is a sum over how features are made and the built-in lexicon. Models trained under another one don't fit.
-func Features() uint32 { return crc32.ChecksumIEEE(lexiconFile) ^ features }
+// Features is a sum over how an Extractor with the built-in lexicon makes features, with the built-in vectors or without. Models
+// trained under another one don't fit.
+func Features(vectors *vector.Table) uint32 {
+	if vectors == nil {
+		return crc32.ChecksumIEEE(lexiconFile) ^ plainFeatures
+	}
+	return crc32.ChecksumIEEE(lexiconFile) ^ vectors.Sum() ^ features
+}

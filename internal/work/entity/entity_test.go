@@ -72,6 +72,9 @@ func TestNames(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"Mr. James Carter met Maria Lopez's brother in Berlin.", "James Carter/PERSON | Maria Lopez/PERSON | Berlin/LOCATION"},
 		{"> Bob Smith wrote: please send the files to Kate.", "Bob Smith/PERSON | Kate/PERSON"},
+		{"IBM opened an office.", "IBM/ORGANIZATION"},
+		{"Your account at AnyCompany Financial Services is open.", "AnyCompany Financial Services/ORGANIZATION"},
+		{"She studied at the University of California, Berkeley.", "University of California, Berkeley/ORGANIZATION"},
 		{"HEADING: THEY MET IN PARIS", "PARIS/LOCATION"},
 		{"Nobody came, and nothing happened.", ""},
 	} {

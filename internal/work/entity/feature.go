@@ -7,14 +7,19 @@ import (
 
 	"cloister/internal/work/crf"
 	"cloister/internal/work/token"
+	"cloister/internal/work/vector"
 )
 
-// Extractor turns the pieces of a sentence into features. It is not for two goroutines; its lexicon may be nil.
+// Extractor turns the pieces of a sentence into features. It is not for two goroutines; its lexicon and vectors may be nil.
 type Extractor struct {
 	Lexicon *Lexicon
+	Vectors *vector.Table
 	Bits    uint
 
 	at    []attr
+	n     int    // pieces of the last sentence
+	sc    uint64 // its case
+	view  View
 	Feats []uint32 // of the last sentence
 	Offs  []int32  // where each piece's features begin, and the end
 }
@@ -51,6 +56,9 @@ type attr struct {
 	far                     [3]uint64 // of a chain of runs joined by small words: last word of the first run, the joint, last word of all
 	place                   uint64    // in the chain: 0 none, 1 first run, 2 joint, 3 behind
 	listed                  []uint64
+	word                    vector.Word
+	near                    [vector.Levels]uint64 // its clusters and 1, the finest first; 0: it has none
+	noun, end               int                   // of a chain: places of the last word of its first run, and of its last word
 }
 
 const (
@@ -75,11 +83,12 @@ func finish(h uint64) uint64 {
 
 // Sentence computes the features of a sentence into Feats and Offs.
 func (x *Extractor) Sentence(ps []Piece) {
-	x.Feats, x.Offs = x.Feats[:0], append(x.Offs[:0], 0)
+	x.Feats, x.Offs, x.n = x.Feats[:0], append(x.Offs[:0], 0), len(ps)
 	if len(ps) == 0 {
 		return
 	}
 	sc := sentenceCase(ps)
+	x.sc = sc
 	x.at = slices.Grow(x.at[:0], len(ps)+4)[:len(ps)+4]
 	for i := range x.at { // two places of nothing on each side
 		switch {
@@ -95,8 +104,14 @@ func (x *Extractor) Sentence(ps []Piece) {
 		x.Lexicon.mark(ps, x.at[2:len(ps)+2], sc)
 	}
 	x.runs(ps, sc)
+	if x.Vectors != nil {
+		x.find(ps)
+	}
 	for i := range ps {
 		x.piece(i, len(ps), sc)
+		if x.Vectors != nil {
+			x.company(i, len(ps), sc)
+		}
 		x.Offs = append(x.Offs, int32(len(x.Feats)))
 	}
 }
@@ -266,7 +281,7 @@ func (x *Extractor) chains(ps []Piece) {
 		if end > first {
 			far := [3]uint64{x.at[first-1].low, x.at[first].low, x.at[end-1].low}
 			for k := i; k < end; k++ {
-				x.at[k].far = far
+				x.at[k].far, x.at[k].noun, x.at[k].end = far, first-1, end-1
 				switch {
 				case k < first:
 					x.at[k].place = 1

@@ -12,6 +12,7 @@ import (
 	"cloister/internal/work/crf"
 	"cloister/internal/work/entity"
 	"cloister/internal/work/token"
+	"cloister/internal/work/vector"
 )
 
 // Engine finds entities with a trained model. It satisfies analyse.Engine and is not for two goroutines.
@@ -23,11 +24,11 @@ type Engine struct {
 	pieces []entity.Piece
 }
 
-func newEngine(m *crf.Model, x *entity.Lexicon) *Engine {
-	return &Engine{m: m, types: m.Labels.Types(), x: entity.Extractor{Lexicon: x, Bits: m.Bits()}}
+func newEngine(m *crf.Model, x *entity.Lexicon, v *vector.Table) *Engine {
+	return &Engine{m: m, types: m.Labels.Types(), x: entity.Extractor{Lexicon: x, Vectors: v, Bits: m.Bits()}}
 }
 
-// A model's file: magic, a sum over the lexicon and the features that it was trained with (uint32, little endian), the CRF.
+// A model's file: magic, a sum over the lexicon, vectors and the features that it was trained with (uint32, little endian), the CRF.
 const magic = "rec1"
 
 var errModel = errors.New("not a model of this program")
@@ -44,7 +45,12 @@ func Open(r io.Reader) (*Engine, error) {
 	if _, err := io.ReadFull(in, head); err != nil || string(head[:len(magic)]) != magic {
 		return nil, errModel
 	}
-	if binary.LittleEndian.Uint32(head[len(magic):]) != entity.Features() {
+	v := vector.Open()
+	switch binary.LittleEndian.Uint32(head[len(magic):]) {
+	case entity.Features(v):
+	case entity.Features(nil): // of another language than English, or trained before there were vectors
+		v = nil
+	default:
 		return nil, errors.New("the model was trained by another release, whose features differ: train it again")
 	}
 	m, err := crf.Read(in)
@@ -56,7 +62,7 @@ func Open(r io.Reader) (*Engine, error) {
 			return nil, errModel
 		}
 	}
-	return newEngine(m, x), nil
+	return newEngine(m, x, v), nil
 }
 
 // named says whether an entity type has the name of one (API Reference, EntityTypesListItem: no line break, tab or comma).
@@ -65,7 +71,7 @@ func named(t string) bool {
 }
 
 func (e *Engine) write(w io.Writer) error {
-	if _, err := w.Write(binary.LittleEndian.AppendUint32([]byte(magic), entity.Features())); err != nil {
+	if _, err := w.Write(binary.LittleEndian.AppendUint32([]byte(magic), entity.Features(e.x.Vectors))); err != nil {
 		return fmt.Errorf("cannot write a model: %w", err)
 	}
 	return e.m.Write(w, 1)

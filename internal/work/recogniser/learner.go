@@ -13,6 +13,7 @@ import (
 	"cloister/internal/work/crf"
 	"cloister/internal/work/entity"
 	"cloister/internal/work/mesh"
+	"cloister/internal/work/vector"
 )
 
 // Learner trains a recogniser. It satisfies analyse.Learner.
@@ -21,6 +22,7 @@ type Learner struct {
 	setup       job.Training
 	types       []string
 	lexicon     *entity.Lexicon
+	vectors     *vector.Table // nil for other languages than English
 	train, test *corpus
 	list        map[string]int32 // of an entity list: texts and types
 	listed      int64            // bytes of its texts
@@ -45,6 +47,9 @@ func Learn(s job.Setup) (*Learner, error) {
 	}
 	if slices.ContainsFunc(l.types, func(t string) bool { return !named(t) }) {
 		return nil, fmt.Errorf("cannot train a recogniser for types %q", l.types)
+	}
+	if s.Language == "" || s.Language == "en" {
+		l.vectors = vector.Open()
 	}
 	var err error
 	l.lexicon, err = entity.OpenLexicon()

@@ -2,6 +2,7 @@ package recogniser_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -105,6 +106,32 @@ func TestLearnsAnnotations(t *testing.T) {
 		other[4] ^= 1
 		if _, err := recogniser.Open(bytes.NewReader(other)); err == nil || !strings.Contains(err.Error(), "another release") {
 			t.Errorf("a model of another release: %v", err)
+		}
+	}
+}
+
+// plain is the sum in models that look at no word vectors: those of other languages than English, and all that were trained
+// before there were vectors. These must stay readable.
+const plain = 0xa7774e72
+
+func TestPlainModels(t *testing.T) {
+	docs, notes := corpus(60)
+	for language, want := range map[string]bool{"en": false, "de": true} {
+		s := setup("ENGINE", "ENGINEER")
+		s.Language = language
+		_, model, err := teach(t, s, object{job.Annotations, "notes.csv", notes}, object{job.Documents, "docs.txt", docs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := binary.LittleEndian.Uint32(model[4:]) == plain; got != want {
+			t.Errorf("a model of language %s is plain: %v", language, got)
+		}
+		e, err := recogniser.Open(bytes.NewReader(model))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := e.Find("Orvin Eldamé is an engineer who repairs the engine KX-999 in our hall."); len(found) != 2 {
+			t.Errorf("language %s: found %+v", language, found)
 		}
 	}
 }

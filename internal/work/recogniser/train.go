@@ -69,7 +69,7 @@ func (l *Learner) learn(train []document) (*Engine, error) {
 	if len(labels) <= 17 {
 		o.Bits = 19
 	}
-	s := &sentences{documents: train, x: entity.Extractor{Lexicon: l.lexicon, Bits: o.Bits}}
+	s := &sentences{documents: train, x: entity.Extractor{Lexicon: l.lexicon, Vectors: l.vectors, Bits: o.Bits}}
 	pieces := s.index()
 	if pieces > passMax {
 		pieces = s.thin(pieces)
@@ -83,7 +83,7 @@ func (l *Learner) learn(train []document) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newEngine(m, l.lexicon), nil
+	return newEngine(m, l.lexicon, l.vectors), nil
 }
 
 // index finds the sentences. It gives the number of their pieces.

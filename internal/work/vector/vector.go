@@ -158,7 +158,7 @@ func (w Word) Add(sum []float32, factor float32) {
 	}
 }
 
-// Codes are what the word's vector is made of: for each group the number of its Code.
+// Codes are what the word's vector is made of: for each group a byte, the number of its Code.
 func (w Word) Codes() string { return w.t.codes[w.at*Groups : (w.at+1)*Groups] }
 
 // Code gives the numbers that code c of a group stands for: those of the dimensions group, group+Groups ...
