@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -36,8 +37,13 @@ type Config struct {
 	Instances                                  int   // that a job in a VPC may have
 	InstanceBytes, TrainingBytes               int64 // of input for each, before another one is asked for: of an analysis, of a training or topic modelling
 	EndpointMemory                             int64 // that the analysers of all endpoints may have; 0: half of the host's
+	Analysers                                  []Analyser
+	AnalyserMemory                             int64 // bytes, of a process of each
 	Debug                                      bool
 }
+
+// Analyser is an image that does a kind of analysis in the built-in engine's place.
+type Analyser struct{ Kind, Image string }
 
 // Transit is a root key in an OpenBao or Vault server.
 type Transit struct {
@@ -49,7 +55,7 @@ type Transit struct {
 // Defaults gives the places that suit who starts it: the system's for root, the user's own else.
 func Defaults() Config {
 	c := Config{Listen: "127.0.0.1:4566", ListenTLS: "127.0.0.1:4567", Account: "123456789012", Region: "us-east-1",
-		Instances: 2, InstanceBytes: 2 << 30, TrainingBytes: 64 << 20, TrailInterval: time.Minute, TrailDigest: time.Hour, TrailRetention: 90 * 24 * time.Hour}
+		Instances: 2, InstanceBytes: 2 << 30, TrainingBytes: 64 << 20, AnalyserMemory: 1 << 30, TrailInterval: time.Minute, TrailDigest: time.Hour, TrailRetention: 90 * 24 * time.Hour}
 	if os.Geteuid() == 0 {
 		c.Data, c.RootKey = "/var/lib/cloister", "/etc/cloister/root.key"
 	} else {
@@ -62,6 +68,23 @@ func Defaults() Config {
 	c.RootKey = env("CLOISTER_ROOT_KEY", c.RootKey)
 	c.Objects = env("CLOISTER_OBJECTS", "")
 	return c
+}
+
+// analyser takes one KIND=IMAGE; the path becomes absolute.
+func (c *Config) analyser(s string) error {
+	kind, image, ok := strings.Cut(s, "=")
+	if !ok || kind == "" || image == "" {
+		return fmt.Errorf("%q is not KIND=PATH", s)
+	}
+	if slices.ContainsFunc(c.Analysers, func(a Analyser) bool { return a.Kind == kind }) {
+		return fmt.Errorf("%s has two images", kind)
+	}
+	abs, err := filepath.Abs(image)
+	if err != nil {
+		return err
+	}
+	c.Analysers = append(c.Analysers, Analyser{kind, abs})
+	return nil
 }
 
 func env(name, or string) string {
@@ -105,6 +128,14 @@ func Flags(fs *flag.FlagSet, c *Config) {
 	fs.Int64Var(&c.InstanceBytes, "instance-bytes", c.InstanceBytes, "`bytes` of input for each instance, before an analysis gets another one")
 	fs.Int64Var(&c.TrainingBytes, "training-bytes", c.TrainingBytes, "`bytes` of input for each instance, before a training or topic modelling gets another one")
 	fs.Int64Var(&c.EndpointMemory, "endpoint-memory", 0, "`bytes` of memory that the analysers of all endpoints may have together; 0: half of the host's")
+	set := false
+	fs.Func("analyser", "an image that analyses in the built-in engine's place, `KIND=PATH[:TAG|@sha256:HEX]`, PATH an OCI layout, an archive of one, or what docker save wrote; may be repeated", func(s string) error {
+		if !set { // the environment's are replaced, not added to
+			set, c.Analysers = true, nil
+		}
+		return c.analyser(s)
+	})
+	fs.Int64Var(&c.AnalyserMemory, "analyser-memory", c.AnalyserMemory, "`bytes` of memory that an analyser of an image may have")
 	fs.BoolVar(&c.Debug, "debug", false, "log more")
 }
 
@@ -146,6 +177,11 @@ func Parse(args []string, out io.Writer) (Config, error) {
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
 	fs.SetOutput(out)
 	c.ListenTLS = ""
+	for _, a := range strings.Fields(os.Getenv("CLOISTER_ANALYSERS")) {
+		if err := c.analyser(a); err != nil {
+			return c, fmt.Errorf("CLOISTER_ANALYSERS: %w", err)
+		}
+	}
 	Flags(fs, &c)
 	if err := fs.Parse(args); err != nil {
 		return c, err
@@ -182,6 +218,9 @@ func (c *Config) check() error {
 	}
 	if c.EndpointMemory < 0 {
 		return errors.New("-endpoint-memory is not negative")
+	}
+	if c.AnalyserMemory < 64<<20 {
+		return errors.New("-analyser-memory is at least 64 MiB (67108864)")
 	}
 	if len(c.UplinkAllow) > 0 && !c.Uplink {
 		return errors.New("-uplink-allow: without -uplink there is nothing to allow")

@@ -39,6 +39,27 @@ func TestUplinkFlags(t *testing.T) {
 	}
 }
 
+func TestAnalysers(t *testing.T) {
+	t.Setenv("CLOISTER_ANALYSERS", "syntax-detection=/a.tar key-phrases-detection=b.tar:v1")
+	c, err := Parse(nil, io.Discard)
+	if err != nil || len(c.Analysers) != 2 || c.Analysers[0] != (Analyser{"syntax-detection", "/a.tar"}) || !filepath.IsAbs(c.Analysers[1].Image) || !strings.HasSuffix(c.Analysers[1].Image, "/b.tar:v1") {
+		t.Errorf("%+v, %v", c.Analysers, err)
+	}
+	c, err = Parse([]string{"-analyser", "entities-detection=/x=y.tar@sha256:1", "-analyser", "syntax-detection=/z"}, io.Discard)
+	if err != nil || len(c.Analysers) != 2 || c.Analysers[0] != (Analyser{"entities-detection", "/x=y.tar@sha256:1"}) {
+		t.Errorf("%+v, %v", c.Analysers, err)
+	}
+	for _, args := range []string{"-analyser x", "-analyser =x", "-analyser x=", "-analyser x=/a -analyser x=/b", "-analyser-memory 1000"} {
+		if _, err := Parse(strings.Fields(args), io.Discard); err == nil {
+			t.Errorf("%q is taken", args)
+		}
+	}
+	t.Setenv("CLOISTER_ANALYSERS", "nothing")
+	if _, err := Parse(nil, io.Discard); err == nil {
+		t.Error("an environment that says nothing is taken")
+	}
+}
+
 func TestTransit(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "token")

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"cloister/internal/core/job"
 	"cloister/internal/driver/cell"
@@ -25,6 +27,11 @@ const (
 // analyser is a cell that stays: it answers texts until it is closed. It has the walls of a job's analyser. One call at a time.
 type analyser struct {
 	cell     cell.Process
+	setup    job.Setup
+	foreign  bool  // an image's: its results are looked at
+	trial    bool  // how it ended is wanted
+	unsound  error // what was wrong with the first that was none
+	log      *slog.Logger
 	to, from *os.File
 	w        *bufio.Writer
 	r        *frame.Reader
@@ -32,41 +39,40 @@ type analyser struct {
 	gone     func() // told when the cell has ended; may be nil
 }
 
-// analyser starts one and tells it what to do; model is nil unless the setup announces one. It is ready when its first answer comes. Memory is in bytes.
-func (s *sandbox) analyser(ctx context.Context, setup job.Setup, model io.Reader, memory int64) (_ *analyser, err error) {
+// analyser starts one and tells it what to do; model is nil unless the setup announces one. It is ready when its first answer comes. Memory is in bytes, where
+// no image does the work.
+func (s *sandbox) analyser(ctx context.Context, setup job.Setup, model io.Reader, memory int64) (*analyser, error) {
+	return s.begin(ctx, setup, model, memory, func(f *os.File) { s.hint("at once: "+setup.Kind, f) })
+}
+
+// begin does so; hear reads its standard error to the end, if it could be started.
+func (s *sandbox) begin(ctx context.Context, setup job.Setup, model io.Reader, memory int64, hear func(*os.File)) (*analyser, error) {
 	head, err := json.Marshal(setup)
 	if err != nil {
 		return nil, err
 	}
-	docs, to, err := os.Pipe()
+	pipes, err := cell.Pipes(3)
 	if err != nil {
-		return nil, err
-	}
-	defer docs.Close()
-	from, results, err := os.Pipe()
-	if err != nil {
-		to.Close()
-		return nil, err
-	}
-	defer results.Close()
-	notes, notesIn, err := os.Pipe()
-	if err != nil {
-		to.Close()
-		from.Close()
-		return nil, err
-	}
-	defer notesIn.Close()
-	spec := analyserSpec(setup.Kind)
-	spec.Stdin, spec.Stdout, spec.Stderr, spec.Memory = docs, results, notesIn, memory
-	p, err := s.driver().Start(ctx, spec)
-	if err != nil {
-		to.Close()
-		from.Close()
-		notes.Close()
 		return nil, fmt.Errorf("cannot start an analyser: %w", err)
 	}
-	go s.hint("at once: "+setup.Kind, notes)
-	a := &analyser{cell: p, to: to, from: from, w: bufio.NewWriterSize(to, 64<<10), r: frame.NewReader(bufio.NewReaderSize(from, 64<<10))}
+	docs, results, notes := pipes[0], pipes[1], pipes[2]
+	spec := s.analyserSpec(setup)
+	if spec.Root == "" {
+		spec.Memory = memory
+	}
+	spec.Stdin, spec.Stdout, spec.Stderr = docs.Out, results.In, notes.In
+	p, err := s.driver().Start(ctx, spec)
+	if err != nil {
+		pipes.Close()
+		return nil, fmt.Errorf("cannot start an analyser: %w", err)
+	}
+	docs.Out.Close()
+	results.In.Close()
+	notes.In.Close()
+	go hear(notes.Out)
+	to, from := docs.In, results.Out
+	a := &analyser{cell: p, setup: setup, foreign: spec.Root != "", to: to, from: from, w: bufio.NewWriterSize(to, 64<<10), r: frame.NewReader(bufio.NewReaderSize(from, 64<<10)),
+		log: s.d.log}
 	defer a.within(ctx)()
 	err = frame.Write(a.w, frame.Setup, head)
 	if err == nil && setup.Model {
@@ -75,7 +81,7 @@ func (s *sandbox) analyser(ctx context.Context, setup job.Setup, model io.Reader
 	if err == nil {
 		err = a.w.Flush()
 	}
-	if err != nil {
+	if err != nil && !a.foreign { // one that ends before it listens is known by its first answer, and by how it ended
 		a.Close()
 		return nil, fmt.Errorf("cannot tell an analyser its task: %w", err)
 	}
@@ -122,7 +128,13 @@ func (a *analyser) Ask(ctx context.Context, texts []string) ([]job.Answer, error
 	}()
 	out, err := a.answers(len(texts))
 	if err != nil {
-		a.Close() // the writing too
+		if a.trial {
+			_ = a.to.SetDeadline(time.Unix(1, 0)) // the writing too
+		} else {
+			a.Close()
+		}
+	} else if a.foreign {
+		a.sift(texts, out)
 	}
 	if werr := <-wrote; err == nil {
 		err = werr
@@ -131,6 +143,39 @@ func (a *analyser) Ask(ctx context.Context, texts []string) ([]job.Answer, error
 		err = cerr
 	}
 	return out, err
+}
+
+// sift leaves of results the members that they are to have, and puts an error in the place of what is none.
+func (a *analyser) sift(texts []string, out []job.Answer) {
+	for i := range out {
+		if out[i].Code != "" {
+			continue
+		}
+		b, err := job.Sound(a.setup, out[i].Members, utf8.RuneCountInString(texts[i]))
+		if err == nil {
+			out[i].Members = b
+			continue
+		}
+		if a.unsound == nil {
+			a.unsound = fmt.Errorf("what it answers is no result: %w", err)
+			a.log.Warn("an image's answer is no result", "kind", a.setup.Kind, "error", err)
+		}
+		out[i] = job.Answer{Code: "INTERNAL_ERROR", Message: "The document could not be analyzed."}
+	}
+}
+
+// fate says how the process ended of which an answer was missed, if it does so soon.
+func (a *analyser) fate(missed error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), analyserExit)
+	defer cancel()
+	err := a.cell.Wait(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return missed
+	case err == nil:
+		return errors.New("it ended without an answer, with status 0")
+	}
+	return fmt.Errorf("it ended: %w", err)
 }
 
 func (a *analyser) answers(n int) ([]job.Answer, error) {

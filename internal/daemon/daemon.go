@@ -79,7 +79,8 @@ type Daemon struct {
 	uplink    *uplink
 	execs     *execs
 	networks  *ec2.Service
-	dropped   bool // root started this process, which is nobody now
+	minds     map[string]*mind // images that analyse, by kind
+	dropped   bool             // root started this process, which is nobody now
 	blobs     blobs
 	directory *disk.Disk     // one of these
 	bucket    *bucket.Bucket // two is blobs
@@ -118,6 +119,9 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Daemon, 
 		return nil, err
 	}
 	d.later(d.place.release)
+	if err = d.openImages(); err != nil {
+		return nil, err
+	}
 	// Ports below 1024 may need them too.
 	if d.http, err = net.Listen("tcp", cfg.Listen); err != nil {
 		return nil, fmt.Errorf("cannot listen: %w", err)
@@ -150,6 +154,10 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Daemon, 
 	if err = d.settle(ctx); err != nil {
 		return nil, err
 	}
+	// Images last of what may be wrong: they may take long, and nothing asks them yet.
+	if err = d.unpackImages(ctx); err != nil {
+		return nil, err
+	}
 	if err = d.build(); err != nil {
 		return nil, err
 	}
@@ -164,6 +172,9 @@ func (d *Daemon) raise() (err error) {
 		return fmt.Errorf("cannot start: %w", err)
 	}
 	var c linux.Config
+	if len(d.minds) > 0 {
+		c.Roots, c.Shown = d.place.path(imagesName), d.place.dir
+	}
 	uid := -1
 	if os.Geteuid() == 0 {
 		r, err := linux.PickRange()
@@ -235,6 +246,12 @@ func (d *Daemon) build() error {
 	d.loop = reconcile.New(reconcile.Config{Store: d.store, Fabric: d.collector, Doors: d.doors, World: d.world, Log: d.log, Uplink: d.cfg.Uplink,
 		Partition: Partition, Account: d.cfg.Account, Region: d.cfg.Region})
 	rc := runner.Config{Store: d.store, World: d.world, Calls: g, Keys: d.keys, Network: d.loop, Sandbox: &sandbox{d}, Sealer: d.sealer, Log: d.log, CA: string(d.authority.PEM()),
+		Analyser: func(s job.Setup) string {
+			if m := d.mind(s); m != nil {
+				return m.image.Digest
+			}
+			return ""
+		},
 		Share: job.Share{Max: d.cfg.Instances, Bytes: d.cfg.InstanceBytes}, Learn: job.Share{Max: d.cfg.Instances, Bytes: d.cfg.TrainingBytes}}
 	if c := d.fabric.Capabilities(); c.Memory != "cgroup" || c.Pids != "cgroup" {
 		rc.Notes = []job.Reason{{Layer: "limits", Text: "this host limits memory by " + c.Memory + " and processes by " + c.Pids + ": each process of the job alone, not the job as a whole",

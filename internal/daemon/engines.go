@@ -13,7 +13,8 @@ import (
 // engines answer the real-time operations.
 type engines struct {
 	*pool
-	d *Daemon // whose endpoints are made after the gate
+	d      *Daemon // whose endpoints are made after the gate
+	spoken map[string][]string
 }
 
 func newEngines(s *sandbox) engines {
@@ -23,8 +24,11 @@ func newEngines(s *sandbox) engines {
 			return nil, err
 		}
 		return a, nil
-	}), s.d}
+	}), s.d, s.d.spoken()}
 }
+
+// Languages satisfies comprehend.Engines.
+func (e engines) Languages(kind string) []string { return e.spoken[kind] }
 
 // AnalyseAt satisfies comprehend.Engines.
 func (e engines) AnalyseAt(ctx context.Context, endpoint string, s job.Setup, texts []string) ([]comprehend.Answer, error) {

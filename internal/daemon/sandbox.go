@@ -90,6 +90,9 @@ func (s *sandbox) Start(ctx context.Context, c runner.Cell) (runner.Running, err
 	}
 	go func() {
 		r.await(func(size int64) error { return s.keep(c.Keep, sealed, size) })
+		if m := s.d.mind(c.Task.Setup); m != nil && r.ended != nil {
+			s.d.log.Warn("an image's program ended", "job", c.Job, "digest", m.image.Digest, "error", r.ended)
+		}
 		if sealed != nil {
 			sealed.Close()
 		}
@@ -141,55 +144,41 @@ func (s *sandbox) keep(blob string, f *os.File, size int64) error {
 
 // pair starts the job's two cells; files are the agent's from ScratchFile on.
 func (s *sandbox) pair(ctx context.Context, c runner.Cell, files []*os.File) (*running, error) {
-	task, taskIn, err := os.Pipe()
+	pipes, err := cell.Pipes(4)
 	if err != nil {
 		return nil, err
 	}
-	defer task.Close()
-	reports, reportsIn, err := os.Pipe()
-	if err != nil {
-		taskIn.Close()
-		return nil, err
-	}
-	defer reportsIn.Close()
-	notes, notesIn, err := os.Pipe()
-	if err != nil {
-		taskIn.Close()
-		reports.Close()
-		return nil, err
-	}
-	defer notesIn.Close()
-	hints, hintsIn, err := os.Pipe()
-	if err != nil {
-		taskIn.Close()
-		reports.Close()
-		notes.Close()
-		return nil, err
-	}
-	defer hintsIn.Close()
-	agent := cell.Spec{Name: "agent", Port: c.Port, Argv: []string{AgentArg}, Stdin: task, Stdout: reportsIn, Stderr: notesIn, Files: files,
+	task, reports, notes, hints := pipes[0], pipes[1], pipes[2], pipes[3]
+	agent := cell.Spec{Name: "agent", Port: c.Port, Argv: []string{AgentArg}, Stdin: task.Out, Stdout: reports.In, Stderr: notes.In, Files: files,
 		Memory: jobMemory, Pids: jobPids, FileSize: jobScratch, Nameservers: c.Servers, Search: c.Search}
-	analyser := analyserSpec(c.Kind)
-	analyser.Stderr = hintsIn
+	analyser := s.analyserSpec(c.Task.Setup)
+	analyser.Stderr = hints.In
 	pair, err := s.driver().Pair(ctx, agent, analyser)
 	if err != nil {
-		taskIn.Close()
-		reports.Close()
-		notes.Close()
-		hints.Close()
+		pipes.Close()
 		return nil, gone(fmt.Errorf("cannot start the job's cells: %w", err))
+	}
+	for _, f := range []*os.File{task.Out, reports.In, notes.In, hints.In} {
+		f.Close()
 	}
 	r := &running{pair: pair, reports: make(chan job.Report, 16), killed: make(chan struct{}), done: make(chan struct{}), heard: make(chan struct{}),
 		fresh: make(chan job.Credentials, 1), words: make(chan job.Word, 16)}
-	go r.tell(taskIn, c.Task)
-	go func() { r.listen(reports); close(r.heard) }()
-	go s.note(c.Job, notes)
-	go s.hint(c.Job, hints)
+	go r.tell(task.In, c.Task)
+	go func() { r.listen(reports.Out); close(r.heard) }()
+	go s.note(c.Job, notes.Out)
+	go s.hint(c.Job, hints.Out)
 	return r, nil
 }
 
-// analyserSpec is every analyser's cell: no port, so no network; no environment, no files, no room to write.
-func analyserSpec(kind string) cell.Spec {
+// analyserSpec is every analyser's cell: no port, so no network; no environment, no files, no room to write. Or an image's, which has those of its own.
+func (s *sandbox) analyserSpec(setup job.Setup) cell.Spec {
+	if m := s.d.mind(setup); m != nil {
+		return m.spec
+	}
+	return builtIn(setup.Kind)
+}
+
+func builtIn(kind string) cell.Spec {
 	return cell.Spec{Name: "analyser", Argv: []string{AnalyserArg, kind}, Memory: jobMemory, Pids: jobPids}
 }
 
@@ -200,7 +189,7 @@ func (d *Daemon) ProbeAnalyser(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
-	s := analyserSpec("probe")
+	s := builtIn("probe")
 	s.Stdout = w
 	p, err := (&sandbox{d}).driver().Start(ctx, s)
 	w.Close()
@@ -239,6 +228,7 @@ type running struct {
 	words   chan job.Word
 	size    atomic.Int64 // of the model that the last report speaks of
 	err     error
+	ended   error // of the analyser
 }
 
 func (r *running) Reports() <-chan job.Report { return r.reports }
@@ -350,7 +340,7 @@ func (r *running) await(keep func(size int64) error) {
 		_ = r.pair.Analyser.Kill()
 		err = r.pair.Analyser.Wait(ctx)
 	}
-	if err != nil && r.err == nil {
+	if r.ended = err; err != nil && r.err == nil {
 		r.err = fmt.Errorf("the analyser %w", err)
 	}
 	<-r.heard

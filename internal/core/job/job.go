@@ -53,6 +53,7 @@ type Job struct {
 	Reasons                    []Reason // for explain
 	Documents                  int64    // processed
 	Instances                  int      // that share the work; 0: not known yet
+	Image                      string   `json:",omitempty"` // digest of the one that analysed in the built-in engine's place
 	Grants                     []Grant  // made by the role for the service, retired when the job is over
 	Result                     []byte   `json:",omitempty"` // JSON: what a training found
 }

@@ -8,6 +8,7 @@ type Task struct {
 	Region    string
 	Kind      Kind
 	Setup     Setup // the analyser's first frame
+	Foreign   bool  // the analyser is a program that is not ours: each result is looked at
 	Inputs    []Input
 	OutputURI string    // full URI of output.tar.gz, or of a folder; empty: nothing is delivered
 	OutputKey string    // KMS key of the results; empty: as the bucket says

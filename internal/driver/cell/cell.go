@@ -14,12 +14,15 @@ import (
 	"syscall"
 )
 
-// Spec is one process in a cell. It runs this same program, which must be linked statically: inside there is nothing
-// but an empty read-only root with /dev/null, /etc/hosts and what is asked for here.
+// Spec is one process in a cell. Without a Root it runs this same program, which must be linked statically: inside there is nothing
+// but an empty read-only root with /dev/null, /etc/hosts and what is asked for here. With one it runs a program of that folder, and others that
+// this one starts: a stranger, behind a wider filter (see foreign).
 type Spec struct {
 	Name                  string       // host name inside
 	Port                  string       // eni-...; empty: no network, and no sockets
-	Argv                  []string     // Argv[0] is what main recognizes
+	Root                  string       // a folder, as the launcher's processes find it: the root inside, read-only, with a /dev and a /tmp of the cell's own
+	Dir                   string       // working directory in Root; empty: /
+	Argv                  []string     // Argv[0] is what main recognizes; in Root a path, or a name that is looked for in PATH
 	Env                   []string     // all of it, besides GOMEMLIMIT and GOMAXPROCS that follow from the limits; no secrets
 	Stdin, Stdout, Stderr *os.File     // nil: /dev/null
 	Files                 []*os.File   // descriptors 3, 4, ...; nothing else is open
@@ -71,13 +74,17 @@ func (d *Driver) Start(ctx context.Context, s Spec) (Process, error) {
 	if s.Pids <= 0 {
 		s.Pids = DefaultPids
 	}
-	walls, err := json.Marshal(confinement{
-		Name: s.Name, Network: s.Port != "", Argv: s.Argv, Files: len(s.Files), Tmp: s.Tmp, Nameservers: s.Nameservers, Search: s.Search, Memory: s.Memory, Pids: s.Pids, FileSize: s.FileSize,
-	})
+	c := confinement{Name: s.Name, Network: s.Port != "", Root: s.Root, Dir: s.Dir, Argv: s.Argv, Files: len(s.Files), Tmp: s.Tmp, Nameservers: s.Nameservers, Search: s.Search,
+		Memory: s.Memory, Pids: s.Pids, FileSize: s.FileSize}
+	env := slices.Concat(s.Env, bounds(s))
+	if s.Root != "" { // a stranger's environment is not for our own program, which comes first
+		c.Env, env = env, nil
+	}
+	walls, err := json.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("cannot start a cell: %w", err)
 	}
-	p, err := d.launch(ctx, Launch{Port: s.Port, Argv: []string{arg0, string(walls)}, Env: slices.Concat(s.Env, bounds(s)), Stdin: s.Stdin, Stdout: s.Stdout,
+	p, err := d.launch(ctx, Launch{Port: s.Port, Argv: []string{arg0, string(walls)}, Env: env, Stdin: s.Stdin, Stdout: s.Stdout,
 		Stderr: s.Stderr, Files: s.Files, Memory: s.Memory, Pids: s.Pids})
 	if err != nil {
 		return nil, fmt.Errorf("cannot start a cell: %w", err)
@@ -113,24 +120,18 @@ func (d *Driver) Pair(ctx context.Context, agent, analyser Spec) (*Pair, error) 
 	if analyser.Port != "" || analyser.Stdin != nil || analyser.Stdout != nil || len(analyser.Files) > 0 {
 		return nil, errors.New("cannot start a pair: the analyser has the agent's pipes and nothing else")
 	}
-	docsOut, docsIn, err := os.Pipe()
+	pipes, err := Pipes(2)
 	if err != nil {
 		return nil, err
 	}
-	defer docsOut.Close()
-	defer docsIn.Close()
-	resultsOut, resultsIn, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer resultsOut.Close()
-	defer resultsIn.Close()
-	analyser.Stdin, analyser.Stdout = docsOut, resultsIn
+	defer pipes.Close()
+	docs, results := pipes[0], pipes[1]
+	analyser.Stdin, analyser.Stdout = docs.Out, results.In
 	b, err := d.Start(ctx, analyser)
 	if err != nil {
 		return nil, err
 	}
-	agent.Files = append([]*os.File{docsIn, resultsOut}, agent.Files...)
+	agent.Files = append([]*os.File{docs.In, results.Out}, agent.Files...)
 	a, err := d.Start(ctx, agent)
 	if err != nil {
 		return nil, errors.Join(err, b.Kill())

@@ -21,7 +21,9 @@ const arg0 = "cloister-cell"
 type confinement struct {
 	Name        string
 	Network     bool
+	Root, Dir   string
 	Argv        []string
+	Env         []string // of a program in Root
 	Files       int
 	Tmp         int64
 	Nameservers []netip.Addr
@@ -53,21 +55,28 @@ func Main() {
 // forbids the calls of all other steps comes last.
 func (c confinement) enter() error {
 	exe := 3 + c.Files
+	root, filter := c.root, program(c.Network, exe)
+	if c.Root != "" {
+		root, filter = c.image, foreign(c.Network)
+	}
 	for _, step := range []struct {
 		what string
 		do   func() error
 	}{
 		{"die with the fabric", func() error { return unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0) }},
-		{"make a root", c.root},
+		{"make a root", root},
 		{"take a name", func() error { return unix.Sethostname([]byte(c.hostname())) }},
 		{"set limits", c.limit},
 		{"close descriptors", func() error { return unix.CloseRange(uint(exe), ^uint(0)>>32, unix.CLOSE_RANGE_CLOEXEC) }},
 		{"drop capabilities", dropAll},
-		{"filter system calls", func() error { return install(program(c.Network, exe)) }},
+		{"filter system calls", func() error { return install(filter) }},
 	} {
 		if err := step.do(); err != nil {
 			return fmt.Errorf("cannot %s: %w", step.what, err)
 		}
+	}
+	if c.Root != "" {
+		return fmt.Errorf("cannot become %s: %w", c.Argv[0], c.run())
 	}
 	return fmt.Errorf("cannot become %s: %w", c.Argv[0], become(exe, c.Argv, os.Environ()))
 }
@@ -92,7 +101,7 @@ func (c confinement) resolv() string {
 	return b.String()
 }
 
-// root builds an empty tree and moves into it. The old one is detached: no path leads back.
+// root builds an empty tree and moves into it.
 func (c confinement) root() error {
 	const at = "/proc" // a directory that is there; this mount namespace is our own
 	const strict = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
@@ -131,6 +140,11 @@ func (c confinement) root() error {
 	if err := unix.Mount("", at, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|strict, ""); err != nil {
 		return fmt.Errorf("read-only: %w", err)
 	}
+	return enterRoot(at)
+}
+
+// enterRoot makes a mount the root. The old one is detached: no path leads back.
+func enterRoot(at string) error {
 	if err := unix.Chdir(at); err != nil {
 		return err
 	}
@@ -146,6 +160,14 @@ func (c confinement) root() error {
 // goOverhead is what a Go program maps besides its heap: arenas are mapped in blocks of 64 MiB before they are used.
 const goOverhead = 256 << 20
 
+// descriptors: a stranger may load many libraries, and tell processes of its own by pipes.
+func (c confinement) descriptors() uint64 {
+	if c.Root != "" {
+		return 1024
+	}
+	return 256
+}
+
 // limit sets what the kernel counts without cgroups.
 func (c confinement) limit() error {
 	all := []struct {
@@ -153,7 +175,7 @@ func (c confinement) limit() error {
 		to   uint64
 	}{
 		{unix.RLIMIT_CORE, 0},
-		{unix.RLIMIT_NOFILE, 256},
+		{unix.RLIMIT_NOFILE, c.descriptors()},
 		{unix.RLIMIT_NPROC, uint64(c.Pids)},
 		{unix.RLIMIT_MEMLOCK, 0},
 		{unix.RLIMIT_MSGQUEUE, 0},

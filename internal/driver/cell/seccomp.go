@@ -93,25 +93,39 @@ func jump(code uint16, k uint32, jt, jf uint8) unix.SockFilter {
 
 const errno = unix.SECCOMP_RET_ERRNO
 
-// program compiles the filter. exe is the descriptor of the program that is executed once.
+// program compiles the filter of our own programs. exe is the descriptor of the program that is executed once.
 func program(network bool, exe int) []unix.SockFilter {
-	p := []unix.SockFilter{
+	calls := filtered(exe)
+	if network {
+		calls = append(calls, networked()...)
+	}
+	return end(append(begin(), admit(append(plain(), legacy()...))...), calls)
+}
+
+// begin loads the number of a call of this architecture.
+func begin() []unix.SockFilter {
+	return []unix.SockFilter{
 		load(offArch),
 		jump(unix.BPF_JEQ, auditArch, 1, 0),
 		ret(unix.SECCOMP_RET_KILL_PROCESS),
 		load(offNr),
 		jump(unix.BPF_JGE, 0x40000000, 0, 1), // x32 numbers; none lie there elsewhere
 		ret(unix.SECCOMP_RET_KILL_PROCESS),
+		// A C library falls back from clone3, whose flags a filter can't read, to clone.
+		jump(unix.BPF_JEQ, unix.SYS_CLONE3, 0, 1),
+		ret(errno | uint32(unix.ENOSYS)),
 	}
-	// A C library falls back from clone3, whose flags a filter can't read, to clone.
-	p = append(p, jump(unix.BPF_JEQ, unix.SYS_CLONE3, 0, 1), ret(errno|uint32(unix.ENOSYS)))
-	for _, nr := range append(plain(), legacy()...) {
+}
+
+func admit(all []uintptr) (p []unix.SockFilter) {
+	for _, nr := range all {
 		p = append(p, jump(unix.BPF_JEQ, uint32(nr), 0, 1), ret(unix.SECCOMP_RET_ALLOW))
 	}
-	calls := filtered(exe)
-	if network {
-		calls = append(calls, networked()...)
-	}
+	return p
+}
+
+// end decides the calls that have tests, and refuses the rest.
+func end(p []unix.SockFilter, calls []call) []unix.SockFilter {
 	for _, c := range calls {
 		p = append(p, c.compile()...)
 	}

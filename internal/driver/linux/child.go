@@ -13,11 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// childArg is argv[0] of the fabric's child; descriptors 3 and 4 are its socket and the program.
+// childArg is argv[0] of the fabric's child; descriptors 3 and 4 are its socket and the program. Where there is an argv[1], descriptor 5 is a mount to be shown there.
 const (
-	childArg  = "cloister-fabric"
-	childSock = 3
-	childExe  = 4
+	childArg   = "cloister-fabric"
+	childSock  = 3
+	childExe   = 4
+	childRoots = 5
 )
 
 // The child's main thread must stay out of the pool: a thread that has moved into a network's namespace has to end, and
@@ -100,6 +101,11 @@ func (c *child) settle() error {
 	}
 	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return fmt.Errorf("cannot mount proc: %w", err)
+	}
+	if len(os.Args) > 1 {
+		if err := show(os.Args[1]); err != nil {
+			return fmt.Errorf("cannot show %s: %w", os.Args[1], err)
+		}
 	}
 	c.uids = mapSize("/proc/self/uid_map")
 	// A terminal or a service manager signals whole groups; the daemon decides when the fabric ends.

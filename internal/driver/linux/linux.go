@@ -27,6 +27,9 @@ type Config struct {
 	Map Range
 	// Log receives what the fabric has to say besides its answers. Nil: os.Stderr.
 	Log *os.File
+	// Roots is a folder whose folders can be roots of cells; empty: there is none. Started by root, the fabric's processes find it where Shown says,
+	// and an ordinary user's where it is: they share no id with root's files, so it is shown to them before root is given up, read-only.
+	Roots, Shown string
 	// Program is the path of the binary that the fabric and all in it run. Empty: this one. What runs in a cell must be
 	// linked statically.
 	Program string
@@ -106,6 +109,15 @@ func (f *Fabric) spawnChild(cfg Config, attr *syscall.SysProcAttr) error {
 		log = os.Stderr
 	}
 	far := os.NewFile(uintptr(pair[1]), "fabric")
+	roots, err := shownTree(cfg.Roots)
+	if err != nil {
+		far.Close()
+		w.c.Close()
+		return err
+	}
+	if roots != nil {
+		defer roots.Close()
+	}
 	dup, err := unix.FcntlInt(uintptr(f.exe), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		far.Close()
@@ -122,6 +134,9 @@ func (f *Fabric) spawnChild(cfg Config, attr *syscall.SysProcAttr) error {
 		Stderr:      log,
 		ExtraFiles:  []*os.File{far, exe},
 		SysProcAttr: attr,
+	}
+	if roots != nil { // descriptor childRoots
+		cmd.Args, cmd.ExtraFiles = append(cmd.Args, cfg.Shown), append(cmd.ExtraFiles, roots)
 	}
 	// PDEATHSIG fires when the forking thread ends: this one never does.
 	started := make(chan error)

@@ -40,6 +40,11 @@ func (w *walk) analyze(ctx context.Context) error {
 	cell := Cell{Job: w.job.ID, Kind: w.job.Kind, Network: w.network, Port: w.port, Servers: w.servers, Search: w.search, Model: w.model, Task: job.Task{
 		Job: w.job.ID, Account: w.job.Account, Region: w.job.Region, Kind: job.Kinds()[w.job.Kind], Setup: w.job.Setup, Inputs: w.job.Inputs,
 		OutputURI: w.job.OutputObject, OutputKey: w.job.OutputKey, Volume: w.volume, Artifact: w.artifact, Creds: w.creds, CA: w.CA}}
+	image := ""
+	if w.Analyser != nil {
+		image = w.Analyser(w.job.Setup)
+	}
+	cell.Task.Foreign = image != ""
 	if w.trained != nil {
 		cell.Keep = w.trained.Blob
 	}
@@ -68,7 +73,7 @@ func (w *walk) analyze(ctx context.Context) error {
 		w.mu.Unlock()
 	}()
 	// A stop that was asked before the processes could be told is told now.
-	if err := w.edit(ctx, func(j *job.Job) { j.Instances = 1 }); err == nil && w.job.StopAsked {
+	if err := w.edit(ctx, func(j *job.Job) { j.Instances, j.Image = 1, image }); err == nil && w.job.StopAsked {
 		stop()
 	}
 	over := time.NewTimer(w.Limits.Run)

@@ -90,6 +90,8 @@ type Config struct {
 	Refuse string
 	Notes  []job.Reason
 	Limits Limits
+	// Analyser names the image that does such work in the built-in engine's place; empty: none does. Nil: none ever.
+	Analyser func(job.Setup) string
 	// Share says how many instances an analysis in a VPC may have, Learn how many a training or topic modelling; zero: one.
 	Share, Learn job.Share
 }

@@ -102,6 +102,13 @@ func explainJob(c *api.Call, v store.View, arn string) (*shape.ExplainResponse, 
 			}
 		}
 	}
+	if j.Instances > 0 { // it came to that
+		f := shape.Finding{Layer: ptr("analyser"), Text: ptr("the built-in engine analysed")}
+		if j.Image != "" {
+			f.Rule, f.Text = ptr(j.Image), ptr("this image analysed, in the built-in engine's place")
+		}
+		out.Findings = append(out.Findings, f)
+	}
 	for _, r := range j.Reasons {
 		out.Findings = append(out.Findings, shape.Finding{Layer: ptr(r.Layer), Rule: opt(r.Rule), Text: ptr(r.Text), Change: opt(r.Change)})
 	}

@@ -22,6 +22,7 @@ func Rows(e Engines, who Principals) []api.Operation {
 		own = append(own, f.rows(models)...)
 	}
 	for _, k := range kinds {
+		k.languages = spoken(e, k.name, k.languages)
 		own = append(own, k.rows()...)
 	}
 	return append(own, sheet.Rest(own...)...)

@@ -17,6 +17,9 @@ type Engines interface {
 	Analyse(ctx context.Context, account string, s job.Setup, texts []string) ([]Answer, error)
 	// AnalyseAt does so with the model of an endpoint, within its inference units: ErrBusy when they are used up.
 	AnalyseAt(ctx context.Context, endpointARN string, s job.Setup, texts []string) ([]Answer, error)
+	// Languages are those of another program that does a kind of analysis in the built-in engine's place; "*": it refuses itself what it can't read.
+	// Nil: the built-in engine does it.
+	Languages(kind string) []string
 }
 
 // Answer is what an analyser says about one text.

@@ -40,9 +40,12 @@ type house struct {
 	now   time.Time
 }
 
-func open(t testing.TB) *house {
+func open(t testing.TB) *house { return openWith(t, nil) }
+
+// openWith has other programs do kinds of analysis, in these languages.
+func openWith(t testing.TB, spoken map[string][]string) *house {
 	t.Helper()
-	h := &house{TB: t, minds: &minds{}, now: time.Date(2026, 3, 4, 5, 6, 7, 891_234_000, time.UTC)}
+	h := &house{TB: t, minds: &minds{spoken: spoken}, now: time.Date(2026, 3, 4, 5, 6, 7, 891_234_000, time.UTC)}
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"), func() time.Time { return h.now })
 	if err != nil {
 		t.Fatal(err)
@@ -176,11 +179,14 @@ func (h *house) job(id string) *job.Job {
 	return &j
 }
 
-// minds answers with the words of each text; a text that begins with ! is refused.
+// minds answers with the words of each text; a text that begins with ! is refused, one that begins with * by its second word.
 type minds struct {
-	asked []string
-	err   error
+	asked  []string
+	err    error
+	spoken map[string][]string
 }
+
+func (m *minds) Languages(kind string) []string { return m.spoken[kind] }
 
 func (m *minds) Analyse(_ context.Context, _ string, s job.Setup, texts []string) ([]Answer, error) {
 	return m.AnalyseAt(context.Background(), "-", s, texts)
@@ -207,6 +213,10 @@ func (m *minds) AnalyseAt(_ context.Context, endpoint string, s job.Setup, texts
 				a = Answer{Code: code, Message: said}
 			}
 			out = append(out, a)
+			continue
+		}
+		if w := strings.Fields(t); len(w) > 1 && w[0] == "*" {
+			out = append(out, Answer{Code: w[1], Message: "some words"})
 			continue
 		}
 		type found struct {

@@ -77,7 +77,7 @@ func realtimeRows(e Engines) []api.Operation {
 func (d detection) detect(ctx context.Context, c *api.Call, e Engines, in, out any) (any, error) {
 	var r struct{ Text, LanguageCode *string }
 	carry(&r, in)
-	if err := speaks(d.languages, r.LanguageCode); err != nil {
+	if err := speaks(spoken(e, d.kind, d.languages), r.LanguageCode); err != nil {
 		return nil, err
 	}
 	if err := fits(*r.Text, d.limit); err != nil {
@@ -98,7 +98,7 @@ func (d detection) detectAll(ctx context.Context, c *api.Call, e Engines, in, ou
 		LanguageCode *string
 	}
 	carry(&r, in)
-	if err := speaks(d.languages, r.LanguageCode); err != nil {
+	if err := speaks(spoken(e, d.kind, d.languages), r.LanguageCode); err != nil {
 		return nil, err
 	}
 	if len(r.TextList) > maxBatch {
@@ -168,6 +168,10 @@ func answered(out any, a []Answer, err error) error {
 		return err
 	case len(a) != 1:
 		return fmt.Errorf("the engine answered %d texts, of one", len(a))
+	case a[0].Code == "UNSUPPORTED_LANGUAGE":
+		return fault.New("UnsupportedLanguageException", "Amazon Comprehend can't process the language of the input text: %s", a[0].Message)
+	case a[0].Code == "INTERNAL_ERROR": // its sentence is ours
+		return errors.New("the engine broke on the text")
 	case a[0].Code != "":
 		return fault.New("InvalidRequestException", "%s: %s", a[0].Code, a[0].Message)
 	}

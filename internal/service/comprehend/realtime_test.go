@@ -107,6 +107,33 @@ func TestDetectRefused(t *testing.T) {
 	}
 }
 
+// TestOtherMinds: what does a kind of analysis in the built-in engine's place says which languages it reads, in calls and in jobs; other kinds are as before.
+func TestOtherMinds(t *testing.T) {
+	h := openWith(t, map[string][]string{"entities-detection": {"de", "fr"}, "key-phrases-detection": {"*"}, "dominant-language-detection": {"de"}, "pii-entities-detection": {"de"}})
+	h.must("DetectEntities", `{"Text":"a","LanguageCode":"de"}`)
+	h.must("BatchDetectEntities", `{"TextList":["a"],"LanguageCode":"fr"}`)
+	h.must("DetectKeyPhrases", `{"Text":"a","LanguageCode":"ja"}`)
+	h.must("DetectDominantLanguage", `{"Text":"a"}`)
+	h.must("ContainsPiiEntities", `{"Text":"a","LanguageCode":"de"}`)
+	for _, x := range []struct{ op, in, code, word string }{
+		{"DetectEntities", `{"Text":"a","LanguageCode":"en"}`, "UnsupportedLanguageException", "de and fr"},
+		{"DetectSentiment", `{"Text":"a","LanguageCode":"de"}`, "UnsupportedLanguageException", "en"},
+		{"DetectKeyPhrases", `{"Text":"* UNSUPPORTED_LANGUAGE","LanguageCode":"ja"}`, "UnsupportedLanguageException", "some words"},
+	} {
+		_, err := h.ask(x.op, x.in)
+		h.refused(err, x.code, x.word)
+	}
+	_, err := h.ask("DetectKeyPhrases", `{"Text":"* INTERNAL_ERROR","LanguageCode":"ja"}`)
+	if f := fault.From(err); err == nil || f.Kind != fault.Internal {
+		t.Errorf("a text on which an engine breaks is the caller's fault: %v", err)
+	}
+	in := `"InputDataConfig":{"S3Uri":"s3://bucket/in"},"OutputDataConfig":{"S3Uri":"s3://bucket/out"},"DataAccessRoleArn":"` + role + `"`
+	h.must("StartEntitiesDetectionJob", `{`+in+`,"LanguageCode":"de"}`)
+	h.must("StartKeyPhrasesDetectionJob", `{`+in+`,"LanguageCode":"ja"}`)
+	_, err = h.ask("StartEntitiesDetectionJob", `{`+in+`,"LanguageCode":"en"}`)
+	h.refused(err, "UnsupportedLanguageException", "de and fr")
+}
+
 // TestContains: of each type the best score.
 func TestContains(t *testing.T) {
 	h := open(t)

@@ -85,6 +85,7 @@ type agent struct {
 	name    []byte // in JSON
 
 	done, failed atomic.Int64
+	unsound      sync.Once
 
 	mu   sync.Mutex // of the reports
 	said time.Time  // when the last one was written

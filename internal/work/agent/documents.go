@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"unicode/utf8"
 
@@ -95,6 +96,9 @@ func (a *agent) feed(ctx context.Context, w *bufio.Writer, list []item, queue ch
 		}
 		text := d.text
 		d.text, d.bad = nil, !utf8.Valid(text) && !a.hasPages(text)
+		if a.task.Foreign {
+			d.runes = utf8.RuneCount(text)
+		}
 		// The document goes first: a result must never be awaited that nobody was asked for.
 		if !d.begins {
 			if a.fed++; a.fed > a.task.Kind.Limits.Documents {
@@ -178,12 +182,31 @@ func (a *agent) collect(in *frame.Reader, queue <-chan document, take func(docum
 			if err != nil {
 				return fmt.Errorf("cannot take a result: %w", err)
 			}
+			if a.task.Foreign {
+				k, buf = a.sound(k, d, buf)
+			}
 		}
 		if err := take(d, k, buf); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sound gives what came from a program that is not ours the members that it is to have, or puts an error in its place.
+func (a *agent) sound(k frame.Kind, d document, result []byte) (frame.Kind, []byte) {
+	if k == frame.Refusal {
+		var r struct{ ErrorCode, ErrorMessage string }
+		_ = json.Unmarshal(result, &r) // then it has no code
+		code, message := job.Refused(r.ErrorCode, r.ErrorMessage)
+		return k, refusal(result, code, message)
+	}
+	b, err := job.Sound(a.task.Setup, result, d.runes)
+	if err == nil {
+		return k, b
+	}
+	a.unsound.Do(func() { fmt.Fprintln(os.Stderr, "the analyser gave what is no result:", err) }) // the first: the others are as many as it likes
+	return frame.Refusal, refusal(result, "INTERNAL_ERROR", "The document could not be analyzed.")
 }
 
 // note writes what came of a document behind what came of those before it.

@@ -11,6 +11,7 @@ type document struct {
 	file   string
 	line   int // -1: the whole file
 	text   []byte
+	runes  int   // in the text, where results are held to them
 	long   bool  // over the limit
 	bad    bool  // not UTF-8
 	most   int64 // bytes that it may have, 0: as its kind says
