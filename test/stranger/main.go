@@ -36,8 +36,8 @@ func main() {
 	var kind byte
 	for {
 		var head [5]byte
-		if in.Buffered() == 0 {
-			out.Flush()
+		if in.Buffered() == 0 && out.Flush() != nil {
+			return
 		}
 		if _, err := io.ReadFull(in, head[:]); err != nil {
 			out.Flush()
@@ -57,8 +57,8 @@ func main() {
 		k, answer := answer(string(doc), out)
 		binary.BigEndian.PutUint32(head[1:], uint32(len(answer)))
 		head[0] = k
-		out.Write(head[:])
-		out.Write(answer)
+		_, _ = out.Write(head[:]) // Flush tells
+		_, _ = out.Write(answer)
 	}
 }
 
@@ -95,13 +95,11 @@ func answer(doc string, out *bufio.Writer) (byte, []byte) {
 		}
 		return 'R', say(map[string]any{"Entities": []entity{{"FORKS", fmt.Sprint(n), 1, 0, 1}}})
 	case strings.Contains(doc, "#eat"):
-		var all [][]byte
-		for {
-			b := make([]byte, 64<<20)
-			for i := 0; i < len(b); i += 4096 {
-				b[i] = 1
+		for all := []byte{}; ; {
+			all = append(all, make([]byte, 64<<20)...)
+			for i := 0; i < len(all); i += 4096 {
+				all[i] = 1
 			}
-			all = append(all, b)
 		}
 	case strings.Contains(doc, "#shape"):
 		return 'R', []byte(`{"Entities":[{"Type":"A","Score":"high"}]}`)

@@ -106,7 +106,7 @@ func probe() (out []Attempt) {
 	sys("memory of process 1", unix.SYS_PROCESS_VM_READV, 1, at, 1, at, 1)
 	no("see other processes", func() error {
 		for pid := 2; pid < 100_000; pid++ {
-			if err := unix.Kill(pid, 0); !errors.Is(err, unix.ESRCH) && unix.Tgkill(os.Getpid(), pid, 0) != nil { // a thread of its own is none
+			if there(pid) {
 				return nil
 			}
 		}
@@ -162,6 +162,11 @@ func probe() (out []Attempt) {
 		return fmt.Sprintf("%d %s %s %s", os.Getpid(), d, host, os.Getenv("COLOUR")), err
 	})
 	return out
+}
+
+// there says whether a number is that of another process; a thread of its own is none.
+func there(pid int) bool {
+	return !errors.Is(unix.Kill(pid, 0), unix.ESRCH) && errors.Is(unix.Tgkill(os.Getpid(), pid, 0), unix.ESRCH)
 }
 
 // who prints its ids, its capabilities and whether it may gain any.
