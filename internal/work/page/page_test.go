@@ -75,9 +75,9 @@ func TestPatience(t *testing.T) {
 	if _, err := r.Read(sound, 1, long); err != nil {
 		t.Fatal(err)
 	}
-	many := make([]string, 2000)
+	many := make([]string, 400)
 	for i := range many {
-		many[i] = strings.Repeat("word ", 2000)
+		many[i] = strings.Repeat("word ", 1000)
 	}
 	if got, err := r.Read(pagetest.PDF(many...), len(many), 20*time.Millisecond); !errors.Is(err, ErrLate) {
 		t.Errorf("got %d pages, %v; want %v", len(got), err, ErrLate)

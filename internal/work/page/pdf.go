@@ -17,8 +17,8 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 )
 
-// memoryMax is what PDFium may use for one file, in pages of WebAssembly (64 KiB): 512 MiB. A file lies in it once.
-const memoryMax = 8 << 10
+// memoryMax is what PDFium may use for one file, in pages of WebAssembly (64 KiB): 256 MiB. A file lies in it once.
+const memoryMax = 4 << 10
 
 // pdf is PDFium, compiled to WebAssembly. It runs in an interpreter: the analyser's cell forbids code that is made while it runs. Each file
 // has an instance of its own, so that none meets what another left.
