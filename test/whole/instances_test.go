@@ -231,22 +231,19 @@ func TestLearningInstancesOfKinds(t *testing.T) {
 		t.Fatalf("%v: %v\n%s", p["JobStatus"], p["Message"], s.why(p["JobArn"].(string)))
 	}
 	uri := p["OutputDataConfig"].(dict)["S3Uri"].(string)
-	var of [2]string
 	docs := strings.Split(strings.TrimSpace(string(s.member(uri, "doc-topics.csv"))), "\n")
 	n, like := 0, 0
 	for _, row := range docs[1:] {
 		f := strings.Split(row, ",")
 		if line := strings.TrimPrefix(f[0], "d.txt:"); line == strconv.Itoa(n) { // its largest topic
-			if of[n%2] == "" {
-				of[n%2] = f[1]
-			}
-			if n++; of[(n-1)%2] == f[1] {
+			if f[1] == []string{"000", "001"}[n%2] {
 				like++
 			}
+			n++
 		}
 	}
-	if n != 400 || like < 380 || of[0] == of[1] || len(s.member(uri, "topic-terms.csv")) < 100 {
-		t.Errorf("%d documents of topics %v, %d as they should be", n, of, like)
+	if n != 400 || max(like, n-like) < 380 || len(s.member(uri, "topic-terms.csv")) < 100 {
+		t.Errorf("%d documents, %d of them of the topic of their theme", n, max(like, n-like))
 	}
 
 	var lines, marks strings.Builder
