@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -214,9 +215,10 @@ func TestLearningInstancesOfKinds(t *testing.T) {
 	var text strings.Builder
 	themes := [][]string{strings.Fields("oven flour butter sugar dough bake recipe kitchen yeast bread cake cream pastry apron icing"),
 		strings.Fields("engine wheel brake tyre gearbox driver clutch exhaust motor garage fuel piston axle bonnet spanner")}
+	dice := rand.New(rand.NewPCG(1, 2))
 	for i := range 400 {
-		for j := range 6 {
-			text.WriteString(themes[i%2][(i*7+j*j*3+i/15)%15] + " ")
+		for range 6 {
+			text.WriteString(themes[i%2][dice.IntN(15)] + " ")
 		}
 		text.WriteString("\n")
 	}
