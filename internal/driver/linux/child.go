@@ -102,7 +102,7 @@ func (c *child) settle() error {
 	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return fmt.Errorf("cannot mount proc: %w", err)
 	}
-	if len(os.Args) > 1 {
+	if len(os.Args) > 1 && os.Args[0] == childArg {
 		if err := show(os.Args[1]); err != nil {
 			return fmt.Errorf("cannot show %s: %w", os.Args[1], err)
 		}
