@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"cloister/internal/core/job"
 	"cloister/internal/engine/serve"
@@ -59,6 +60,22 @@ func (s analysers) Start(ctx context.Context, setup job.Setup, model io.Reader, 
 		give()
 		return nil, err
 	}
-	a.gone = give
-	return a, nil
+	left := make(chan struct{})
+	a.gone = func() { give(); close(left) }
+	return lodger{a, left}, nil
+}
+
+// lodger is an analyser that has a part of the room.
+type lodger struct {
+	*analyser
+	left chan struct{} // closed when its part is given back
+}
+
+// Close waits for the cell's end, but not for ever: who closes it may want its part of the room next.
+func (l lodger) Close() {
+	l.analyser.Close()
+	select {
+	case <-l.left:
+	case <-time.After(analyserExit):
+	}
 }

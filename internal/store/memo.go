@@ -19,17 +19,24 @@ func Busy(kind string) bool {
 	return false
 }
 
-// maxKept bounds what a Memo holds.
-const maxKept = 4096
+// Bounds of what a Memo holds: entries, and of those that it weighs, bytes.
+const (
+	maxKept   = 4096
+	maxWeight = 32 << 20
+)
 
 // Memo keeps what was worked out of the ledger until anything changes of which it may have been made, so that it is never older than the
 // view it is asked on. It is safe for concurrent use; the zero Memo is ready. What it gives out is shared: nobody may change it.
 //
 // The work may depend on the key and on the view alone. What it makes of busy rows, of the trail or of the time is given out and not kept.
 type Memo[K comparable, T any] struct {
-	mu    sync.RWMutex
-	stamp int64
-	kept  map[K]T
+	// Weigh says about how many bytes an entry holds; nil: next to none. It is set before the first Get.
+	Weigh func(K, T) int
+
+	mu     sync.RWMutex
+	stamp  int64
+	kept   map[K]T
+	weight int
 }
 
 // Get gives what work makes of v for the key. Errors are not kept.
@@ -50,12 +57,19 @@ func (m *Memo[K, T]) Get(v View, k K, work func(View) (T, error)) (T, error) {
 	if t, err = work(w); err != nil || w.fickle || !settled {
 		return t, err
 	}
+	n := 0
+	if m.Weigh != nil {
+		if n = m.Weigh(k, t); n > maxWeight {
+			return t, nil
+		}
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.stamp < stamp || len(m.kept) >= maxKept {
-		m.kept = nil
+	if m.stamp < stamp || len(m.kept) >= maxKept || m.weight+n > maxWeight {
+		m.kept, m.weight = nil, 0
 	}
 	if m.stamp <= stamp { // else a newer view was faster
+		m.weight += n
 		if m.kept == nil {
 			m.kept = map[K]T{}
 		}

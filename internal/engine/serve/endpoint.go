@@ -379,14 +379,14 @@ func (e *Engine) owe(k store.Key, out []job.Answer) {
 	for _, a := range out {
 		if p, ok, err := job.PagedOf(a.Members); ok && err == nil {
 			for _, x := range p.Pages {
-				n += x.Characters
+				n += max(0, min(x.Characters, job.PageMax)) // a longer one is refused
 			}
 		}
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if m := e.meters[k]; m != nil {
-		m.characters -= float64(max(0, min(n, len(out)*job.FileMax)))
+		m.characters -= float64(min(n, len(out)*job.PageMax)) // an endpoint's file has one page, whatever the analyser says
 	}
 }
 

@@ -1,8 +1,12 @@
 package serve
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
+
+	"cloister/internal/core/job"
+	"cloister/internal/store"
 )
 
 func TestMeter(t *testing.T) {
@@ -62,5 +66,26 @@ func TestMeterChanges(t *testing.T) {
 	}
 	if n != 6 {
 		t.Errorf("%d documents in the second after one unit became three", n)
+	}
+}
+
+// TestOwe: what the page of a file needed is taken afterwards, and never more than a page may have, whatever the analyser says of it.
+func TestOwe(t *testing.T) {
+	k, now := store.Key{ID: "e"}, time.Unix(1_000_000, 0)
+	for said, want := range map[int]time.Duration{0: 0, 150: 0, 1_000: 8 * time.Second, 1 << 40: 98 * time.Second, -5: 0} {
+		m := &meter{}
+		m.set(1, now)
+		e := &Engine{meters: map[store.Key]*meter{k: m}}
+		b, err := json.Marshal(job.Paged{Pages: []job.Page{{Number: 1, Characters: said}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.owe(k, []job.Answer{{Members: b}})
+		if want > 0 && m.admit(1, 0, now.Add(want-time.Second)) {
+			t.Errorf("%d characters: it admits before %s", said, want)
+		}
+		if !m.admit(1, 0, now.Add(want+time.Second)) {
+			t.Errorf("%d characters: it does not admit after %s", said, want)
+		}
 	}
 }

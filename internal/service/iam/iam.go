@@ -39,7 +39,9 @@ func New(c Config) *Service {
 	if c.Limits == nil {
 		c.Limits = func(store.View, *identity.Principal) ([][]api.NamedPolicy, error) { return nil, nil }
 	}
-	return &Service{seal: c.Sealer, partition: c.Partition, limits: c.Limits}
+	s := &Service{seal: c.Sealer, partition: c.Partition, limits: c.Limits}
+	s.hung.Weigh = weigh
+	return s
 }
 
 // Rows is the table of operations.

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,17 @@ type bearing struct {
 	partition, account, arn, uniqueID, role string
 	limited                                 bool   // by session policies
 	session                                 string // they, each behind a NUL
+}
+
+// weigh is about how many bytes of texts are kept for a principal.
+func weigh(k bearing, p Policies) int {
+	n := 1024 + 2*len(k.session)
+	for _, l := range slices.Concat([][]Named{p.Identity, p.Boundary, p.Session}, p.SCP) {
+		for _, x := range l {
+			n += len(x.Name) + len(x.Text)
+		}
+	}
+	return n
 }
 
 func nameOf(p *identity.Principal) bearing {

@@ -151,6 +151,28 @@ func testMemo(e *env) {
 	want("behind what was taken back", "x", read("vpc"), "four", 1)
 }
 
+// What a Memo weighs is bounded in bytes: it lets go of what it has for what comes, and keeps nothing too heavy.
+func testMemoWeighs(e *env) {
+	const heavy = 12 << 20
+	m := store.Memo[string, string]{Weigh: func(k, _ string) int {
+		if k == "giant" {
+			return 1 << 30
+		}
+		return heavy
+	}}
+	worked := ""
+	for _, c := range []struct{ ask, want string }{{"a", "a"}, {"a", ""}, {"b", "b"}, {"a", ""}, {"giant", "giant"}, {"giant", "giant"}, {"b", ""}, {"c", "c"}, {"c", ""}, {"a", "a"}} {
+		worked = ""
+		e.view(func(v store.View) error {
+			_, err := m.Get(v, c.ask, func(store.View) (string, error) { worked += c.ask; return c.ask, nil })
+			return err
+		})
+		if worked != c.want {
+			e.Errorf("for %s it worked out %q, want %q", c.ask, worked, c.want)
+		}
+	}
+}
+
 // While a row changes, no view is given what was worked out before it.
 func testMemoFresh(e *env) {
 	var m store.Memo[int, string]

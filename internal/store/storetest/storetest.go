@@ -60,7 +60,7 @@ func Run(t *testing.T, open Opener) {
 		{"one time", testOneTime}, {"snapshot", testSnapshot}, {"nested views", testNestedViews}, {"own writes", testOwnWrites},
 		{"watch", testWatch}, {"watch ends", testWatchEnds},
 		{"leases", testLeases}, {"fence", testFence}, {"reset", testReset}, {"reopen", testReopen}, {"closed", testClosed},
-		{"stamp", testStamp}, {"memo", testMemo}, {"memo is never old", testMemoFresh},
+		{"stamp", testStamp}, {"memo", testMemo}, {"memo weighs", testMemoWeighs}, {"memo is never old", testMemoFresh},
 		{"two stores", testTwoStores}, {"many writers", testManyWriters}, {"many kinds of callers", testMixed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
