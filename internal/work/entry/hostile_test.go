@@ -71,6 +71,9 @@ var readers = []string{"dominant-language-detection", "key-phrases-detection", "
 // TestHostileTexts gives each engine texts that no person writes. What it says must lie within the text, and what it takes of memory must
 // grow as the text does: four times the text, at most six times the bytes.
 func TestHostileTexts(t *testing.T) {
+	if testing.Short() { // the race detector makes this ten times as long, and has nothing to see in one goroutine
+		t.Skip("long")
+	}
 	for _, kind := range readers {
 		e, err := kinds[kind].Engine(job.Setup{Kind: kind}, nil)
 		if err != nil {
