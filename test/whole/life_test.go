@@ -227,7 +227,7 @@ func TestList(t *testing.T) {
 		{"no such name", dict{"JobName": "job"}, nil},
 		{"completed", dict{"JobStatus": "COMPLETED"}, []string{ids[0], ids[2], ids[3], ids[4]}},
 		{"failed", dict{"JobStatus": "FAILED"}, ids[1:2]},
-		{"before", dict{"SubmitTimeBefore": times[1]}, ids[2:]},
+		{"before, the oldest first", dict{"SubmitTimeBefore": times[1]}, []string{ids[4], ids[3], ids[2]}},
 		{"after", dict{"SubmitTimeAfter": times[1]}, ids[:1]},
 	}
 	for _, c := range cases {
