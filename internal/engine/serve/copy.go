@@ -20,9 +20,15 @@ import (
 // copy brings the bytes of an imported model over, sealed anew under a key of the copy's own. A copy that was interrupted is begun again.
 func (e *Engine) copy(ctx context.Context, it store.Item[model.Model]) {
 	at := it.Scope
+	over := false
 	err := e.change(ctx, it, func(m *model.Model) {
-		m.Status = model.Training
+		if over = m.Status.Ended() || m.Status == model.Deleting; !over { // the list was old, and the copy is there meanwhile
+			m.Status = model.Training
+		}
 	})
+	if over {
+		return
+	}
 	var done model.Model
 	if err == nil {
 		done, err = e.copied(ctx, at, it.Value)

@@ -69,6 +69,19 @@ func TestImport(t *testing.T) {
 	}
 	h.refused(asked(source, "copy", ownKey, h.role[abroad]), "ResourceInUseException", "copy")
 	p := reaches("copy", "TRAINED")
+	// Who looked before it ended begins it anew, and finds it there.
+	var old store.Item[model.Model]
+	if err := h.config.Store.View(t.Context(), func(v store.View) (err error) {
+		old, err = rows.Models.Find(v, store.Scope{Partition: "aws", Account: abroad, Region: here}, "arn", *p.DocumentClassifierArn)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	old.Value.Status = model.Training
+	h.engine.copy(t.Context(), old)
+	if again := reaches("copy", "TRAINED"); !again.EndTime.Equal(*p.EndTime) {
+		t.Errorf("it was copied again: it ended %s, and then %s", p.EndTime, again.EndTime)
+	}
 	if *p.SourceModelArn != source || *p.ModelKmsKeyId != ownKey || *p.ClassifierMetadata.NumberOfLabels != 2 || *p.LanguageCode != "en" || *p.Mode != "MULTI_CLASS" {
 		t.Errorf("%+v", *p)
 	}
