@@ -94,7 +94,7 @@ func TestImage(t *testing.T) {
 	if !strings.Contains(lines[6], `"Type":"FORKS"`) { // its limit ended it, and the job went on
 		t.Error(lines[6])
 	}
-	holds(t, s.why(arn), "[analyser, "+digest+"]", "this image analysed")
+	holds(t, s.why(arn), "[analyser, "+digest+"]", "this image is the job's analyser")
 	b, err := os.ReadFile(h.log)
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func TestImage(t *testing.T) {
 		t.Error("what an image said of a document is in the log")
 	}
 	// Another kind, and the same with a model of its own, are the built-in engines'.
-	if p := s.finish(s.start(nil)); p.JobStatus != "COMPLETED" || !strings.Contains(s.why(p.JobArn), "the built-in engine analysed") {
+	if p := s.finish(s.start(nil)); p.JobStatus != "COMPLETED" || !strings.Contains(s.why(p.JobArn), "the job's analyser is the built-in engine") {
 		t.Errorf("%+v\n%s", p, s.why(p.JobArn))
 	}
 	// At once.

@@ -103,9 +103,9 @@ func explainJob(c *api.Call, v store.View, arn string) (*shape.ExplainResponse, 
 		}
 	}
 	if j.Instances > 0 { // it came to that
-		f := shape.Finding{Layer: ptr("analyser"), Text: ptr("the built-in engine analysed")}
+		f := shape.Finding{Layer: ptr("analyser"), Text: ptr("the job's analyser is the built-in engine")}
 		if j.Image != "" {
-			f.Rule, f.Text = ptr(j.Image), ptr("this image analysed, in the built-in engine's place")
+			f.Rule, f.Text = ptr(j.Image), ptr("this image is the job's analyser, in the built-in engine's place")
 		}
 		out.Findings = append(out.Findings, f)
 	}
