@@ -14,6 +14,7 @@ import (
 	"cloister/internal/core/arn"
 	"cloister/internal/core/fault"
 	"cloister/internal/core/job"
+	"cloister/internal/core/model"
 	"cloister/internal/core/policy"
 	"cloister/internal/core/trail"
 	shape "cloister/internal/shape/cloister"
@@ -117,6 +118,11 @@ func explainJob(c *api.Call, v store.View, arn string) (*shape.ExplainResponse, 
 
 func summary(j *job.Job) string {
 	s := fmt.Sprintf("%s is %s", j.ARN, j.State)
+	if j.Trains != "" { // its ARN is the model's, whose statuses have names of their own
+		var m model.Model
+		m.Follow(j)
+		s = fmt.Sprintf("%s is %s", j.ARN, m.Status)
+	}
 	if j.Message != "" {
 		s += ": " + j.Message
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"cloister/internal/core/job"
 	"cloister/internal/core/policy"
 	"cloister/internal/core/trail"
 )
@@ -89,6 +90,22 @@ func TestServiceControlPoliciesAreNamedByLevel(t *testing.T) {
 		}
 		if got := explain(boss, c.reason); !strings.Contains(got, "Secret") {
 			t.Errorf("the management account reads %s", got)
+		}
+	}
+}
+
+// A model is explained in the words that Describe has for it, a job in its own.
+func TestSummaryOfAModel(t *testing.T) {
+	for _, c := range []struct {
+		trains string
+		state  job.State
+		want   string
+	}{
+		{"arn", job.Completed, "arn is TRAINED"}, {"arn", job.Failed, "arn is IN_ERROR (in step analyze)"}, {"arn", job.InProgress, "arn is TRAINING"},
+		{"", job.Completed, "arn is COMPLETED"}, {"", job.Failed, "arn is FAILED (in step analyze)"},
+	} {
+		if got := summary(&job.Job{ARN: "arn", Trains: c.trains, State: c.state, Steps: []job.Step{{Name: "analyze"}}}); got != c.want {
+			t.Errorf("%q, of %+v", got, c)
 		}
 	}
 }
