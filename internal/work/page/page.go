@@ -28,7 +28,7 @@ func (r *Reader) Read(file []byte, most int, patience time.Duration) ([]string, 
 	case job.PDF:
 		return r.pdf.read(file, most, patience)
 	case job.DOCX:
-		return word(file, most)
+		return word(file, most, patience)
 	}
 	return nil, ErrForm
 }

@@ -2,6 +2,8 @@ package page
 
 import (
 	"errors"
+	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +26,12 @@ func TestPages(t *testing.T) {
 			`<AlternateContent><Choice><t>once</t></Choice><Fallback><t>twice</t></Fallback></AlternateContent></w:p><w:tbl><w:tr><w:tc><w:p><w:r><w:t>a</w:t></w:r></w:p></w:tc></w:tr></w:tbl>`+
 			`<w:p><w:r><w:lastRenderedPageBreak/><w:t>next</w:t></w:r></w:p></w:body></w:document>`), []string{"kept \tononce\na", "next"}},
 		"an empty Word file": {pagetest.DOCX(""), []string{""}},
+		"what was moved": {pagetest.Zip("word/document.xml", `<document><p><moveFrom><r><t>here </t></r></moveFrom><r><t>stays </t></r><moveTo><r><t>there</t></r></moveTo></p></document>`),
+			[]string{"stays there"}},
+		"a main part of another name": {pagetest.Zips("_rels/.rels", `<Relationships><Relationship Type="http://schemas.openxmlformats.org/package/2006/relationships/metadata/core-properties" Target="docProps/core.xml"/>`+
+			`<Relationship Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="/word/document2.xml"/></Relationships>`,
+			"word/document.xml", "<document><t>old</t></document>", "word/Document2.xml", "<document><t>new</t></document>"), []string{"new"}},
+		"one long text": {pagetest.Zip("word/document.xml", "<document><r/><t>"+strings.Repeat("x", 3<<20)+"</t></document>"), []string{strings.Repeat("x", 3<<20)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := r.Read(c.file, 10, long)
@@ -44,18 +52,23 @@ func TestWhatIsNoFile(t *testing.T) {
 		file []byte
 		want error
 	}{
-		"text":               {[]byte("text"), ErrForm},
-		"a PDF's beginning":  {[]byte("%PDF-1.7\n"), ErrBroken},
-		"half a PDF":         {sound[:40], ErrBroken},
-		"too many pages":     {pagetest.PDF("1", "2", "3", "4"), ErrPages},
-		"half an archive":    {pagetest.DOCX("x")[:60], ErrBroken},
-		"another archive":    {pagetest.Zip("xl/workbook.xml", "<x/>"), ErrForm},
-		"no XML":             {pagetest.Zip("word/document.xml", "<a"), ErrBroken},
-		"an open end":        {pagetest.Zip("word/document.xml", "<a><b></b>"), ErrBroken},
-		"Word, many pages":   {pagetest.DOCX("1", "2", "3", "4"), ErrPages},
-		"a pit of elements":  {pagetest.Zip("word/document.xml", strings.Repeat("<a>", 1<<20)), ErrBroken},
-		"a bomb":             {pagetest.Zip("word/document.xml", "<a>"+strings.Repeat(" ", wordMax)+"</a>"), ErrBroken},
-		"a foreign encoding": {pagetest.Zip("word/document.xml", `<?xml version="1.0" encoding="EBCDIC"?><a></a>`), ErrBroken},
+		"text":                {[]byte("text"), ErrForm},
+		"a PDF's beginning":   {[]byte("%PDF-1.7\n"), ErrBroken},
+		"half a PDF":          {sound[:40], ErrBroken},
+		"too many pages":      {pagetest.PDF("1", "2", "3", "4"), ErrPages},
+		"half an archive":     {pagetest.DOCX("x")[:60], ErrBroken},
+		"another archive":     {pagetest.Zip("xl/workbook.xml", "<x/>"), ErrForm},
+		"no XML":              {pagetest.Zip("word/document.xml", "<document"), ErrBroken},
+		"an open end":         {pagetest.Zip("word/document.xml", "<document><b></b>"), ErrBroken},
+		"Word, many pages":    {pagetest.DOCX("1", "2", "3", "4"), ErrPages},
+		"a pit of elements":   {pagetest.Zip("word/document.xml", strings.Repeat("<document>", 1<<20)), ErrBroken},
+		"a bomb":              {pagetest.Zip("word/document.xml", "<document>"+strings.Repeat("<a/>", wordMax/4)+"</document>"), ErrBroken},
+		"one of two":          {pagetest.Zips("word/document.xml", "<document><t>1</t></document>", "WORD/document.xml", "<document><t>2</t></document>"), ErrBroken},
+		"a pit of attributes": {pagetest.Zip("word/document.xml", "<document"+strings.Repeat(` b=""`, 4<<20)+"></document>"), ErrBroken},
+		"a workbook": {pagetest.Zips("_rels/.rels", `<Relationships><Relationship Type="http://purl.oclc.org/ooxml/officeDocument/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>`,
+			"xl/workbook.xml", "<workbook/>"), ErrForm},
+		"no element":         {pagetest.Zip("word/document.xml", " "), ErrBroken},
+		"a foreign encoding": {pagetest.Zip("word/document.xml", `<?xml version="1.0" encoding="EBCDIC"?><document></document>`), ErrBroken},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, err := r.Read(c.file, 3, long); !errors.Is(err, c.want) || got != nil {
@@ -87,10 +100,37 @@ func TestPatience(t *testing.T) {
 	}
 }
 
+// What a Word file's reading takes of memory and time is bounded, whatever its 50 KB unfold to.
+func TestWordBombs(t *testing.T) {
+	deep := make([]string, 0, 42)
+	for i := range 20 {
+		deep = append(deep, fmt.Sprint(i, "/")+strings.Repeat("a/", 32000)+"x", "")
+	}
+	for name, c := range map[string]struct {
+		file     []byte
+		patience time.Duration
+		want     error
+	}{
+		"attributes":  {pagetest.Zip("word/document.xml", "<document"+strings.Repeat(` b=""`, 6<<20)+"></document>"), long, ErrBroken},
+		"deep names":  {pagetest.Zips(append(deep, "word/document.xml", "<document/>")...), 2 * time.Second, nil},
+		"many tokens": {pagetest.Zip("word/document.xml", "<document>"+strings.Repeat("<t>x</t>", 3<<20)+"</document>"), time.Millisecond, ErrLate},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := new(Reader).Read(c.file, 10, c.patience)
+			runtime.ReadMemStats(&after)
+			if took := (after.TotalAlloc - before.TotalAlloc) >> 20; !errors.Is(err, c.want) || took > 100 {
+				t.Errorf("%v, %d MiB; want %v", err, took, c.want)
+			}
+		})
+	}
+}
+
 func FuzzWord(f *testing.F) {
 	f.Add(pagetest.DOCX("a", "b"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if pages, err := word(b, 10); err == nil && (len(pages) == 0 || len(pages) > 10) {
+		if pages, err := word(b, 10, long); err == nil && (len(pages) == 0 || len(pages) > 10) {
 			t.Errorf("%d pages", len(pages))
 		}
 	})

@@ -7,59 +7,71 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"time"
 )
 
-// Bounds of a Word file: bytes of its text with all markup, and depth of elements within another.
+// Bounds of a Word file: bytes of its text with all markup, of one tag, and depth of elements within another. A tag's attributes take
+// ten times its bytes.
 const (
 	wordMax  = 32 << 20
+	tokenMax = 1 << 20
 	depthMax = 512
 )
 
-// word reads the main part of an Office Open XML document: its text, without headers, notes and what was deleted under revision.
-func word(file []byte, most int) ([]string, error) {
+// word reads the main part of an Office Open XML document: its text, without headers, notes and what was deleted or moved away under revision.
+func word(file []byte, most int, patience time.Duration) ([]string, error) {
+	until := time.Now().Add(patience)
 	z, err := zip.NewReader(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
 		return nil, ErrBroken
 	}
-	part, err := z.Open("word/document.xml")
+	main, err := mainPart(z, until)
 	if err != nil {
-		return nil, ErrForm
+		return nil, err
+	}
+	part, err := main.Open()
+	if err != nil {
+		return nil, ErrBroken
 	}
 	defer part.Close()
-	bounded := &io.LimitedReader{R: part, N: wordMax + 1}
-	d := xml.NewDecoder(bounded)
-	d.CharsetReader = func(string, io.Reader) (io.Reader, error) { return nil, ErrBroken } // the standard admits UTF-8 and UTF-16; Word writes UTF-8
+	in := newMarkup(part, until)
 	var pages []string
 	var b strings.Builder
 	end := func() {
 		pages = append(pages, b.String())
 		b.Reset()
 	}
-	inText, depth, skip := false, 0, 0
+	inText, depth, skip, begun := false, 0, 0, false
 	for {
-		t, err := d.RawToken()
-		if bounded.N == 0 || depth > depthMax || len(pages) > most {
-			break
-		}
-		if errors.Is(err, io.EOF) {
-			if depth != 0 {
-				return nil, ErrBroken
+		t, err := in.token()
+		switch {
+		case errors.Is(err, io.EOF) && begun && depth == 0:
+			if end(); len(pages) > most {
+				return nil, ErrPages
 			}
-			end()
-			break
-		}
-		if err != nil {
+			return pages, nil
+		case errors.Is(err, ErrLate):
+			return nil, err
+		case err != nil || depth > depthMax:
 			return nil, ErrBroken
+		case len(pages) > most:
+			return nil, ErrPages
 		}
 		switch t := t.(type) {
 		case xml.StartElement:
+			if !begun && t.Name.Local != "document" {
+				return nil, ErrForm
+			}
+			begun = true
 			depth++
 			if skip > 0 {
 				skip++
 				continue
 			}
 			switch t.Name.Local {
-			case "Fallback": // says again what the choice beside it says
+			case "Fallback", // says again what the choice beside it says
+				"moveFrom", // is said again where it was moved to
+				"tabs":     // where tabs would stand
 				skip = 1
 			case "t":
 				inText = true
@@ -79,8 +91,6 @@ func word(file []byte, most int) ([]string, error) {
 				if strings.TrimSpace(b.String()) != "" { // else the break was written, too
 					end()
 				}
-			case "tabs": // where tabs would stand
-				skip = 1
 			}
 		case xml.EndElement:
 			depth--
@@ -102,13 +112,6 @@ func word(file []byte, most int) ([]string, error) {
 			}
 		}
 	}
-	if bounded.N == 0 || depth > depthMax {
-		return nil, ErrBroken
-	}
-	if len(pages) > most {
-		return nil, ErrPages
-	}
-	return pages, nil
 }
 
 func attribute(e xml.StartElement, name string) string {

@@ -65,18 +65,23 @@ func DOCX(pages ...string) []byte {
 }
 
 // Zip gives an archive of one file.
-func Zip(name, content string) []byte {
+func Zip(name, content string) []byte { return Zips(name, content) }
+
+// Zips gives an archive of files: names, each with the content that follows it.
+func Zips(files ...string) []byte {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
-	w, err := z.Create(name)
-	if err == nil {
-		_, err = w.Write([]byte(content))
+	for i := 0; i+1 < len(files); i += 2 {
+		w, err := z.Create(files[i])
+		if err == nil {
+			_, err = w.Write([]byte(files[i+1]))
+		}
+		if err != nil {
+			panic(err) // memory does not fail
+		}
 	}
-	if err == nil {
-		err = z.Close()
-	}
-	if err != nil {
-		panic(err) // memory does not fail
+	if err := z.Close(); err != nil {
+		panic(err)
 	}
 	return b.Bytes()
 }
