@@ -17,14 +17,18 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 )
 
-// memoryMax is what PDFium may use for one file, in pages of WebAssembly (64 KiB): 256 MiB. A file lies in it once.
-const memoryMax = 4 << 10
+// memoryMax is what PDFium may use for one file, in pages of WebAssembly: 256 MiB. A file lies in it once.
+const (
+	wasmPage  = 64 << 10
+	memoryMax = 4 << 10
+)
 
 // pdf is PDFium, compiled to WebAssembly. It runs in an interpreter: the analyser's cell forbids code that is made while it runs. Each file
 // has an instance of its own, so that none meets what another left.
 type pdf struct {
-	pool pdfium.Pool
-	end  context.CancelFunc
+	pool   pdfium.Pool
+	end    context.CancelFunc
+	memory memory
 }
 
 // open translates the module, once: .3 to .6 s.
@@ -32,7 +36,7 @@ func (p *pdf) open() error {
 	if p.pool != nil {
 		return nil
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(experimental.WithMemoryAllocator(context.Background(), &p.memory))
 	pool, err := webassembly.Init(webassembly.Config{
 		Context: ctx, MaxIdle: 1, MaxTotal: 1, Stdout: io.Discard, Stderr: io.Discard,
 		FSConfig: wazero.NewFSConfig(), // no files
