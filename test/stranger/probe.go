@@ -104,6 +104,58 @@ func probe() (out []Attempt) {
 	sys("SysV memory", unix.SYS_SHMGET, 0, 4096, 0o1600)
 	sys("another personality", unix.SYS_PERSONALITY, 0x0400000)
 	sys("memory of process 1", unix.SYS_PROCESS_VM_READV, 1, at, 1, at, 1)
+	no("shared memory of a device", func() error {
+		return onFile("/dev/zero", os.O_RDWR, func(fd int) error {
+			_, err := unix.Mmap(fd, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+			return err
+		})
+	})
+	sys("memory that is called a stack", unix.SYS_MMAP, 0, 1<<30, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_GROWSDOWN, ^uintptr(0))
+	// What other cells of the same image, or of this host, could see.
+	for _, p := range []string{"/stranger", "/dev/null", "/"} {
+		no("flock of "+p, func() error {
+			return onFile(p, os.O_RDONLY, func(fd int) error { return unix.Flock(fd, unix.LOCK_SH|unix.LOCK_NB) })
+		})
+		for what, cmd := range map[string]int{"a lock": unix.F_SETLK, "a lock of the open file": unix.F_OFD_SETLK, "asking for locks": unix.F_GETLK} {
+			no(what+" of "+p, func() error {
+				return onFile(p, os.O_RDONLY, func(fd int) error {
+					return unix.FcntlFlock(uintptr(fd), cmd, &unix.Flock_t{Type: unix.F_RDLCK, Start: 0x5ec7e7, Len: 7})
+				})
+			})
+		}
+		no("a lease of "+p, func() error {
+			return onFile(p, os.O_RDONLY, func(fd int) error { _, err := unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_RDLCK); return err })
+		})
+		no("news of "+p, func() error {
+			return onFile(p, os.O_RDONLY, func(fd int) error { _, err := unix.FcntlInt(uintptr(fd), unix.F_NOTIFY, 1); return err })
+		})
+		no("the times of "+p, func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, p, nil, 0) })
+		no("dropping what is cached of "+p, func() error {
+			return onFile(p, os.O_RDONLY, func(fd int) error { return unix.Fadvise(fd, 0, 0, unix.FADV_DONTNEED) })
+		})
+	}
+	no("reading only what is cached", func() error {
+		return onFile("/stranger", os.O_RDONLY, func(fd int) error { _, err := unix.Preadv2(fd, [][]byte{buf[:]}, 0, unix.RWF_NOWAIT); return err })
+	})
+	no("what is cached", func() error {
+		return onFile("/stranger", os.O_RDONLY, func(fd int) error {
+			b, err := unix.Mmap(fd, 0, 4096, unix.PROT_READ, unix.MAP_PRIVATE)
+			if err != nil {
+				return fmt.Errorf("mmap: %w", err)
+			}
+			var in [1]byte
+			if _, _, e := unix.RawSyscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&b[0])), 4096, uintptr(unsafe.Pointer(&in))); e != 0 {
+				return e
+			}
+			return nil
+		})
+	})
+	pair, _ := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0) // zero where there is none
+	no("a filter on a socket", func() error {
+		code := []unix.SockFilter{{Code: unix.BPF_RET, K: 1}}
+		return unix.SetsockoptSockFprog(pair[0], unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &code[0]})
+	})
+	no("urgent data", func() error { return unix.Sendto(pair[0], []byte("x"), unix.MSG_OOB, nil) })
 	no("see other processes", func() error {
 		for pid := 2; pid < 100_000; pid++ {
 			if there(pid) {
@@ -162,6 +214,15 @@ func probe() (out []Attempt) {
 		return fmt.Sprintf("%d %s %s %s", os.Getpid(), d, host, os.Getenv("COLOUR")), err
 	})
 	return out
+}
+
+func onFile(path string, flags int, f func(fd int) error) error {
+	fd, err := unix.Open(path, flags, 0)
+	if err != nil {
+		return fmt.Errorf("cannot open %s: %w", path, err)
+	}
+	defer unix.Close(fd)
+	return f(fd)
 }
 
 // there says whether a number is that of another process; a thread of its own is none.

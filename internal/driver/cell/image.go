@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// devices that a stranger finds, the host's own: none keeps anything.
-var devices = []string{"null", "zero", "full", "random", "urandom"}
+// devices that a stranger finds, the host's own: none keeps anything. Not zero: what is mapped of it and shared is memory that no limit of a process counts.
+var devices = []string{"null", "full", "random", "urandom"}
 
 // image makes a folder the root: read-only, without setuid and devices, whatever flags its mount has kept. Only /dev and /tmp are the cell's own;
 // both must be folders there.
@@ -46,6 +46,10 @@ func (c confinement) image() error {
 		}
 		if err := unix.Mount("/dev/"+d, p, "", unix.MS_BIND, ""); err != nil {
 			return fmt.Errorf("/dev/%s: %w", d, err)
+		}
+		// It may still be written, but its times are the host's.
+		if err := unix.MountSetattr(unix.AT_FDCWD, p, unix.AT_SYMLINK_NOFOLLOW, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}); err != nil {
+			return fmt.Errorf("/dev/%s read-only: %w", d, err)
 		}
 	}
 	if c.Tmp > 0 {

@@ -1,6 +1,7 @@
 package cell
 
 import (
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -33,7 +34,7 @@ type call struct {
 func plain() []uintptr {
 	return []uintptr{
 		// memory, but for what is executable (see filtered)
-		unix.SYS_MUNMAP, unix.SYS_BRK, unix.SYS_MADVISE, unix.SYS_MINCORE, unix.SYS_MREMAP, unix.SYS_MEMBARRIER,
+		unix.SYS_MUNMAP, unix.SYS_BRK, unix.SYS_MADVISE, unix.SYS_MREMAP, unix.SYS_MEMBARRIER,
 		// threads, signals, time
 		unix.SYS_FUTEX, unix.SYS_SCHED_YIELD, unix.SYS_SCHED_GETAFFINITY, unix.SYS_SET_ROBUST_LIST, unix.SYS_SET_TID_ADDRESS, unix.SYS_RSEQ,
 		unix.SYS_RT_SIGACTION, unix.SYS_RT_SIGPROCMASK, unix.SYS_RT_SIGRETURN, unix.SYS_SIGALTSTACK, unix.SYS_TGKILL, unix.SYS_RESTART_SYSCALL,
@@ -45,7 +46,7 @@ func plain() []uintptr {
 		unix.SYS_UNAME, unix.SYS_GETRLIMIT, unix.SYS_GETRUSAGE, unix.SYS_SYSINFO, unix.SYS_CAPGET, unix.SYS_GETCPU,
 		// descriptors
 		unix.SYS_READ, unix.SYS_WRITE, unix.SYS_READV, unix.SYS_WRITEV, unix.SYS_PREAD64, unix.SYS_PWRITE64, unix.SYS_LSEEK, unix.SYS_CLOSE,
-		unix.SYS_DUP, unix.SYS_DUP3, unix.SYS_PIPE2, unix.SYS_FCNTL, unix.SYS_FSTAT, unix.SYS_FSTATFS, unix.SYS_FTRUNCATE, unix.SYS_FSYNC, unix.SYS_FDATASYNC,
+		unix.SYS_DUP, unix.SYS_DUP3, unix.SYS_PIPE2, unix.SYS_FSTAT, unix.SYS_FSTATFS, unix.SYS_FTRUNCATE, unix.SYS_FSYNC, unix.SYS_FDATASYNC,
 		unix.SYS_SENDFILE, unix.SYS_SPLICE, unix.SYS_COPY_FILE_RANGE, unix.SYS_EPOLL_CREATE1, unix.SYS_EPOLL_CTL, unix.SYS_EPOLL_PWAIT,
 		unix.SYS_EVENTFD2, unix.SYS_PPOLL,
 		// files: the root is read-only, /tmp is a scratch without execution
@@ -54,11 +55,20 @@ func plain() []uintptr {
 	}
 }
 
+// described is what fcntl may do: nothing that stays with the file. Locks, leases, hints and news of a file are those of everybody who has it open, and cells
+// share files: /dev/null with the whole host, an image's with the other cells of that image. What one leaves there another could read.
+var described = call{unix.SYS_FCNTL, []test{{arg: 1, any: []uint32{unix.F_DUPFD, unix.F_DUPFD_CLOEXEC, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL, unix.F_GETPIPE_SZ,
+	unix.F_SETPIPE_SZ}, loose: true}}}
+
+// mapped are the bits of mmap's flags that filters look at. MAP_GROWSDOWN is in none: the kernel counts such memory as a stack, and not as data.
+const mapped = unix.MAP_TYPE | unix.MAP_ANONYMOUS | unix.MAP_GROWSDOWN
+
 func filtered(exe int) []call {
 	noExec := []test{{arg: 2, any: []uint32{0}, mask: unix.PROT_EXEC, loose: true}}
 	self := []test{{arg: 0, any: []uint32{0}, loose: true}}
 	return []call{
-		{unix.SYS_MMAP, noExec},
+		described,
+		{unix.SYS_MMAP, append(slices.Clone(noExec), test{arg: 3, any: []uint32{unix.MAP_PRIVATE, unix.MAP_PRIVATE | unix.MAP_ANONYMOUS, unix.MAP_DROPPABLE | unix.MAP_ANONYMOUS}, mask: mapped, loose: true})},
 		{unix.SYS_MPROTECT, noExec},
 		{unix.SYS_CLONE, []test{{arg: 0, any: []uint32{unix.CLONE_THREAD}, mask: unix.CLONE_THREAD}}}, // threads, no processes
 		{unix.SYS_PRLIMIT64, self},

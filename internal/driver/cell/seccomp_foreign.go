@@ -23,21 +23,33 @@ func stranger() []uintptr {
 		unix.SYS_GETITIMER, unix.SYS_TIMER_GETTIME, unix.SYS_TIMER_GETOVERRUN, unix.SYS_TIMERFD_CREATE, unix.SYS_TIMERFD_SETTIME, unix.SYS_TIMERFD_GETTIME,
 		unix.SYS_PSELECT6, unix.SYS_EPOLL_PWAIT2, unix.SYS_FUTEX_WAITV, unix.SYS_GET_ROBUST_LIST,
 		// descriptors
-		unix.SYS_CLOSE_RANGE, unix.SYS_PREADV, unix.SYS_PWRITEV, unix.SYS_PREADV2, unix.SYS_PWRITEV2, unix.SYS_TEE, unix.SYS_VMSPLICE, unix.SYS_FLOCK,
-		unix.SYS_FADVISE64, unix.SYS_FALLOCATE, unix.SYS_SYNC_FILE_RANGE, unix.SYS_READAHEAD,
+		unix.SYS_CLOSE_RANGE, unix.SYS_PREADV, unix.SYS_PWRITEV, unix.SYS_TEE, unix.SYS_VMSPLICE,
+		unix.SYS_FALLOCATE, unix.SYS_SYNC_FILE_RANGE, unix.SYS_READAHEAD,
 		// files: the root is read-only, /tmp is a scratch without execution
 		unix.SYS_OPENAT2, unix.SYS_CHDIR, unix.SYS_FCHDIR, unix.SYS_STATFS, unix.SYS_TRUNCATE, unix.SYS_SYMLINKAT, unix.SYS_LINKAT, unix.SYS_FCHMODAT, unix.SYS_FCHMODAT2,
 		unix.SYS_FCHOWN, unix.SYS_FCHOWNAT, unix.SYS_UTIMENSAT,
 		// a pair of sockets between its own processes
-		unix.SYS_SENDTO, unix.SYS_RECVFROM, unix.SYS_SENDMSG, unix.SYS_RECVMSG, unix.SYS_SHUTDOWN, unix.SYS_GETSOCKOPT, unix.SYS_SETSOCKOPT, unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME,
+		unix.SYS_SHUTDOWN, unix.SYS_GETSOCKOPT, unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME,
 	}
 }
 
 func strangerFiltered() []call {
 	const private, shared, both, anonymous = unix.MAP_PRIVATE, unix.MAP_SHARED, unix.MAP_SHARED_VALIDATE, unix.MAP_ANONYMOUS
+	noUrgent := func(flags int) []test { return []test{{arg: flags, any: []uint32{0}, mask: unix.MSG_OOB, loose: true}} }
+	plainly := []test{{arg: 5, any: []uint32{0}, loose: true}} // RWF_NOWAIT tells what is cached, RWF_DONTCACHE drops it: of files that others have too
 	return []call{
+		described,
 		{unix.SYS_CLONE, []test{{arg: 0, any: []uint32{0}, mask: namespaces}}},
-		{unix.SYS_MMAP, []test{{arg: 3, any: []uint32{private, private | anonymous, shared, both}, mask: unix.MAP_TYPE | anonymous, loose: true}}},
+		{unix.SYS_MMAP, []test{{arg: 3, any: []uint32{private, private | anonymous, unix.MAP_DROPPABLE | anonymous, shared, both}, mask: mapped, loose: true}}},
+		{unix.SYS_PREADV2, plainly},
+		{unix.SYS_PWRITEV2, plainly},
+		{unix.SYS_FADVISE64, []test{{arg: 3, any: []uint32{unix.FADV_NORMAL, unix.FADV_RANDOM, unix.FADV_SEQUENTIAL, unix.FADV_WILLNEED, unix.FADV_NOREUSE}, loose: true}}}, // not DONTNEED
+		{unix.SYS_SENDTO, noUrgent(3)},
+		{unix.SYS_RECVFROM, noUrgent(3)},
+		{unix.SYS_SENDMSG, noUrgent(2)},
+		{unix.SYS_RECVMSG, noUrgent(2)},
+		{unix.SYS_SETSOCKOPT, []test{{arg: 1, any: []uint32{unix.SOL_SOCKET}, loose: true}, {arg: 2, any: []uint32{unix.SO_SNDBUF, unix.SO_RCVBUF, unix.SO_REUSEADDR, unix.SO_KEEPALIVE,
+			unix.SO_LINGER, unix.SO_PASSCRED, unix.SO_RCVTIMEO, unix.SO_SNDTIMEO}, loose: true}}}, // no programs for the kernel
 		{unix.SYS_PRLIMIT64, []test{{arg: 0, any: []uint32{0}, loose: true}}},
 		{unix.SYS_SOCKETPAIR, []test{{arg: 0, any: []uint32{unix.AF_UNIX}, loose: true}}},
 		{unix.SYS_PERSONALITY, []test{{arg: 0, any: []uint32{0xffffffff}, loose: true}}}, // asks which it has

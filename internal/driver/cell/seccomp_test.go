@@ -70,7 +70,14 @@ func TestFilter(t *testing.T) {
 		{"a thread", auditArch, unix.SYS_CLONE, []uint64{thread}, allow, allow},
 		{"a process", auditArch, unix.SYS_CLONE, []uint64{unix.CLONE_VM | unix.CLONE_VFORK | uint64(unix.SIGCHLD)}, eperm, eperm},
 		{"a namespace", auditArch, unix.SYS_CLONE, []uint64{unix.CLONE_NEWUSER | uint64(unix.SIGCHLD)}, eperm, eperm},
-		{"memory", auditArch, unix.SYS_MMAP, []uint64{0, 1, unix.PROT_READ | unix.PROT_WRITE}, allow, allow},
+		{"memory", auditArch, unix.SYS_MMAP, []uint64{0, 1, unix.PROT_READ | unix.PROT_WRITE, unix.MAP_PRIVATE | unix.MAP_ANONYMOUS | unix.MAP_NORESERVE}, allow, allow},
+		{"memory for secrets", auditArch, unix.SYS_MMAP, []uint64{0, 1, unix.PROT_READ | unix.PROT_WRITE, unix.MAP_DROPPABLE | unix.MAP_ANONYMOUS}, allow, allow},
+		{"memory that no limit counts", auditArch, unix.SYS_MMAP, []uint64{0, 1, unix.PROT_READ, unix.MAP_SHARED | unix.MAP_ANONYMOUS}, eperm, eperm},
+		{"a shared file", auditArch, unix.SYS_MMAP, []uint64{0, 1, unix.PROT_READ, unix.MAP_SHARED}, eperm, eperm},
+		{"memory that counts as a stack", auditArch, unix.SYS_MMAP, []uint64{0, 1, unix.PROT_READ, unix.MAP_PRIVATE | unix.MAP_ANONYMOUS | unix.MAP_GROWSDOWN}, eperm, eperm},
+		{"another descriptor", auditArch, unix.SYS_FCNTL, []uint64{0, unix.F_DUPFD_CLOEXEC}, allow, allow},
+		{"a lock", auditArch, unix.SYS_FCNTL, []uint64{0, unix.F_SETLK}, eperm, eperm},
+		{"what is cached", auditArch, unix.SYS_MINCORE, nil, eperm, eperm},
 		{"code", auditArch, unix.SYS_MMAP, []uint64{0, 1, unix.PROT_READ | unix.PROT_EXEC}, eperm, eperm},
 		{"memory to code", auditArch, unix.SYS_MPROTECT, []uint64{0, 1, unix.PROT_EXEC}, eperm, eperm},
 		{"the program", auditArch, unix.SYS_EXECVEAT, []uint64{5, 0, 0, 0, unix.AT_EMPTY_PATH}, allow, allow},
@@ -131,6 +138,7 @@ func TestForeignFilter(t *testing.T) {
 		{"memory", auditArch, unix.SYS_MMAP, []uint64{0, 1, unix.PROT_READ, unix.MAP_PRIVATE | unix.MAP_ANONYMOUS | unix.MAP_NORESERVE}, allow},
 		{"a shared file", auditArch, unix.SYS_MMAP, []uint64{0, 1, unix.PROT_READ, unix.MAP_SHARED}, allow},
 		{"memory that no limit counts", auditArch, unix.SYS_MMAP, []uint64{0, 1, unix.PROT_READ, unix.MAP_SHARED | unix.MAP_ANONYMOUS}, eperm},
+		{"memory that counts as a stack", auditArch, unix.SYS_MMAP, []uint64{0, 1, unix.PROT_READ, unix.MAP_PRIVATE | unix.MAP_ANONYMOUS | unix.MAP_GROWSDOWN}, eperm},
 		{"memory that no limit counts, as a file", auditArch, unix.SYS_MEMFD_CREATE, nil, eperm},
 		{"memory that no limit counts, by SysV", auditArch, unix.SYS_SHMGET, nil, eperm},
 		{"memory to code", auditArch, unix.SYS_MPROTECT, []uint64{0, 1, unix.PROT_EXEC}, allow},
@@ -145,6 +153,17 @@ func TestForeignFilter(t *testing.T) {
 		{"another personality", auditArch, unix.SYS_PERSONALITY, []uint64{0x0400000}, eperm},
 		{"is it a terminal", auditArch, unix.SYS_IOCTL, []uint64{0, unix.TCGETS}, allow},
 		{"type into a terminal", auditArch, unix.SYS_IOCTL, []uint64{0, unix.TIOCSTI}, eperm},
+		{"another descriptor", auditArch, unix.SYS_FCNTL, []uint64{0, unix.F_DUPFD}, allow},
+		{"read at a place", auditArch, unix.SYS_PREADV2, []uint64{0, 0, 1, 0, 0, 0}, allow},
+		{"read what is cached", auditArch, unix.SYS_PREADV2, []uint64{0, 0, 1, 0, 0, unix.RWF_NOWAIT}, eperm},
+		{"read ahead", auditArch, unix.SYS_FADVISE64, []uint64{0, 0, 0, unix.FADV_WILLNEED}, allow},
+		{"drop what is cached", auditArch, unix.SYS_FADVISE64, []uint64{0, 0, 0, unix.FADV_DONTNEED}, eperm},
+		{"tell another process", auditArch, unix.SYS_SENDTO, []uint64{0, 0, 1, unix.MSG_NOSIGNAL}, allow},
+		{"urgently", auditArch, unix.SYS_SENDTO, []uint64{0, 0, 1, unix.MSG_OOB}, eperm},
+		{"a message", auditArch, unix.SYS_SENDMSG, []uint64{0, 0, unix.MSG_NOSIGNAL}, allow},
+		{"hear what is urgent", auditArch, unix.SYS_RECVMSG, []uint64{0, 0, unix.MSG_OOB}, eperm},
+		{"a buffer", auditArch, unix.SYS_SETSOCKOPT, []uint64{0, unix.SOL_SOCKET, unix.SO_SNDBUF}, allow},
+		{"a program in the kernel", auditArch, unix.SYS_SETSOCKOPT, []uint64{0, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER}, eperm},
 		{"type into a terminal, high half", auditArch, unix.SYS_IOCTL, []uint64{0, 1<<32 | unix.TIOCSTI}, eperm},
 	} {
 		if got := ask(t, vm, c.arch, c.nr, c.args...); got != c.want {
@@ -164,9 +183,14 @@ func TestForeignFilter(t *testing.T) {
 		unix.SYS_REBOOT, unix.SYS_SYSLOG, unix.SYS_SETTIMEOFDAY, unix.SYS_CLOCK_SETTIME, unix.SYS_ADJTIMEX, unix.SYS_CLOCK_ADJTIME, unix.SYS_SETHOSTNAME, unix.SYS_SETDOMAINNAME, unix.SYS_VHANGUP,
 		unix.SYS_MSGGET, unix.SYS_SEMGET, unix.SYS_SHMAT, unix.SYS_MQ_OPEN, unix.SYS_SECCOMP, unix.SYS_LANDLOCK_CREATE_RULESET, unix.SYS_MEMFD_SECRET, unix.SYS_MKNODAT, unix.SYS_CAPSET,
 		unix.SYS_SETUID, unix.SYS_SETGID, unix.SYS_SETRESUID, unix.SYS_SETGROUPS, unix.SYS_SETFSUID, unix.SYS_MOVE_PAGES, unix.SYS_MIGRATE_PAGES, unix.SYS_MBIND, unix.SYS_SETXATTR,
-		unix.SYS_CONNECT, unix.SYS_BIND, unix.SYS_LISTEN, unix.SYS_ACCEPT, unix.SYS_ACCEPT4} {
+		unix.SYS_CONNECT, unix.SYS_BIND, unix.SYS_LISTEN, unix.SYS_ACCEPT, unix.SYS_ACCEPT4, unix.SYS_FLOCK, unix.SYS_MINCORE} {
 		if got := ask(t, vm, auditArch, nr); got != eperm {
 			t.Errorf("call %d: %#x", nr, got)
+		}
+	}
+	for _, c := range []uint64{unix.F_GETLK, unix.F_SETLK, unix.F_SETLKW, unix.F_OFD_GETLK, unix.F_OFD_SETLK, unix.F_OFD_SETLKW, unix.F_SETLEASE, unix.F_GETLEASE, unix.F_NOTIFY, unix.F_SET_RW_HINT} {
+		if got := ask(t, vm, auditArch, unix.SYS_FCNTL, 0, c); got != eperm {
+			t.Errorf("fcntl %d: %#x", c, got)
 		}
 	}
 	for _, o := range []uint64{unix.PR_SET_MM, unix.PR_SET_SECCOMP, unix.PR_SET_DUMPABLE, unix.PR_SET_SECUREBITS, unix.PR_CAP_AMBIENT, unix.PR_CAPBSET_DROP, unix.PR_SET_PTRACER, unix.PR_SET_KEEPCAPS} {
