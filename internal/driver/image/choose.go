@@ -12,7 +12,11 @@ import (
 type chooser struct {
 	src        source
 	want, arch string // want: a tag, a digest, or empty
+	indexes    *int   // that were read
 }
+
+// indexesMax is how many indexes are read below an index: each may name others many times.
+const indexesMax = 1000
 
 // descriptor names a blob (OCI image specification, descriptor.md).
 type descriptor struct {
@@ -83,8 +87,14 @@ func (c chooser) fitting(all []descriptor, closed bool, depth int) (out []descri
 		case !isDigest(d.Digest):
 			return nil, fmt.Errorf("it names a blob %q, which is no sha256 digest", d.Digest)
 		case strings.HasSuffix(d.MediaType, "image.index.v1+json"), strings.HasSuffix(d.MediaType, "manifest.list.v2+json"):
+			if *c.indexes++; *c.indexes > indexesMax {
+				return nil, fmt.Errorf("it has more than %d indexes", indexesMax)
+			}
 			b, _, err := document(c.src, d.file(), d.Digest)
 			if err != nil {
+				return nil, err
+			}
+			if err := is(b, d.MediaType); err != nil {
 				return nil, err
 			}
 			below, err := listed(b)
@@ -120,12 +130,32 @@ func names(all []descriptor) string {
 	return strings.Join(out, ", ")
 }
 
+// is holds an index or a manifest to what it was said to be: one that could be both would be another image for another reader.
+func is(b []byte, mediaType string) error {
+	var x struct {
+		MediaType         string
+		Manifests, Layers json.RawMessage
+	}
+	switch err := json.Unmarshal(b, &x); {
+	case err != nil:
+		return fmt.Errorf("its manifest is no JSON of one: %w", err)
+	case x.Manifests != nil && x.Layers != nil:
+		return errors.New("what it names is both an index and a manifest")
+	case x.MediaType != "" && mediaType != "" && x.MediaType != mediaType:
+		return fmt.Errorf("what it names as %q says that it is %q", mediaType, x.MediaType)
+	}
+	return nil
+}
+
 // packed are the media types of layers, but for their beginnings.
 var packed = []string{".tar", ".tar+gzip", ".tar+zstd", ".tar.gzip", ".tar.zstd"}
 
 func (c chooser) manifest(m *Image, d descriptor) error {
 	b, _, err := document(c.src, d.file(), d.Digest)
 	if err != nil {
+		return err
+	}
+	if err := is(b, d.MediaType); err != nil {
 		return err
 	}
 	var x struct {

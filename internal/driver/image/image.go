@@ -62,7 +62,7 @@ func open(ref, arch string) (_ *Image, err error) {
 			m.src.Close()
 		}
 	}()
-	c := chooser{m.src, want, arch}
+	c := chooser{m.src, want, arch, new(int)}
 	switch {
 	case m.src.has("index.json"):
 		err = c.layout(m)

@@ -27,6 +27,11 @@ func escapes(name string) bool {
 	return strings.ContainsRune(name, 0) || slices.Contains(strings.Split(name, "/"), "..")
 }
 
+// deep says of a path that it is longer than any that is used.
+func deep(name string) bool {
+	return len(name) > pathMax || strings.Count(name, "/") > partsMax
+}
+
 const linksMax = 40 // as the kernel's
 
 // resolve follows the links of a path to a folder.
@@ -58,6 +63,9 @@ func (p place) walk(name string, missing func(at string) error) (string, error) 
 			continue
 		}
 		next := path.Join(at, part)
+		if deep(next) { // which links can make of short names
+			return "", errTooDeep
+		}
 		st, err := p.root.Lstat(next)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && missing != nil:

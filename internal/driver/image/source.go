@@ -5,11 +5,15 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
+	"slices"
+	"strings"
 )
 
 // source is the files of an image, by their slash paths: a folder, or an archive that is not unpacked.
@@ -91,25 +95,30 @@ func openArchive(f *os.File) (*archive, error) {
 			return nil, fmt.Errorf("its archive has more than %d entries", archiveMax)
 		}
 		name := path.Clean(h.Name)
+		_, file := a.parts[name]
+		if _, link := links[name]; link || file { // which of them another reader takes nobody knows
+			return nil, fmt.Errorf("its archive has %s twice", name)
+		}
 		switch h.Typeflag {
 		case tar.TypeReg:
 			at, err := f.Seek(0, io.SeekCurrent)
 			if err != nil {
 				return nil, err
 			}
-			if _, twice := a.parts[name]; twice {
-				return nil, fmt.Errorf("its archive has %s twice", name)
-			}
 			a.parts[name] = part{at, h.Size}
 		case tar.TypeSymlink: // docker save writes a layer once, and links to it
 			links[name] = path.Join(path.Dir(name), h.Linkname)
+		case tar.TypeLink: // tar does so with files of several names
+			links[name] = path.Clean(h.Linkname)
 		}
 	}
+	linked := map[string]part{}
 	for name, to := range links {
 		if p, ok := a.parts[to]; ok {
-			a.parts[name] = p
+			linked[name] = p
 		}
 	}
+	maps.Copy(a.parts, linked) // not before: a link to a link stands for nothing, whichever is looked at first
 	return a, nil
 }
 
@@ -144,5 +153,50 @@ func document(s source, name, digest string) ([]byte, string, error) {
 	if digest != "" && is != digest {
 		return nil, "", fmt.Errorf("%s has the digest %s, and %s is demanded", name, is, digest)
 	}
+	if twice := ambiguous(json.NewDecoder(bytes.NewReader(b))); twice != "" {
+		return nil, "", fmt.Errorf("%s has %q twice in one object: which one another reader takes nobody knows", name, twice)
+	}
 	return b, is, nil
+}
+
+// read are the members that are read of an image's documents, in lower case.
+var read = []string{"annotations", "architecture", "cmd", "config", "diff_ids", "digest", "entrypoint", "env", "labels", "layers", "manifests", "mediatype", "os", "platform", "repotags",
+	"rootfs", "type", "user", "workingdir"}
+
+// ambiguous gives a member that an object has twice, or twice but for capitals where it is one that is read: encoding/json takes either spelling, and the
+// last of all. Of what is no JSON it says nothing.
+func ambiguous(d *json.Decoder) string {
+	var open []map[string]bool // of each object that is open its names; nil: of an array
+	for key := false; ; {      // a string that comes next is a name
+		t, err := d.Token()
+		if err != nil {
+			return ""
+		}
+		switch v := t.(type) {
+		case json.Delim:
+			switch v {
+			case '{':
+				open = append(open, map[string]bool{})
+			case '[':
+				open = append(open, nil)
+			default:
+				open = open[:len(open)-1]
+			}
+		case string:
+			if !key {
+				break
+			}
+			if i := slices.IndexFunc(read, func(r string) bool { return strings.EqualFold(r, v) }); i >= 0 {
+				v = read[i]
+			}
+			names := open[len(open)-1]
+			if names[v] {
+				return v
+			}
+			names[v] = true
+			key = false
+			continue
+		}
+		key = len(open) > 0 && open[len(open)-1] != nil
+	}
 }

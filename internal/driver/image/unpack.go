@@ -22,23 +22,30 @@ import (
 
 // bounds of one unpacked image.
 type bounds struct {
-	bytes   int64 // of all files that its layers write, and of their archives
+	bytes   int64 // of all files that its layers write, and as much of their archives
 	entries int   // files, folders and links that its layers write
 }
 
 var usual = bounds{32 << 30, 1_000_000}
 
+// Bounds of a path. What is deeper could be unpacked, but neither reached in a cell nor removed with the descriptors of a process.
+const (
+	pathMax  = 4095
+	partsMax = 256
+)
+
 // unpacker applies layers to a folder.
 type unpacker struct {
 	place
-	left bounds
-	mine map[string]bool // what this layer wrote, and the folders above it
+	left  bounds
+	holes int64           // bytes that files may have yet, what no archive holds among them
+	mine  map[string]bool // what this layer wrote, and the folders above it
 }
 
 // unpack writes an image's files below root, layer by layer. Modes are levelled: everything may be read, what somebody may execute everybody may, and
 // nothing else of them is kept; no owners, no times, no extended attributes, no devices.
 func (m *Image) unpack(ctx context.Context, root *os.Root, b bounds) error {
-	u := &unpacker{place: place{root}, left: b}
+	u := &unpacker{place: place{root}, left: b, holes: b.bytes}
 	for i, l := range m.layers {
 		if err := u.layer(ctx, m.src, l); err != nil {
 			return fmt.Errorf("layer %d (%s): %w", i+1, l.diff, err)
@@ -135,11 +142,15 @@ var (
 	errTooMany = errors.New("the image has too many files")
 	errTooBig  = errors.New("the image is too big")
 	errOutside = errors.New("it leads out of the image")
+	errTooDeep = fmt.Errorf("its path is too deep: more than %d bytes or %d parts", pathMax, partsMax)
 )
 
 func (u *unpacker) entry(h *tar.Header, body io.Reader) error {
 	if escapes(h.Name) {
 		return errOutside
+	}
+	if deep(h.Name) || deep(h.Linkname) {
+		return errTooDeep
 	}
 	dir, base := path.Split(clean(h.Name))
 	if base == "" {
@@ -157,6 +168,8 @@ func (u *unpacker) entry(h *tar.Header, body io.Reader) error {
 			return u.clear(at, false)
 		case strings.HasPrefix(base, whiteout+whiteout), base == whiteout:
 			return nil // notes of another file system
+		case base == whiteout+".", base == whiteout+"..":
+			return errOutside
 		}
 		return u.clear(path.Join(at, strings.TrimPrefix(base, whiteout)), true)
 	}
@@ -235,7 +248,7 @@ func (u *unpacker) link(old, at string) error {
 }
 
 func (u *unpacker) file(at string, h *tar.Header, body io.Reader) error {
-	if h.Size > u.left.bytes { // a hole costs nothing in the archive
+	if u.holes -= h.Size; u.holes < 0 { // a hole costs nothing in the archive
 		return errTooBig
 	}
 	mode := fs.FileMode(0o644)
