@@ -60,16 +60,42 @@ func (d *Daemon) openImages() error {
 			d.later(m.Close)
 			open[a.Image] = m
 		}
-		x := &mind{kind: a.Kind, image: m, languages: []string{"*"}}
-		if l := m.Config.Labels[languagesLabel]; l != "" {
-			x.languages = strings.FieldsFunc(l, func(r rune) bool { return r == ',' || r == ' ' })
+		l, err := labelled(m.Config.Labels[languagesLabel])
+		if err != nil {
+			return fmt.Errorf("cannot let the image %s do %s: %w", a.Image, a.Kind, err)
 		}
-		d.minds[a.Kind] = x
+		d.minds[a.Kind] = &mind{kind: a.Kind, image: m, languages: l}
 	}
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("cannot make the folder of images: %w", err)
 	}
 	return os.Chmod(dir, 0o755) // of which cells see theirs
+}
+
+// labelled reads the label of languages; without one the image says itself what it can't read.
+func labelled(label string) ([]string, error) {
+	if label == "" {
+		return []string{"*"}, nil
+	}
+	all := strings.FieldsFunc(label, func(r rune) bool { return r == ',' || r == ' ' })
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-"
+	if len(all) == 0 || slices.ContainsFunc(all, func(l string) bool { return len(l) < 2 || len(l) > 12 || strings.Trim(l, letters) != "" }) {
+		return nil, fmt.Errorf("its label %s is %.100q, and is to name LanguageCodes, joined by commas: en,de", languagesLabel, label)
+	}
+	return all, nil
+}
+
+// surroundings are an image's environment, with what is missing in it. Nothing is there twice: some programs take the first then, some the last.
+func surroundings(own []string, more ...string) []string {
+	var out []string
+	had := map[string]bool{}
+	for _, e := range slices.Concat(own, more) {
+		if name, _, ok := strings.Cut(e, "="); ok && name != "" && !had[name] {
+			had[name] = true
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // replaceable says why no image can do a kind of work.
@@ -122,7 +148,7 @@ func (d *Daemon) unpackImages(ctx context.Context) error {
 	for _, m := range d.minds {
 		c := m.image.Config
 		m.spec = cell.Spec{Name: "analyser", Root: filepath.Join(d.shown(), image.Folder(m.image.Digest)), Dir: c.WorkingDir, Argv: slices.Concat(c.Entrypoint, c.Cmd),
-			Env: slices.Concat(c.Env, []string{"HOME=/tmp", "HOSTNAME=analyser"}), Tmp: mindTmp, FileSize: mindTmp, Memory: d.cfg.AnalyserMemory, Pids: jobPids}
+			Env: surroundings(c.Env, "HOME=/tmp", "HOSTNAME=analyser"), Tmp: mindTmp, FileSize: mindTmp, Memory: d.cfg.AnalyserMemory, Pids: jobPids}
 		begun := time.Now()
 		if err := (&sandbox{d}).try(ctx, m); err != nil {
 			return fmt.Errorf("cannot let the image %s do %s: %w", m.image.Name, m.kind, err)
