@@ -207,6 +207,14 @@ func probe() (out []Attempt) {
 		b, err := exec.Command("/stranger", "who").CombinedOutput()
 		return strings.TrimSpace(string(b)), err
 	})
+	may("standard descriptors wait", func() (string, error) { // C libraries and Python take EAGAIN for an end
+		for fd := range uintptr(3) {
+			if f, err := unix.FcntlInt(fd, unix.F_GETFL, 0); err != nil || f&unix.O_NONBLOCK != 0 {
+				return "", fmt.Errorf("%d: %#x, %v", fd, f, err)
+			}
+		}
+		return "", nil
+	})
 	may("a pair of sockets", func() (string, error) { _, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0); return "", err })
 	may("surroundings", func() (string, error) {
 		d, err := os.Getwd()

@@ -76,6 +76,9 @@ func (c confinement) enter() error {
 		}
 	}
 	if c.Root != "" {
+		if err := await(); err != nil {
+			return fmt.Errorf("cannot have the standard descriptors wait: %w", err)
+		}
 		return fmt.Errorf("cannot become %s: %w", c.Argv[0], c.run())
 	}
 	return fmt.Errorf("cannot become %s: %w", c.Argv[0], become(exe, c.Argv, os.Environ()))

@@ -72,6 +72,20 @@ func (c confinement) image() error {
 	return enterRoot(at)
 }
 
+// await lets reads and writes of the standard descriptors wait, as programs expect it. Go makes pipes that don't.
+func await() error {
+	for fd := range uintptr(3) {
+		f, err := unix.FcntlInt(fd, unix.F_GETFL, 0)
+		if err == nil && f&unix.O_NONBLOCK != 0 {
+			_, err = unix.FcntlInt(fd, unix.F_SETFL, f&^unix.O_NONBLOCK)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // run becomes the program in the root that was entered.
 func (c confinement) run() error {
 	if c.Dir != "" {
