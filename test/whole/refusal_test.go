@@ -27,12 +27,13 @@ var elsewhereJobs = []failure{
 	{"VPC_ACCESS_DENIED", "any kind with VpcConfig", "the role lacks one of the nine EC2 permissions", "VPC_ACCESS_DENIED: The provided data access role is not authorized to perform ec2:OPERATION.", "TestNineCalls"},
 	{"INVALID_VPC_CONFIG", "any kind with VpcConfig", "a subnet or group is not there, of another VPC, or the VPC of dedicated tenancy; instances that their group keeps apart", "INVALID_VPC_CONFIG: WHY", "TestBadNetwork"},
 	{"INSUFFICIENT_FREE_ADDRESSES", "any kind with VpcConfig", "the subnets lack two free addresses for each instance", "INSUFFICIENT_FREE_ADDRESSES: The subnets SUBNETS have fewer than 2 free private IP addresses each; a job needs that many for each instance.", "TestBadNetwork"},
-	{"NO_INPUT_FOUND", "any kind", "an object was listed and is gone when it is read", "NO_INPUT_FOUND: The input object URI was listed, but was not there any more when it was read.", "TestFailures"},
-	{"INPUT_CHANGED", "any kind", "an object was replaced while it was read", "INPUT_CHANGED: The input object URI was replaced while the job read it.", "TestFailures"},
-	{"INPUT_LIMIT_EXCEEDED", "any kind", "the input is larger than AWS's limit of the kind", "INPUT_LIMIT_EXCEEDED: The input exceeds BYTES bytes or NUMBER documents.", "TestHostileInput"},
+	{"NO_INPUT_FOUND", "any kind", "an object was listed and is gone when it is read", "NO_INPUT_FOUND: The input object URI was listed, but was not there any more when it was read.", "TestInputGoes"},
+	{"INPUT_CHANGED", "any kind with VpcConfig", "an object was replaced while several instances read it", "INPUT_CHANGED: The input object URI was replaced while the job read it.", "TestInputChanges"},
 	{"KMS_KEY_ACCESS_DENIED", "any kind", "the role may not decrypt the input", "KMS_KEY_ACCESS_DENIED: The KMS key of the input cannot be used: WHY", "TestKeys"},
 	{"MODEL_NOT_AVAILABLE", "DocumentClassificationJob", "the model was deleted before the job began", "MODEL_NOT_AVAILABLE: The model ARN is not there any more.", "TestAnalysesByAModel"},
-	{"INTERNAL_ERROR", "any kind", "the fault is Cloister's, or a job outlived three days or was interrupted too often", "INTERNAL_ERROR: WHY", "TestHostileInput"},
+	{"INTERNAL_ERROR", "any kind", "its analyser ends", "INTERNAL_ERROR: The documents could not be analyzed.", "TestKilled"},
+	{"INTERNAL_ERROR", "any kind", "its agent ends", "INTERNAL_ERROR: The job could not be run.", "TestKilled"},
+	{"INTERNAL_ERROR", "any kind", "daemons die with it", "INTERNAL_ERROR: The job was interrupted 3 times and is given up.", "TestKilled"},
 }
 
 // refusals are calls that Comprehend refuses.

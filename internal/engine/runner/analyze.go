@@ -165,7 +165,12 @@ func (w *walk) analyze(ctx context.Context) error {
 		}
 		return werr
 	case last.Err != nil:
-		return w.judged(ctx, last.Err)
+		err := w.judged(ctx, last.Err)
+		var f *failed
+		if werr != nil && last.Err.Cause == "internal" && errors.As(err, &f) { // an analyser that was killed, for its memory say
+			_ = f.because(job.Reason{Layer: "sandbox", Text: werr.Error()})
+		}
+		return err
 	case last.Stopped:
 		return errStopped
 	case w.trained != nil && werr != nil: // its model was not kept
