@@ -236,7 +236,7 @@ func (s *server) answer(res any, err error) error {
 		if !errors.As(err, &r) {
 			r = Refuse("INTERNAL_ERROR", "The document could not be analyzed.")
 		}
-		res = map[string]string{"ErrorCode": r.Code, "ErrorMessage": r.Message}
+		res = map[string]string{"ErrorCode": r.Code, "ErrorMessage": job.Plain(r.Message, job.MessageMax)} // no longer than is told of it
 	}
 	j, err := json.Marshal(res)
 	if err != nil {

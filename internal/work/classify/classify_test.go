@@ -190,6 +190,15 @@ func TestManifest(t *testing.T) {
 	}
 }
 
+// wide has a row of each number of columns above two.
+func wide(rows int) string {
+	var b strings.Builder
+	for i := range rows {
+		b.WriteString(strings.Repeat(",", 2+i) + "\n")
+	}
+	return b.String()
+}
+
 // What cannot be learnt from is refused with rows and counts.
 func TestRefusals(t *testing.T) {
 	ten := strings.Repeat("A,one two\n", 10)
@@ -197,6 +206,7 @@ func TestRefusals(t *testing.T) {
 		{"empty", "", job.Labels, "", "", `INVALID_TRAINING_DATA: "data.csv" is empty.`},
 		{"blank lines", "", job.Labels, "\n\r\n\r", "", `"data.csv" has no rows`},
 		{"columns", "", job.Labels, "A,b\nA\nA,b,c\nA,d,e\n", "", `has 4 rows, of which cannot be used: 1 with 1 columns instead of 2 (label and text) (row 2); 2 with 3 columns instead of 2 (label and text) (rows 3, 4)`},
+		{"all numbers of columns", "", job.Labels, wide(1500), "", "(row 20); 1480 with other faults (rows 21, 22, 23, 24, 25, ...)."},
 		{"open quotes", "", job.Labels, "A,b\nA,\"never closed\nB,c\n", "", "The quotes of row 2"},
 		{"after quotes", "", job.Labels, "A,\"b\"c\n", "", "1 with text after closing quotes (row 1)"},
 		{"utf-16", "", job.Labels, "\xff\xfeA\x00,\x00b\x00", "", "is UTF-16"},

@@ -264,8 +264,15 @@ type faults struct {
 	rows [][]int
 }
 
+// faultKinds is how many kinds of faults are told of one object.
+const faultKinds = 20
+
 func (f *faults) add(row int, what string) {
 	i := slices.Index(f.what, what)
+	if i < 0 && len(f.what) >= faultKinds {
+		what = "other faults"
+		i = slices.Index(f.what, what)
+	}
 	if i < 0 {
 		i = len(f.what)
 		f.what, f.n, f.rows = append(f.what, what), append(f.n, 0), append(f.rows, nil)
