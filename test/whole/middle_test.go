@@ -4,7 +4,9 @@ import (
 	"context"
 	"net/http"
 	"os"
+	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -30,9 +32,13 @@ func (h *house) reads(t testing.TB, job string) int {
 // held starts a job of n instances and holds their analysers while the agents, which have listed the input and read of it, wait for them.
 func (s *site) held(n int, over dict) (id string, release func()) {
 	s.Helper()
+	were := analysers(s.house)
 	id = s.start(over)
-	until(s, 30*time.Second, "the job to read", func() bool { return len(analysers(s.house)) == n && s.house.reads(s, id) > 0 })
-	pids := analysers(s.house)
+	var pids []int
+	until(s, 30*time.Second, "the job to read", func() bool {
+		pids = slices.DeleteFunc(analysers(s.house), func(pid int) bool { return slices.Contains(were, pid) })
+		return len(pids) == n && s.house.reads(s, id) > 0
+	})
 	s.signal(pids, syscall.SIGSTOP)
 	if p := s.describe(id); p.JobStatus != "IN_PROGRESS" {
 		s.Fatalf("the job was too fast: %s %s", p.JobStatus, p.Message)
@@ -158,4 +164,19 @@ func TestKilled(t *testing.T) {
 	s.nothingLeft()
 	s.put(s.bucket, "one/d.txt", []byte(english))
 	s.completed(dict{"InputDataConfig": dict{"S3Uri": "s3://" + s.bucket + "/one/"}})
+}
+
+// TestLimitsRequired: a host that cannot limit a job as a whole runs none when it is told to.
+func TestLimitsRequired(t *testing.T) {
+	t.Parallel()
+	s := siteIn(t, open(t, "-require-limits"))
+	s.put(s.bucket, "in/d.txt", []byte(english))
+	out, _ := exec.Command(program(t), "doctor").CombinedOutput()
+	p := s.finish(s.start(nil))
+	if strings.Contains(string(out), "less cgroup limits") {
+		s.fails(p, "HOST_CANNOT_ENFORCE", "the daemon was started with -require-limits on a host without cgroups")
+	} else if p.JobStatus != "COMPLETED" {
+		t.Errorf("%s: %s", p.JobStatus, p.Message)
+	}
+	s.nothingLeft()
 }

@@ -3,6 +3,7 @@ package whole_test
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,28 +13,54 @@ import (
 var elsewhere = []failure{
 	{"AccessDeniedException", "any operation", "policies do not allow it; the sentence names the statement", "User: ARN is not authorized to perform: comprehend:OPERATION on resource: ARN because WHY", "TestKindsGuarded"},
 	{"ConcurrentModificationException", "TagResource", "tags change at the same time: here one change waits for the other", "", "never"},
-	{"InternalServerException", "any operation", "the fault is Cloister's; the log has it under the request's id", "An internal error has occurred.", "TestActIsRecordedWithItsResult"},
-	{"ResourceInUseException", "DeleteDocumentClassifier", "a job uses the model", "The model ARN is in use by the job ARN.", "TestLifeOfModel"},
-	{"ResourceInUseException", "UpdateEndpoint", "the endpoint is being made or changed", "The endpoint ARN is in the UPDATING state: wait until it is IN_SERVICE.", "TestEndpoints"},
-	{"ResourceLimitExceededException", "CreateEntityRecognizer", "ten trainings of the kind are active", "The maximum number of resources per account has been exceeded. Review the resources, and then try your request again. The account has 10 active trainings of kind entity-recognizer, which is the limit.", "TestActiveTrainings"},
-	{"ResourceLimitExceededException", "CreateEndpoint", "there are ten endpoints", "The maximum number of resources per account has been exceeded. Review the resources, and then try your request again. The account has 10 endpoints in this region, which is the limit.", "TestEndpointCount"},
-	{"ResourceUnavailableException", "DeleteDocumentClassifier", "the model is in training", "The specified resource is not available. Check the resource and try your request again. The model ARN is in the TRAINING state: only a model whose training has ended can be deleted.", "TestLifeOfModel"},
-	{"TooManyRequestsException", "StartSentimentDetectionJob", "ten jobs of the kind are active", "The number of requests exceeds the limit. Resubmit your request later. The account has 10 active sentiment-detection jobs, which is the limit.", "TestActive"},
+	{"InternalServerException", "any operation", "the fault is Cloister's, or an image's that analyses; the log has it under the request's id", "An internal error has occurred.", "TestImage"},
+	{"ResourceInUseException", "DeleteDocumentClassifier", "an endpoint serves the model", "The model ARN is in use by the endpoint ARN.", "TestCrowded"},
+	{"ResourceInUseException", "DeleteDocumentClassifier", "a job uses the model", "The model ARN is in use by the job ARN.", "TestCrowded"},
+	{"ResourceInUseException", "UpdateEndpoint", "the endpoint is being made or changed", "The endpoint ARN is in the UPDATING state: wait until it is IN_SERVICE.", "TestCrowded"},
+	{"ResourceLimitExceededException", "CreateDocumentClassifier", "ten trainings of the kind are active", "The maximum number of resources per account has been exceeded. Review the resources, and then try your request again. The account has 10 active trainings of kind document-classifier, which is the limit.", "TestCrowded"},
+	{"ResourceLimitExceededException", "CreateEndpoint", "there are ten endpoints", "The maximum number of resources per account has been exceeded. Review the resources, and then try your request again. The account has 10 endpoints in this region, which is the limit.", "TestCrowded"},
+	{"ResourceUnavailableException", "DeleteDocumentClassifier", "the model is in training", "The specified resource is not available. Check the resource and try your request again. The model ARN is in the SUBMITTED state: only a model whose training has ended can be deleted.", "TestCrowded"},
+	{"TooManyRequestsException", "StartDominantLanguageDetectionJob", "ten jobs of the kind are active", "The number of requests exceeds the limit. Resubmit your request later. The account has 10 active dominant-language-detection jobs, which is the limit.", "TestCrowded"},
 	{"TooManyRequestsException", "ClassifyDocument", "the endpoint's inference units are used up", "The number of requests exceeds the limit. Resubmit your request later. The endpoint's inference units are used up: wait, or give it more of them.", "TestServed"},
 }
 
 // elsewhereJobs are failures of jobs that need a network, or a moment.
 var elsewhereJobs = []failure{
 	{"VPC_ACCESS_DENIED", "any kind with VpcConfig", "the role lacks one of the nine EC2 permissions", "VPC_ACCESS_DENIED: The provided data access role is not authorized to perform ec2:OPERATION.", "TestNineCalls"},
-	{"INVALID_VPC_CONFIG", "any kind with VpcConfig", "a subnet or group is not there, of another VPC, or the VPC of dedicated tenancy; instances that their group keeps apart", "INVALID_VPC_CONFIG: WHY", "TestBadNetwork"},
+	{"INVALID_VPC_CONFIG", "any kind with VpcConfig", "a subnet or group is not there, of another VPC, or the VPC of dedicated tenancy", "INVALID_VPC_CONFIG: WHY", "TestBadNetwork"},
+	{"INVALID_VPC_CONFIG", "any kind with VpcConfig", "the group keeps the job's instances apart", "INVALID_VPC_CONFIG: WHY", "TestInstances"},
+	{"NO_READ_ACCESS_TO_INPUT", "any kind with VpcConfig", "no way leads from the job's interface to S3", "NO_READ_ACCESS_TO_INPUT: The provided data access role does not have proper access to the input data.", "TestNoRoute"},
 	{"INSUFFICIENT_FREE_ADDRESSES", "any kind with VpcConfig", "the subnets lack two free addresses for each instance", "INSUFFICIENT_FREE_ADDRESSES: The subnets SUBNETS have fewer than 2 free private IP addresses each; a job needs that many for each instance.", "TestBadNetwork"},
+	{"INSUFFICIENT_FREE_ADDRESSES", "any kind with VpcConfig", "they have them for the first instance alone", "INSUFFICIENT_FREE_ADDRESSES: The subnets SUBNETS do not have enough free private IP addresses for the NUMBER instances of the job; a job needs 2 in a subnet for each instance.", "TestInstancesWithoutRoom"},
 	{"NO_INPUT_FOUND", "any kind", "an object was listed and is gone when it is read", "NO_INPUT_FOUND: The input object URI was listed, but was not there any more when it was read.", "TestInputGoes"},
 	{"INPUT_CHANGED", "any kind with VpcConfig", "an object was replaced while several instances read it", "INPUT_CHANGED: The input object URI was replaced while the job read it.", "TestInputChanges"},
 	{"KMS_KEY_ACCESS_DENIED", "any kind", "the role may not decrypt the input", "KMS_KEY_ACCESS_DENIED: The KMS key of the input cannot be used: WHY", "TestKeys"},
-	{"MODEL_NOT_AVAILABLE", "DocumentClassificationJob", "the model was deleted before the job began", "MODEL_NOT_AVAILABLE: The model ARN is not there any more.", "TestAnalysesByAModel"},
+	{"KMS_KEY_DISABLED", "any kind", "the key of the volume or the model is disabled while the job runs", "KMS_KEY_DISABLED: WHY", "TestKeyPulledFromAJob"},
+	{"MODEL_NOT_AVAILABLE", "DocumentClassificationJob", "the model was deleted before the job began: here DeleteDocumentClassifier is refused while a job waits", "", "never"},
+	{"HOST_CANNOT_ENFORCE", "any kind", "the daemon was started with -require-limits on a host without cgroups", "HOST_CANNOT_ENFORCE: The host cannot limit the job's memory and processes by cgroup, and the daemon was started with -require-limits.", "TestLimitsRequired"},
 	{"INTERNAL_ERROR", "any kind", "its analyser ends", "INTERNAL_ERROR: The documents could not be analyzed.", "TestKilled"},
 	{"INTERNAL_ERROR", "any kind", "its agent ends", "INTERNAL_ERROR: The job could not be run.", "TestKilled"},
 	{"INTERNAL_ERROR", "any kind", "daemons die with it", "INTERNAL_ERROR: The job was interrupted 3 times and is given up.", "TestKilled"},
+}
+
+// brokenEndpoints are endpoints that are FAILED, and copies of models that are IN_ERROR.
+var brokenEndpoints = []failure{
+	{"INSUFFICIENT_CAPACITY", "CreateEndpoint", "the host has no memory left for its analyser", "INSUFFICIENT_CAPACITY: This host has no memory left for the endpoint's analyzer. Delete an endpoint, or start the daemon with more -endpoint-memory; the endpoint is tried again.", "TestCrowded"},
+	{"INTERNAL_ERROR", "any kind", "an image in the engine's place breaks", "INTERNAL_ERROR: The documents could not be analyzed.", "TestImageBreaks"},
+	{"INTERNAL_ERROR", "topics and trainings by several instances", "an instance ends", "INTERNAL_ERROR: An instance of the job was lost.", "TestLearningInstances"},
+	{"INTERNAL_ERROR", "any kind", "it did not end within three days", "INTERNAL_ERROR: The job did not end within 72h0m0s.", "TestBounds"},
+	{"KMS_KEY_DISABLED", "CreateEndpoint", "the model's key is disabled", "KMS_KEY_DISABLED: The KMS key ARN cannot be used: ARN is disabled.", "TestServed"},
+	{"SOURCE_MODEL_UNAVAILABLE", "ImportModel", "the source is deleted before it is copied", "SOURCE_MODEL_UNAVAILABLE: The model ARN is not there any more.", "TestImportLeavesNothing"},
+}
+
+// elsewhereDocuments are documents that fail which need a model, or an image.
+var elsewhereDocuments = []failure{
+	{"UNSUPPORTED_DOC_TYPE", "DocumentClassificationJob", "an image, or a Word file other than .docx", "The document is of a type that is not read here: images need Amazon Textract, and Word files must be .docx.", "TestPages"},
+	{"UNSUPPORTED_DOC_TYPE", "DocumentClassificationJob", "a PDF or Word file that is damaged", "The document cannot be read: it is damaged.", "TestPages"},
+	{"PAGE_LIMIT_EXCEEDED", "DocumentClassificationJob", "more than 100 pages", "The document has more pages than the 100 that are admitted.", "TestPages"},
+	{"TEXTRACT_BAD_PAGE", "DocumentClassificationJob", "a page without text", "The page has no text, only pictures if anything: to read those needs Amazon Textract, which is not here.", "TestPages"},
+	{"INTERNAL_SERVER_ERROR", "DocumentClassificationJob", "a file takes too long to read", "The document cannot be read: reading it took more than TIME.", "TestPatience"},
+	{"INTERNAL_ERROR", "EntitiesDetectionJob", "an image in the engine's place gives what is no result", "The document could not be analyzed.", "TestImage"},
 }
 
 // refusals are calls that Comprehend refuses.
@@ -235,13 +262,32 @@ func (s *site) brokenTrainings() []failure {
 		return documents(dict{"Annotations": dict{"S3Uri": put(header + rows(n, row))}})
 	}
 	const header = "File,Line,Begin Offset,End Offset,Type\n"
+	good60 := rows(60, path.Base(dishes)+",%d,0,8,MEAL")
+	texts := func(text string) dict { // of documents
+		uri := put(text)
+		return documents(dict{"Documents": dict{"S3Uri": uri, "InputFormat": "ONE_DOC_PER_LINE"}, "Annotations": dict{"S3Uri": put(header + rows(60, path.Base(uri)+",%d,0,8,MEAL"))}})
+	}
+	labelled := func(text string) dict {
+		return dict{"EntityTypes": []dict{{"Type": "MEAL"}}, "DataFormat": "AUGMENTED_MANIFEST", "AugmentedManifests": []dict{{"S3Uri": put(text), "AttributeNames": []string{"kind"}}}}
+	}
+	list := func(text string) dict { return documents(dict{"EntityList": dict{"S3Uri": put(text)}}) }
+	s.multipart(s.bucket, "broken/great", []byte(strings.Repeat("x", 25<<20)), 4) // one line
+	great := "s3://" + s.bucket + "/broken/great"
+	var columns strings.Builder
+	for i := range 1500 {
+		columns.WriteString(strings.Repeat(",", 2+i) + "\n")
+	}
+	apart := s.house.root(s.TB)
+	apart.newBucket("apart-" + s.account)
+	apart.put("apart-"+s.account, "train.csv", []byte(good))
+	elsewhere := "s3://apart-" + s.account + "/train.csv"
 	type training struct {
 		code, op, when string
 		input          dict
 		mode           string
 	}
 	const invalid, classifier, recogniser = "INVALID_TRAINING_DATA", "CreateDocumentClassifier", "CreateEntityRecognizer"
-	list := []training{
+	all := []training{
 		{"NO_INPUT_FOUND", classifier, "no object begins with the URI", dict{"S3Uri": "s3://" + s.bucket + "/none"}, ""},
 		{invalid, classifier, "the object is empty", csv(""), ""},
 		{invalid, classifier, "one class alone", csv(rows(60, "ONE,text number %d")), ""},
@@ -255,6 +301,24 @@ func (s *site) brokenTrainings() []failure {
 		{invalid, classifier, "gzip", csv("\x1f\x8b\x08\x00\x00\x00\x00\x00"), ""},
 		{invalid, classifier, "the test data has a label of its own", merged(csv(good), dict{"TestS3Uri": put(good + "NIGHT,stars\n")}), ""},
 		{invalid, classifier, "the test data lacks a label", merged(csv(good), dict{"TestS3Uri": put(rows(20, "WEATHER,rain number %d"))}), ""},
+		{invalid, classifier, "blank lines alone", csv("\n\n\n"), ""},
+		{invalid, classifier, "text behind closing quotes", csv(good + "\"WEATHER\" x,rain\nWEATHER,\"rain\" and wind\n"), ""},
+		{invalid, classifier, "rows of all numbers of columns", csv(columns.String()), ""},
+		{invalid, classifier, "a label of 5,001 characters", csv(good + rows(12, strings.Repeat("Ü", 5001)+",fog number %d")), ""},
+		{invalid, classifier, "more than 1,000 classes", csv(rows(1001, "C%d,text")), ""},
+		{invalid, classifier, "more than 100 labels", csv(rows(101, "L%d|M,text")), "MULTI_LABEL"},
+		{invalid, classifier, "a document of more than 10 MiB", dict{"S3Uri": great}, ""},
+		{invalid, classifier, "NUL characters at the beginning", csv("\x00\x00" + good), ""},
+		{invalid, classifier, "NUL characters in text and label", csv(good + "WEATHER,rain\x00\nWEA\x00THER,rain\n"), ""},
+		{invalid, classifier, "the test data is empty", merged(csv(good), dict{"TestS3Uri": put("")}), ""},
+		{"NO_READ_ACCESS_TO_INPUT", classifier, "the data is another account's", dict{"S3Uri": elsewhere}, ""},
+		{"NO_READ_ACCESS_TO_INPUT", classifier, "the manifest is another account's", dict{"DataFormat": "AUGMENTED_MANIFEST", "AugmentedManifests": []dict{{"S3Uri": elsewhere, "AttributeNames": []string{"kind"}}}}, ""},
+		{invalid, classifier, "lines of a manifest that point at itself", manifest(rows(60, `{"source-ref":"s3://`+s.bucket+`/broken/","kind":%d}`)), ""},
+		{invalid, classifier, "lines of a manifest that point at another account's object", manifest(rows(60, `{"source-ref":"`+elsewhere+`","kind":%d}`)), ""},
+		{invalid, classifier, "a line of a manifest of 100 MiB", dict{"DataFormat": "AUGMENTED_MANIFEST", "AugmentedManifests": []dict{{"S3Uri": great, "AttributeNames": []string{"kind"}}}}, ""},
+		{invalid, classifier, "a manifest that is empty", manifest(""), ""},
+		{invalid, classifier, "a manifest that is gzip", manifest("\x1f\x8b\x08\x00\x00\x00\x00\x00"), ""},
+		{invalid, classifier, "a manifest of two classes a line", manifest(rows(60, `{"source":"text %d","kind":0,"kind-metadata":{"class-name":7}}`)), ""},
 		{invalid, classifier, "lines of a manifest that are no JSON", manifest(rows(60, `{"source":"text %d"`)), ""},
 		{invalid, classifier, "lines of a manifest without the attribute", manifest(rows(60, `{"source":"text %d"}`)), ""},
 		{invalid, recogniser, "fewer than 25 annotations of a type", annotated(header, path.Base(dishes)+",%d,0,8,MEAL", 20), ""},
@@ -263,20 +327,37 @@ func (s *site) brokenTrainings() []failure {
 		{invalid, recogniser, "the annotations are empty", annotated("", "", 0), ""},
 		{invalid, recogniser, "entries that the documents hold too seldom", documents(dict{"EntityList": dict{"S3Uri": put("Text,Type\nPorridge,MEAL\n")}}), ""},
 		{invalid, recogniser, "offsets outside of the text", annotated(header, path.Base(dishes)+",%d,0,800,MEAL", 40), ""},
+		{invalid, recogniser, "documents that are empty", texts(""), ""},
+		{invalid, recogniser, "fewer than three documents", labelled(rows(2, `{"source":"Porridge %d","kind":{"annotations":{"entities":[{"startOffset":0,"endOffset":8,"label":"MEAL"}]}}}`)), ""},
+		{invalid, recogniser, "documents in UTF-16", texts("\xff\xfea\x00"), ""},
+		{invalid, recogniser, "documents in gzip", texts("\x1f\x8b\x08\x00"), ""},
+		{invalid, recogniser, "documents that begin with NUL characters", texts("\x00a\x00b"), ""},
+		{invalid, recogniser, "a document of more than 5,000 bytes", texts("Porridge\n" + strings.Repeat("x", 5001) + "\n"), ""},
+		{"INPUT_LIMIT_EXCEEDED", recogniser, "more than 200,000 documents", texts(strings.Repeat("x\n", 200_001)), ""},
+		{invalid, recogniser, "rows with too many columns and open quotes", annotated(header+good60+"\n"+path.Base(dishes)+",1,0,8,MEAL,more\n\"", "", 0), ""},
+		{invalid, recogniser, "a header with a column too many", annotated("File,Line,Begin Offset,End Offset,Type,Score\n", path.Base(dishes)+",%d,0,8,MEAL,1", 40), ""},
+		{invalid, recogniser, "a header in UTF-16", annotated("\xff\xfeF\x00", "", 0), ""},
+		{invalid, recogniser, "annotations that overlap", annotated(header+good60, path.Base(dishes)+",%d,4,12,MEAL", 40), ""},
+		{invalid, recogniser, "annotations of all kinds of types", annotated(header, path.Base(dishes)+",1,0,8,KIND%d", 400), ""},
+		{invalid, recogniser, "an entity list that is empty", list(""), ""},
+		{invalid, recogniser, "an entry without a type, and one without a text", list("Text,Type\nPorridge,\n,MEAL\n"), ""},
+		{"INPUT_LIMIT_EXCEEDED", recogniser, "more than 1,000,000 entries", list("Text,Type\n" + rows(1_000_001, "%d,MEAL")), ""},
+		{invalid, recogniser, "the test data has no annotation of a type", documents(dict{"Documents": dict{"S3Uri": dishes, "InputFormat": "ONE_DOC_PER_LINE", "TestS3Uri": put("Rain\n")},
+			"Annotations": dict{"S3Uri": put(header + good60), "TestS3Uri": put(header)}}), ""},
+		{invalid, recogniser, "lines of a manifest that point at another account's object", labelled(rows(60, `{"source-ref":"`+elsewhere+`","kind":%d}`)), ""},
+		{invalid, recogniser, "a line of a manifest of 100 MiB", dict{"EntityTypes": []dict{{"Type": "MEAL"}}, "DataFormat": "AUGMENTED_MANIFEST", "AugmentedManifests": []dict{{"S3Uri": great, "AttributeNames": []string{"kind"}}}}, ""},
+		{invalid, recogniser, "offsets of a manifest outside of the text", labelled(rows(60, `{"source":"Porridge","kind":{"annotations":{"entities":[{"startOffset":0,"endOffset":8%d,"label":"MEAL"}]}}}`)), ""},
+		{"NO_READ_ACCESS_TO_INPUT", recogniser, "the annotations are another account's", documents(dict{"Annotations": dict{"S3Uri": elsewhere}}), ""},
+		{"INPUT_LIMIT_EXCEEDED", recogniser, "more than 200 MiB", documents(dict{"Documents": dict{"S3Uri": "s3://" + s.bucket + "/great/", "InputFormat": "ONE_DOC_PER_LINE"}, "Annotations": dict{"S3Uri": put(header + good60)}}), ""},
 		{invalid, recogniser, "a type that was not named", annotated(header, path.Base(dishes)+",%d,0,8,DISH", 40), ""},
 	}
-	return slices.DeleteFunc(each(list, func(x training) (f failure) {
+	return slices.DeleteFunc(each(all, func(x training) (f failure) {
 		in := dict{"DataAccessRoleArn": s.role, "LanguageCode": "en", "InputDataConfig": x.input}
 		describe, member, name := "DescribeDocumentClassifier", "DocumentClassifierArn", "DocumentClassifierName"
 		if x.op == recogniser {
 			describe, member, name = "DescribeEntityRecognizer", "EntityRecognizerArn", "RecognizerName"
 		}
-		in[name] = "broken-" + strings.Map(func(r rune) rune {
-			if r < 'a' || r > 'z' {
-				return '-'
-			}
-			return r
-		}, x.when) + "-x"
+		in[name] = "broken-" + regexp.MustCompile(`\W+`).ReplaceAllString(x.when[:min(len(x.when), 40)], "-") + "-x"
 		if x.mode != "" {
 			in["Mode"] = x.mode
 		}
@@ -292,6 +373,28 @@ func (s *site) brokenTrainings() []failure {
 		}
 		return failure{x.code, x.op, x.when, s.spell(m), "TestEveryFailure"}
 	}), func(f failure) bool { return f.code == "" })
+}
+
+// brokenCopies are copies of a model of the account's that fail.
+func (s *site) brokenCopies() []failure {
+	s.Helper()
+	const invalid, denied = "INVALID_DATA_ACCESS_ROLE", "KMS_KEY_ACCESS_DENIED"
+	stranger := s.newRole("Outsider", strings.Replace(trust, "comprehend.", "sagemaker.", 1), dataAccess())
+	var out []failure
+	for _, x := range []struct{ code, when, role string }{{invalid, "the role does not trust Comprehend", stranger}, {denied, "the role may not make a grant on the copy's key", s.role}} {
+		made, err := s.call("ImportModel", dict{"SourceModelArn": "arn:aws:comprehend:us-east-1:" + s.account + ":document-classifier/meals", "ModelName": "copy-" + x.code[:3], "DataAccessRoleArn": x.role, "ModelKmsKeyId": s.newKey()})
+		if err != nil {
+			s.Errorf("%s: %v", x.when, err)
+			continue
+		}
+		p := s.settled(made["ModelArn"].(string))
+		m := fmt.Sprint(p["Message"])
+		if p["Status"] != "IN_ERROR" || !strings.HasPrefix(m, x.code+": ") {
+			s.Errorf("%s: %v %s, want %s", x.when, p["Status"], m, x.code)
+		}
+		out = append(out, failure{x.code, "ImportModel", x.when, s.spell(m), "TestEveryFailure"})
+	}
+	return out
 }
 
 // trained waits for the end of a training of either kind.
