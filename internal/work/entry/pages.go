@@ -52,7 +52,7 @@ func (p *pages) Analyse(document []byte) (any, error) {
 	if p.setup.Pages == 1 {
 		wait = atOnce
 	}
-	texts, err := p.reader.Read(document, p.setup.Pages, wait)
+	read, err := p.reader.Read(document, p.setup.Pages, wait)
 	switch {
 	case errors.Is(err, page.ErrPages):
 		return nil, analyse.Refuse("PAGE_LIMIT_EXCEEDED", "The document has more pages than the %d that are admitted.", p.setup.Pages)
@@ -67,10 +67,14 @@ func (p *pages) Analyse(document []byte) (any, error) {
 	case err != nil:
 		return nil, err
 	}
-	out := job.Paged{Pages: make([]job.Page, len(texts))}
-	for i, text := range texts {
-		x := &out.Pages[i]
+	out := job.Paged{Pages: make([]job.Page, len(read))}
+	for i := range read {
+		x, text := &out.Pages[i], read[i].Text
 		x.Number, x.Type, x.Characters = i+1, kind, utf8.RuneCountInString(text)
+		if read[i].Bad {
+			x.ErrorCode, x.ErrorMessage = "TEXTRACT_BAD_PAGE", "The page cannot be read: it is damaged."
+			continue
+		}
 		if form == job.PDF && strings.TrimSpace(text) == "" {
 			x.Type, x.ErrorCode = "SCANNED_PDF", "TEXTRACT_BAD_PAGE"
 			x.ErrorMessage = "The page has no text, only pictures if anything: to read those needs Amazon Textract, which is not here."

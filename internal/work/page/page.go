@@ -21,9 +21,15 @@ var (
 // Reader reads one file after another. Its zero value is ready; the first PDF file costs some half a second.
 type Reader struct{ pdf pdf }
 
-// Read gives the text of each page, lines parted by \n, within patience. A page of pictures has none. A Word file's pages are parted where its writer
+// Page is one of a file's: its text, lines parted by \n. A bad one is damaged, or what came before it was more than the reader could take.
+type Page struct {
+	Text string
+	Bad  bool
+}
+
+// Read gives the pages within patience; one of them at least is not bad. A page of pictures has no text. A Word file's pages are parted where its writer
 // put a break, or its program last laid one out.
-func (r *Reader) Read(file []byte, most int, patience time.Duration) ([]string, error) {
+func (r *Reader) Read(file []byte, most int, patience time.Duration) ([]Page, error) {
 	switch job.FormOf(file) {
 	case job.PDF:
 		return r.pdf.read(file, most, patience)

@@ -57,7 +57,7 @@ func (p *pdf) close() {
 	p.pool = nil
 }
 
-func (p *pdf) read(file []byte, most int, patience time.Duration) (pages []string, err error) {
+func (p *pdf) read(file []byte, most int, patience time.Duration) (pages []Page, err error) {
 	if err := p.open(); err != nil {
 		return nil, err
 	}
@@ -95,12 +95,21 @@ func (p *pdf) read(file []byte, most int, patience time.Duration) (pages []strin
 	case n.PageCount > most:
 		return nil, ErrPages
 	}
+	sound, broken := 0, false
 	for i := range n.PageCount {
-		t, err := in.GetPageText(&requests.GetPageText{Page: requests.Page{ByIndex: &requests.PageByIndex{Document: d.Document, Index: i}}})
-		if err != nil {
-			return nil, ErrBroken
+		p := Page{Bad: true}
+		if !broken {
+			t, err := in.GetPageText(&requests.GetPageText{Page: requests.Page{ByIndex: &requests.PageByIndex{Document: d.Document, Index: i}}})
+			if err == nil {
+				p = Page{Text: tidy(t.Text)}
+				sound++
+			}
+			broken = err != nil && !errors.Is(err, pdferrors.ErrPage) // PDFium itself: what it would say of further pages is not to be trusted
 		}
-		pages = append(pages, tidy(t.Text))
+		pages = append(pages, p)
+	}
+	if sound == 0 {
+		return nil, ErrBroken
 	}
 	return pages, nil
 }

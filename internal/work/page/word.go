@@ -19,7 +19,7 @@ const (
 )
 
 // word reads the main part of an Office Open XML document: its text, without headers, notes and what was deleted or moved away under revision.
-func word(file []byte, most int, patience time.Duration) ([]string, error) {
+func word(file []byte, most int, patience time.Duration) ([]Page, error) {
 	until := time.Now().Add(patience)
 	z, err := zip.NewReader(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
@@ -35,10 +35,10 @@ func word(file []byte, most int, patience time.Duration) ([]string, error) {
 	}
 	defer part.Close()
 	in := newMarkup(part, until)
-	var pages []string
+	var pages []Page
 	var b strings.Builder
 	end := func() {
-		pages = append(pages, b.String())
+		pages = append(pages, Page{Text: b.String()})
 		b.Reset()
 	}
 	inText, depth, skip, begun := false, 0, 0, false
