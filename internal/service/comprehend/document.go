@@ -80,6 +80,8 @@ func (d document) at(ctx context.Context, c *api.Call, e Engines, kind string, o
 		switch code := a[0].Code; code {
 		case "DOCUMENT_SIZE_EXCEEDED", "UNSUPPORTED_DOC_TYPE", "PAGE_LIMIT_EXCEEDED":
 			return noDocument(code, a[0].Message)
+		case "INTERNAL_SERVER_ERROR": // reading it took too long, and would again: AWS's codes have none for that, and an error of the server is tried again
+			return noDocument("UNSUPPORTED_DOC_TYPE", a[0].Message)
 		case "":
 			return d.paged(a[0].Members, out)
 		}

@@ -184,6 +184,7 @@ func TestAtEndpoint(t *testing.T) {
 		{`{` + b64("%PDF-SOME_CODE:something else") + `,` + c + `}`, "InvalidRequestException", "something else"},
 		{`{` + b64("\xff\xfex\x00") + `,` + c + `}`, "InvalidRequestException", "UTF-8"},
 		{`{` + b64("x") + `,"DocumentReaderConfig":{"DocumentReadAction":"TEXTRACT_DETECT_DOCUMENT_TEXT","DocumentReadMode":"FORCE_DOCUMENT_READ_ACTION"},` + c + `}`, "InvalidRequestException", "Textract"},
+		{`{` + b64("x") + `,"DocumentReaderConfig":{"DocumentReadAction":"TEXTRACT_ANALYZE_DOCUMENT"},` + c + `}`, "InvalidRequestException", "FeatureTypes"},
 		{`{"Text":"x","DocumentReaderConfig":{"DocumentReadAction":"TEXTRACT_DETECT_DOCUMENT_TEXT"},` + c + `}`, "InvalidRequestException", "Bytes"},
 	} {
 		_, err := h.ask("ClassifyDocument", x.in)
@@ -228,10 +229,12 @@ func TestFilesAtEndpoint(t *testing.T) {
 	if !reflect.DeepEqual(prune(got), any(want)) {
 		t.Errorf("got\n%v\nwant\n%v", got, want)
 	}
-	_, err = ask("ClassifyDocument", "%PDF-UNSUPPORTED_DOC_TYPE:asks for a password")
-	h.refused(err, "InvalidRequestException", "password")
-	if f := fault.From(err); f.Fields["Reason"] != "INVALID_DOCUMENT" || f.Fields["Detail.Reason"] != "UNSUPPORTED_DOC_TYPE" {
-		t.Errorf("%v", f.Fields)
+	for said, word := range map[string]string{"UNSUPPORTED_DOC_TYPE:asks for a password": "password", "INTERNAL_SERVER_ERROR:took too long": "too long"} {
+		_, err = ask("ClassifyDocument", "%PDF-"+said)
+		h.refused(err, "InvalidRequestException", word)
+		if f := fault.From(err); f.Fields["Reason"] != "INVALID_DOCUMENT" || f.Fields["Detail.Reason"] != "UNSUPPORTED_DOC_TYPE" {
+			t.Errorf("%v", f.Fields)
+		}
 	}
 	if _, err = ask("ClassifyDocument", `%PDF-{"Pages":3}`); err == nil || fault.From(err).Kind != fault.Internal {
 		t.Errorf("a forged answer: %v", err)

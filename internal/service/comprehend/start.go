@@ -140,7 +140,10 @@ func (k kind) reader(r *request) error {
 }
 
 func readable(x *shape.DocumentReaderConfig) error {
-	if deref(x.DocumentReadMode) == "FORCE_DOCUMENT_READ_ACTION" {
+	switch {
+	case deref(x.DocumentReadAction) == "TEXTRACT_ANALYZE_DOCUMENT" && len(x.FeatureTypes) == 0:
+		return fault.New("InvalidRequestException", "FeatureTypes is required with the document read action TEXTRACT_ANALYZE_DOCUMENT: one or both of TABLES and FORMS.")
+	case deref(x.DocumentReadMode) == "FORCE_DOCUMENT_READ_ACTION":
 		return fault.New("InvalidRequestException", "The document read mode FORCE_DOCUMENT_READ_ACTION needs Amazon Textract, which is not here: text is read as UTF-8, and as PDF and Word files have it.")
 	}
 	return nil
