@@ -147,8 +147,14 @@ const partSize = 8 << 20
 
 // Put writes body to an object that appears whole or not at all.
 func (c *Client) Put(ctx context.Context, bucket, key, contentType string, body io.Reader) error {
-	buf := make([]byte, partSize)
+	buf := make([]byte, 32<<10) // of a small body no more
 	n, err := io.ReadFull(body, buf)
+	if err == nil {
+		buf = append(buf, make([]byte, partSize-n)...)
+		var more int
+		more, err = io.ReadFull(body, buf[n:])
+		n += more
+	}
 	h := http.Header{"Content-Type": {contentType}}
 	if c.key != "" {
 		h.Set("X-Amz-Server-Side-Encryption", "aws:kms")
