@@ -93,9 +93,10 @@ func (c *Context) Add(name, value string) {
 
 // With copies the context and adds the keys of one resource. An empty list leaves its key out.
 func (c *Context) With(keys map[string][]string) Context {
-	out := Context{entries: make([]entry, len(c.entries), len(c.entries)+len(keys))}
+	room := len(c.entries) + len(keys) + 8 // what the caller adds costs no second copy
+	out := Context{entries: make([]entry, len(c.entries), room)}
 	copy(out.entries, c.entries)
-	out.reindex(len(c.entries) + len(keys))
+	out.reindex(room)
 	var seen map[string]bool
 	for _, k := range slices.Sorted(maps.Keys(keys)) {
 		lower := strings.ToLower(k)

@@ -18,10 +18,12 @@ func body(event, terms []byte) []byte {
 }
 
 // link is the hash of an event behind prev.
-func link(prev, body []byte) []byte {
+func link(prev, event, terms []byte) []byte {
 	h := sha256.New()
 	h.Write(prev)
-	h.Write(body)
+	h.Write(event)
+	h.Write([]byte{'\n'})
+	h.Write(terms)
 	return h.Sum(nil)
 }
 
@@ -146,7 +148,7 @@ func (s *Store) VerifyTrail(ctx context.Context, report func(Broken)) (last stor
 				}
 				return nil
 			}
-			if began && !bytes.Equal(hash, link(prev, body(b, terms))) || !began && !bytes.Equal(hash, link(nil, body(b, terms))) {
+			if began && !bytes.Equal(hash, link(prev, b, terms)) || !began && !bytes.Equal(hash, link(nil, b, terms)) {
 				report(Broken{seq, fmt.Sprintf("the event does not follow the one before it (%d): one of the two was changed, or events between them were removed or moved", last.Seq)})
 			}
 			prev, began = hash, true

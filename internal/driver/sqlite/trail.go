@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -72,7 +73,7 @@ func (t *tx) insert(r record) (int64, error) {
 			return 0, err
 		}
 	}
-	hash := link(t.last, body(r.event, r.terms))
+	hash := link(t.last, r.event, r.terms)
 	res, err := t.exec("insert into trail (time, recipient, request_id, name, terms, event, hash) values (?, ?, ?, ?, cast(? as text), ?, ?)", r.time, r.recipient, r.requestID, r.name, r.terms, r.event, hash)
 	if err != nil {
 		return 0, err
@@ -213,6 +214,7 @@ func (q *queue) takeBack(p *parcel) bool {
 func (s *Store) carry() {
 	q := &s.appends
 	for {
+		runtime.Gosched() // who is about to hand in shares the commit
 		q.mu.Lock()
 		if len(q.waiting) == 0 {
 			q.busy = false
