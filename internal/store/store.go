@@ -155,6 +155,9 @@ type Lease struct {
 type Store interface {
 	// View runs f on a snapshot.
 	View(ctx context.Context, f func(View) error) error
+	// Snapshot is View for who cannot say in one function what he reads: until end, which must be called, and soon. end's error is of
+	// the database, as View's would be.
+	Snapshot(ctx context.Context) (v View, end func() error, err error)
 	// Update runs f in the one write transaction and commits durably if f returns nil and ctx is not done. A panic in f rolls back
 	// and goes on. Concurrent updates may share one commit: f sees what those before it wrote, and all of them wait for the disk together.
 	// Never call Update, Append, Acquire, Release or Reset inside f: they wait for the writer, which f holds.

@@ -202,7 +202,7 @@ func (s *site) rate(b *testing.B, operation string, n int, in dict) float64 {
 		b.Fatal(err)
 	}
 	var p dict
-	until(b, 10*time.Minute, "the job to end", func() bool {
+	untilAt(b, 50*time.Millisecond, 10*time.Minute, "the job to end", func() bool {
 		d, err := s.call("Describe"+operation, dict{"JobId": out["JobId"]})
 		if err != nil {
 			b.Fatal(err)

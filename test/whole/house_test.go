@@ -209,9 +209,15 @@ func (h *house) operator(t testing.TB) *actor {
 // until asks again and again; the test fails when the answer does not come in time.
 func until(t testing.TB, limit time.Duration, what string, f func() bool) {
 	t.Helper()
+	untilAt(t, 5*time.Millisecond, limit, what, f)
+}
+
+// untilAt is until for what is not to be disturbed by being asked: at that pace.
+func untilAt(t testing.TB, pace, limit time.Duration, what string, f func() bool) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	for !f() {
 		select {

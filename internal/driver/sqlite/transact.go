@@ -14,36 +14,62 @@ var errOver = errors.New("the transaction is over")
 func (s *Store) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
 
 // View runs f on a snapshot, which is taken at the first read.
-func (s *Store) View(ctx context.Context, f func(store.View) error) error {
-	if err := s.enter(); err != nil {
+func (s *Store) View(ctx context.Context, f func(store.View) error) (err error) {
+	v, end, err := s.Snapshot(ctx)
+	if err != nil {
 		return err
 	}
-	defer s.calls.Done()
+	// Deferred, so that the connection also comes back from a panic.
+	defer func() {
+		if broken := end(); err == nil {
+			err = broken
+		}
+	}()
+	return f(v)
+}
+
+// Snapshot is what View runs on. A second end does nothing.
+func (s *Store) Snapshot(ctx context.Context) (store.View, func() error, error) {
+	if err := s.enter(); err != nil {
+		return nil, nil, err
+	}
+	v, err := s.snapshot(ctx)
+	if err != nil {
+		s.calls.Done()
+		return nil, nil, err
+	}
+	return v, v.end, nil
+}
+
+func (s *Store) snapshot(ctx context.Context) (*view, error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return nil, err
 	}
 	r, err := s.readers.get(ctx)
 	if err != nil {
-		return s.translate(err)
+		return nil, s.translate(err)
 	}
-	v := &view{ctx: ctx, store: s, s: r}
-	// Deferred, so that the connection also comes back from a panic.
-	defer func() {
-		v.broken = errOver
-		if _, err := r.exec("rollback"); err != nil {
-			s.readers.drop(r)
-			return
-		}
-		s.readers.put(r)
-	}()
 	if err := r.begin(context.Background(), "begin"); err != nil {
-		return s.translate(err)
+		s.readers.drop(r)
+		return nil, s.translate(err)
 	}
-	v.now = s.now()
-	if err := f(v); err != nil {
-		return err
+	return &view{ctx: ctx, store: s, s: r, now: s.now()}, nil
+}
+
+// end gives a snapshot's connection back, and says what broke it.
+func (v *view) end() error {
+	r, broken := v.s, v.broken
+	if errors.Is(broken, errOver) {
+		return nil
 	}
-	return v.broken
+	v.broken = errOver
+	defer v.store.calls.Done()
+	if _, err := r.exec("rollback"); err != nil {
+		v.store.readers.drop(r)
+	} else {
+		v.store.readers.put(r)
+	}
+	return broken
 }
 
 // Update runs f in the one write transaction and commits if f returns nil and ctx is not done. If f panics, nothing is

@@ -38,20 +38,25 @@ var regions = regexp.MustCompile(`^[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}$`)
 // arrive identifies the service from the headers, verifies the signature and gives the body. No parser has seen the body
 // when it returns.
 func (p *passage) arrive(ctx context.Context) (*body, *fault.Fault) {
-	service, key := claimed(p.req)
-	p.from = whence(p.call.Origin, key)
-	if g := p.gate; !g.limit.allowed(p.from, p.call.Time) {
-		p.service, _ = g.Registry.Identify(p.req, service) // for the protocol's own form
-		return nil, fault.Of(fault.Throttled, "Too many requests could not be authenticated.")
-	}
-	return p.authenticate(ctx)
-}
-
-func (p *passage) authenticate(ctx context.Context) (*body, *fault.Fault) {
-	g, o, req := p.gate, p.call.Origin, p.req
-	repository(req, o)
+	req := p.req
 	signed := &sigv4.Request{Method: req.Method, Path: rawPath(req), RawQuery: req.URL.RawQuery, Host: p.call.Host, Header: req.Header}
 	auth, f := sigv4.Parse(signed)
+	service, key := "", "" // as claimed, without believing either
+	if auth != nil {
+		service, key = auth.Service, auth.AccessKey
+	}
+	p.from = whence(p.call.Origin, key)
+	if g := p.gate; !g.limit.allowed(p.from, p.call.Time) {
+		p.service, _ = g.Registry.Identify(req, service) // for the protocol's own form
+		return nil, fault.Of(fault.Throttled, "Too many requests could not be authenticated.")
+	}
+	return p.authenticate(ctx, signed, auth, f)
+}
+
+// authenticate takes what was parsed of the signature: auth, or why it could not be.
+func (p *passage) authenticate(ctx context.Context, signed *sigv4.Request, auth *sigv4.Auth, f *fault.Fault) (*body, *fault.Fault) {
+	g, o, req := p.gate, p.call.Origin, p.req
+	repository(req, o)
 	name := ""
 	if auth != nil {
 		name = auth.Service
@@ -84,7 +89,7 @@ func (p *passage) authenticate(ctx context.Context) (*body, *fault.Fault) {
 		return nil, fault.Of(fault.MalformedAuth, "Credential should be scoped to a valid region.")
 	}
 	var cred api.Credential
-	err := g.Store.View(ctx, func(v store.View) (err error) {
+	err := p.view(ctx, func(v store.View) (err error) {
 		if cred, err = g.Directory.Credential(v, auth.AccessKey, auth.Token, p.call.Time); err != nil {
 			cred, err = p.stranger(v, auth.AccessKey, err)
 		}
@@ -183,15 +188,6 @@ func read(w http.ResponseWriter, req *http.Request) ([]byte, *fault.Fault) {
 		return nil, f
 	}
 	return b, nil
-}
-
-// claimed is the signing name and the key of a request, without believing either.
-func claimed(req *http.Request) (service, key string) {
-	a, f := sigv4.Parse(&sigv4.Request{RawQuery: req.URL.RawQuery, Header: req.Header.Clone()})
-	if a == nil || f != nil {
-		return "", ""
-	}
-	return a.Service, a.AccessKey
 }
 
 // rawPath is the path as the client sent it, which is what it signed.

@@ -99,6 +99,8 @@ type passage struct {
 	why     *Explained        // of a refusal, once the call is done
 	trial   bool              // a dry run that is carried through and taken back
 	known   bool              // the caller is authenticated, or anonymous and allowed
+	held    store.View        // the snapshot of a request without a body, until it is judged
+	end     func() error      // ends it
 	from    source
 	begun   time.Time
 	line    []slog.Attr
@@ -139,6 +141,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 // walk does everything up to the answer; a fault is what to answer instead.
 func (p *passage) walk(ctx context.Context) *fault.Fault {
+	defer func() { _ = p.leave() }()
 	if p.req.Method == http.MethodOptions && p.gate.Sharing != nil {
 		if p.service, _ = p.gate.Registry.Identify(p.req, ""); p.service != nil && p.service.Name == "s3" {
 			return p.preflight(ctx)

@@ -27,7 +27,7 @@ func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 	defer func() { p.why = why }()
 	unnoted := false
 	// Authorised and, for a read, answered from one snapshot.
-	err := g.Store.View(ctx, func(v store.View) (err error) {
+	err := p.view(ctx, func(v store.View) (err error) {
 		if unnoted, err = g.Directory.Unnoted(v, p.call.Caller); err != nil {
 			return err
 		}
@@ -58,6 +58,9 @@ func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 		}
 		return err
 	})
+	if lerr := p.leave(); err == nil {
+		err = lerr
+	}
 	if unnoted { // by calls that are refused too
 		if f := p.used(ctx); f != nil {
 			return nil, f
@@ -97,6 +100,29 @@ func (g *Gate) perform(ctx context.Context, p *passage) (any, *fault.Fault) {
 		}
 	}
 	return out, nil
+}
+
+// view runs f on a snapshot: of a request without a body, for which nobody has to wait, on the same one from its signature to its answer.
+func (p *passage) view(ctx context.Context, f func(store.View) error) error {
+	if p.held == nil {
+		if p.req == nil || p.req.ContentLength != 0 {
+			return p.gate.Store.View(ctx, f)
+		}
+		var err error
+		if p.held, p.end, err = p.gate.Store.Snapshot(ctx); err != nil {
+			return err
+		}
+	}
+	return f(p.held)
+}
+
+// leave ends the call's snapshot, if it has one.
+func (p *passage) leave() error {
+	if p.held == nil {
+		return nil
+	}
+	p.held = nil
+	return p.end()
 }
 
 // used notes the caller's key or role as in use. It is a transaction of its own, once an hour, so that a change that fails leaves the
