@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -258,6 +259,95 @@ func BenchmarkTrained(b *testing.B) {
 	b.ReportMetric(took, "training-s")
 	b.ReportMetric(best, "lines/s")
 	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkLearning trains a classifier on 20,000 documents of 25 words, and a recogniser on 12,000 sentences, by one instance and by two: seconds from submission to the end,
+// the most that an analyser held in MB, and the seconds of the processor that all analysers took, which say what a machine of more or less other work would show.
+func BenchmarkLearning(b *testing.B) {
+	var train, lines, marks strings.Builder
+	for i := range 20_000 {
+		class, text := themed(i)
+		fmt.Fprintf(&train, "%s,%s\n", class, text)
+	}
+	marks.WriteString("File,Line,Begin Offset,End Offset,Type\n")
+	for i := range 12_000 {
+		_, text := themed(i)
+		device := fmt.Sprintf("%s R%d", []string{"Borealis", "Cantor", "Dynamo", "Elbrus", "Fennel"}[i%5], 100+7*i%900)
+		at := strings.Index(text[40:], " ") + 41
+		fmt.Fprintf(&lines, "%s%s %s\n", text[:at], device, text[at:])
+		fmt.Fprintf(&marks, "docs.txt,%d,%d,%d,DEVICE\n", i, at, at+len(device))
+	}
+	for _, n := range []int{1, 2} {
+		h := open(b, "-instances", fmt.Sprint(n), "-training-bytes", "1000000")
+		s := siteIn(b, h)
+		s.admitGroup(s.group, s.group, 7788)
+		s.put(s.bucket, "train.csv", []byte(train.String()))
+		s.put(s.bucket, "docs/docs.txt", []byte(lines.String()))
+		s.put(s.bucket, "marks.csv", []byte(marks.String()))
+		network := dict{"SecurityGroupIds": []string{s.group}, "Subnets": []string{s.subnet}}
+		for kind, in := range map[string]dict{
+			"DocumentClassifier": s.classifier("bench", "train.csv", dict{"VpcConfig": network}),
+			"EntityRecognizer": {"RecognizerName": "bench", "LanguageCode": "en", "DataAccessRoleArn": s.role, "VpcConfig": network, "InputDataConfig": dict{"EntityTypes": []dict{{"Type": "DEVICE"}},
+				"Documents": dict{"S3Uri": "s3://" + s.bucket + "/docs/"}, "Annotations": dict{"S3Uri": "s3://" + s.bucket + "/marks.csv"}}},
+		} {
+			b.Run(fmt.Sprint(kind, "/", n), func(b *testing.B) {
+				arn := ""
+				for b.Loop() {
+					out, err := s.call("Create"+kind, in)
+					if err != nil {
+						b.Fatal(err)
+					}
+					most, cpu := 0, map[int]float64{}
+					arn = out[kind+"Arn"].(string)
+					var p dict
+					until(b, 10*time.Minute, arn+" to end", func() bool {
+						for pid := range tree(h.cmd.Process.Pid) {
+							if cmd, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); strings.HasPrefix(string(cmd), "cloister-analyser") {
+								most = max(most, status(pid, "VmHWM"))
+								cpu[pid] = max(cpu[pid], processor(pid))
+							}
+						}
+						out, err := s.call("Describe"+kind, dict{kind + "Arn": arn})
+						if err != nil {
+							b.Fatal(err)
+						}
+						p = out[kind+"Properties"].(dict)
+						return p["Status"] != "SUBMITTED" && p["Status"] != "TRAINING"
+					})
+					if p["Status"] != "TRAINED" {
+						b.Fatalf("%v: %v", p["Status"], p["Message"])
+					}
+					if len(cpu) != n {
+						b.Fatalf("%d analysers", len(cpu))
+					}
+					sum := 0.
+					for _, x := range cpu {
+						sum += x
+					}
+					b.ReportMetric(p["EndTime"].(float64)-p["SubmitTime"].(float64), "s")
+					b.ReportMetric(float64(most>>20), "analyser-MB")
+					b.ReportMetric(sum, "cpu-s")
+				}
+				b.ReportMetric(0, "ns/op")
+				if _, err := s.call("Delete"+kind, dict{kind + "Arn": arn}); err != nil {
+					b.Fatal(err)
+				}
+			})
+		}
+	}
+}
+
+// processor is how many seconds of a processor a process took.
+func processor(pid int) float64 {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := strings.Cut(string(b), ") ")
+	f := strings.Fields(rest)
+	if len(f) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseFloat(f[11], 64)
+	system, _ := strconv.ParseFloat(f[12], 64)
+	return (user + system) / 100 // ticks
 }
 
 // BenchmarkGreat is one job on 0.96 GB of lines of a kilobyte: megabytes in a second, and what the agent and the analyser held together.
