@@ -1,6 +1,7 @@
 package job
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,8 +16,12 @@ func Replaceable() []string {
 		"targeted-sentiment-detection"}
 }
 
+// errShape is of what has another shape than a result; encoding/json's own errors may quote it.
+var errShape = errors.New("no JSON of a result of this kind")
+
 // Sound takes a result of such a program, about a text of so many code points, and gives its members as AWS documents them for the kind: all that are
-// required, no others, offsets within the text, scores from 0 to 1. An error says what is wrong and quotes nothing of the result.
+// required, no others, offsets within the text, scores from 0 to 1. An error says what is wrong and quotes nothing of the result. It holds no more in
+// memory than some times the result's length, whatever the result is.
 func Sound(s Setup, members []byte, runes int) ([]byte, error) {
 	var r interface{ sound(runes int) error }
 	switch {
@@ -42,8 +47,8 @@ func Sound(s Setup, members []byte, runes int) ([]byte, error) {
 	if !utf8.Valid(members) {
 		return nil, errors.New("no UTF-8")
 	}
-	if err := json.Unmarshal(members, r); err != nil {
-		return nil, errors.New("no JSON of a result of " + s.Kind) // the error itself may quote it
+	if json.Unmarshal(members, r) != nil {
+		return nil, errShape
 	}
 	if err := r.sound(runes); err != nil {
 		return nil, err
@@ -88,37 +93,62 @@ func oneOf(what, s string, all ...string) error {
 	return nil
 }
 
-// each checks every element of a list that must be there, as an empty one when nothing was found.
-func each[T any](what string, all []T, f func(T) error) error {
-	if all == nil {
-		return errors.New(what + " is missing")
+// list is a list of what f checks, one after another: a list of nothing but empty objects would fill many times its length at once.
+type list[T any] json.RawMessage
+
+// UnmarshalJSON satisfies json.Unmarshaler.
+func (l *list[T]) UnmarshalJSON(b []byte) error { *l = append((*l)[:0], b...); return nil }
+
+// MarshalJSON satisfies json.Marshaler.
+func (l list[T]) MarshalJSON() ([]byte, error) { return l, nil }
+
+// each checks every element of a list that must be there, as an empty one when nothing was found, leaves the members that it is to have, and counts.
+func (l *list[T]) each(what string, f func(*T) error) (n int, err error) {
+	if *l == nil || string(*l) == "null" {
+		return 0, errors.New(what + " is missing")
 	}
-	for _, x := range all {
-		if err := f(x); err != nil {
-			return err
+	d := json.NewDecoder(bytes.NewReader(*l))
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+		return 0, errShape
+	}
+	out := append(make([]byte, 0, len(*l)), '[')
+	for ; d.More(); n++ {
+		var x T
+		if d.Decode(&x) != nil {
+			return 0, errShape
 		}
+		if err := f(&x); err != nil {
+			return 0, err
+		}
+		b, err := json.Marshal(x)
+		if err != nil {
+			return 0, errShape
+		}
+		if n > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, b...)
 	}
-	return nil
+	*l = append(out, ']')
+	return n, nil
 }
 
-type languagesFound struct {
-	Languages []struct {
-		LanguageCode string
-		Score        *float64
-	}
+type languageFound struct {
+	LanguageCode string
+	Score        *float64
 }
+
+type languagesFound struct{ Languages list[languageFound] }
 
 func (r *languagesFound) sound(int) error {
-	return each("Languages", r.Languages, func(l struct {
-		LanguageCode string
-		Score        *float64
-	}) error {
+	_, err := r.Languages.each("Languages", func(l *languageFound) error {
 		c := l.LanguageCode
 		if len(c) < 2 || len(c) > 12 || strings.Trim(c, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-") != "" {
 			return errors.New("a LanguageCode is missing or no code")
 		}
 		return likely(l.Score)
 	})
+	return err
 }
 
 type entityFound struct {
@@ -128,15 +158,16 @@ type entityFound struct {
 	place
 }
 
-type entitiesFound struct{ Entities []entityFound }
+type entitiesFound struct{ Entities list[entityFound] }
 
 func (r *entitiesFound) sound(runes int) error {
-	return each("Entities", r.Entities, func(e entityFound) error {
+	_, err := r.Entities.each("Entities", func(e *entityFound) error {
 		if e.Text == nil {
 			return errors.New("the Text of an entity is missing")
 		}
 		return errors.Join(word(e.Type), likely(e.Score), e.fits(runes))
 	})
+	return err
 }
 
 type phraseFound struct {
@@ -145,15 +176,16 @@ type phraseFound struct {
 	place
 }
 
-type phrasesFound struct{ KeyPhrases []phraseFound }
+type phrasesFound struct{ KeyPhrases list[phraseFound] }
 
 func (r *phrasesFound) sound(runes int) error {
-	return each("KeyPhrases", r.KeyPhrases, func(p phraseFound) error {
+	_, err := r.KeyPhrases.each("KeyPhrases", func(p *phraseFound) error {
 		if p.Text == nil {
 			return errors.New("the Text of a phrase is missing")
 		}
 		return errors.Join(likely(p.Score), p.fits(runes))
 	})
+	return err
 }
 
 type privateEntity struct {
@@ -162,12 +194,13 @@ type privateEntity struct {
 	place
 }
 
-type privateFound struct{ Entities []privateEntity }
+type privateFound struct{ Entities list[privateEntity] }
 
 func (r *privateFound) sound(runes int) error {
-	return each("Entities", r.Entities, func(e privateEntity) error {
+	_, err := r.Entities.each("Entities", func(e *privateEntity) error {
 		return errors.Join(word(e.Type), likely(e.Score), e.fits(runes))
 	})
+	return err
 }
 
 type redacted struct{ Redacted *string }
@@ -201,17 +234,18 @@ type tokenFound struct {
 	}
 }
 
-type tokensFound struct{ SyntaxTokens []tokenFound }
+type tokensFound struct{ SyntaxTokens list[tokenFound] }
 
 // Source of the tags: Comprehend API Reference, PartOfSpeechTag.
 func (r *tokensFound) sound(runes int) error {
-	return each("SyntaxTokens", r.SyntaxTokens, func(t tokenFound) error {
+	_, err := r.SyntaxTokens.each("SyntaxTokens", func(t *tokenFound) error {
 		if t.TokenId == nil || t.Text == nil {
 			return errors.New("TokenId or Text is missing")
 		}
 		return errors.Join(oneOf("a Tag", t.PartOfSpeech.Tag, "ADJ", "ADP", "ADV", "AUX", "CONJ", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "O", "PART", "PRON", "PROPN", "PUNCT",
 			"SCONJ", "SYM", "VERB"), likely(t.PartOfSpeech.Score), t.fits(runes))
 	})
+	return err
 }
 
 type mentionFound struct {
@@ -223,27 +257,32 @@ type mentionFound struct {
 }
 
 type targetFound struct {
-	DescriptiveMentionIndex []int
-	Mentions                []mentionFound
+	DescriptiveMentionIndex list[*int]
+	Mentions                list[mentionFound]
 }
 
-type targetsFound struct{ Entities []targetFound }
+type targetsFound struct{ Entities list[targetFound] }
 
 func (r *targetsFound) sound(runes int) error {
-	return each("Entities", r.Entities, func(e targetFound) error {
-		for _, i := range e.DescriptiveMentionIndex {
-			if i < 0 || i >= len(e.Mentions) {
-				return errors.New("DescriptiveMentionIndex names no mention")
-			}
+	_, err := r.Entities.each("Entities", func(e *targetFound) error { return e.sound(runes) })
+	return err
+}
+
+func (e *targetFound) sound(runes int) error {
+	n, err := e.Mentions.each("Mentions", func(m *mentionFound) error {
+		if m.Text == nil {
+			return errors.New("the Text of a mention is missing")
 		}
-		if e.DescriptiveMentionIndex == nil {
-			return errors.New("DescriptiveMentionIndex is missing")
-		}
-		return each("Mentions", e.Mentions, func(m mentionFound) error {
-			if m.Text == nil {
-				return errors.New("the Text of a mention is missing")
-			}
-			return errors.Join(word(m.Type), likely(m.Score, m.GroupScore), m.fits(runes), m.MentionSentiment.sound(runes))
-		})
+		return errors.Join(word(m.Type), likely(m.Score, m.GroupScore), m.fits(runes), m.MentionSentiment.sound(runes))
 	})
+	if err != nil {
+		return err
+	}
+	_, err = e.DescriptiveMentionIndex.each("DescriptiveMentionIndex", func(i **int) error {
+		if *i == nil || **i < 0 || **i >= n {
+			return errors.New("DescriptiveMentionIndex names no mention")
+		}
+		return nil
+	})
+	return err
 }

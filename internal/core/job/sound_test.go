@@ -1,6 +1,7 @@
 package job
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -64,5 +65,28 @@ func TestSound(t *testing.T) {
 		if _, err := Sound(Setup{Kind: k}, []byte(`{}`), 5); err == nil || strings.Contains(err.Error(), "no such kind") {
 			t.Errorf("%s: %v", k, err)
 		}
+	}
+}
+
+// TestSoundIsBounded: a result that says nothing fills no more memory than one that does.
+func TestSoundIsBounded(t *testing.T) {
+	for kind, x := range map[string]string{"entities-detection": `{"Entities":[%]}`, "syntax-detection": `{"SyntaxTokens":[%]}`, "dominant-language-detection": `{"Languages":[%]}`,
+		"targeted-sentiment-detection": `{"Entities":[{"DescriptiveMentionIndex":[0],"Mentions":[%]}]}`} {
+		for _, each := range []string{"{},", "null,", "0,"} {
+			b := []byte(strings.Replace(x, "%", strings.Repeat(each, (4<<20)/len(each))+"{}", 1))
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			if _, err := Sound(Setup{Kind: kind}, b, 5); err == nil {
+				t.Errorf("%s of %s is sound", kind, each)
+			}
+			runtime.ReadMemStats(&after)
+			if n := after.TotalAlloc - before.TotalAlloc; n > 48<<20 { // in all; most is gone again
+				t.Errorf("%s of %s: %d bytes for %d", kind, each, n, len(b))
+			}
+		}
+	}
+	const index = `{"Entities":[{"DescriptiveMentionIndex":[%0],"Mentions":[]}]}`
+	if _, err := Sound(Setup{Kind: "targeted-sentiment-detection"}, []byte(strings.Replace(index, "%", strings.Repeat("0,", 1<<20), 1)), 5); err == nil {
+		t.Error("mentions that are not there are named")
 	}
 }
