@@ -13,6 +13,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/sys/unix"
+
 	"cloister/internal/core/job"
 	"cloister/internal/driver/cell"
 	"cloister/internal/work/frame"
@@ -34,6 +36,7 @@ type analyser struct {
 	log      *slog.Logger
 	to, from *os.File
 	w        *bufio.Writer
+	in       *bufio.Reader // of from
 	r        *frame.Reader
 	ended    sync.Once
 	gone     func() // told when the cell has ended; may be nil
@@ -71,8 +74,8 @@ func (s *sandbox) begin(ctx context.Context, setup job.Setup, model io.Reader, m
 	notes.In.Close()
 	go hear(notes.Out)
 	to, from := docs.In, results.Out
-	a := &analyser{cell: p, setup: setup, foreign: spec.Root != "", to: to, from: from, w: bufio.NewWriterSize(to, 64<<10), r: frame.NewReader(bufio.NewReaderSize(from, 64<<10)),
-		log: s.d.log}
+	a := &analyser{cell: p, setup: setup, foreign: spec.Root != "", to: to, from: from, w: bufio.NewWriterSize(to, 64<<10), in: bufio.NewReaderSize(from, 64<<10), log: s.d.log}
+	a.r = frame.NewReader(a.in)
 	defer a.within(ctx)()
 	err = frame.Write(a.w, frame.Setup, head)
 	if err == nil && setup.Model {
@@ -110,9 +113,29 @@ func (a *analyser) within(ctx context.Context) (release func()) {
 	return func() { stop() }
 }
 
+// errSurplus: what nobody asked for would be taken for the answer to the next text.
+var errSurplus = errors.New("an answer came that no text asked for")
+
+// surplus says whether there is something to read, without waiting for it.
+func (a *analyser) surplus() bool {
+	if a.in.Buffered() > 0 {
+		return true
+	}
+	n := 0
+	c, err := a.from.SyscallConn()
+	if err == nil {
+		err = c.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.TIOCINQ) })
+	}
+	return err == nil && n > 0 // a pipe that is closed tells at the next reading
+}
+
 // Ask gives the texts' answers in their order. After an error the analyser is of no more use.
 func (a *analyser) Ask(ctx context.Context, texts []string) ([]job.Answer, error) {
 	defer a.within(ctx)()
+	if a.surplus() {
+		a.Close()
+		return nil, fmt.Errorf("cannot ask an analyser: %w", errSurplus)
+	}
 	wrote := make(chan error, 1)
 	go func() { // beside the reading: the pipes hold less than texts and answers may need
 		var err error
@@ -127,6 +150,9 @@ func (a *analyser) Ask(ctx context.Context, texts []string) ([]job.Answer, error
 		wrote <- err
 	}()
 	out, err := a.answers(len(texts))
+	if err == nil && a.surplus() {
+		err = fmt.Errorf("cannot take an answer: %w", errSurplus)
+	}
 	if err != nil {
 		if a.trial {
 			_ = a.to.SetDeadline(time.Unix(1, 0)) // the writing too

@@ -82,6 +82,13 @@ func answer(doc string, out *bufio.Writer) (byte, []byte) {
 		os.Exit(3)
 	case strings.Contains(doc, "#hang"):
 		sleep()
+	case strings.Contains(doc, "#twice"):
+		_, _ = out.Write(append([]byte{'R', 0, 0, 0, 15}, `{"Entities":[]}`...))
+	case strings.Contains(doc, "#late"): // an answer too many when this one has been taken
+		go func() {
+			time.Sleep(50 * time.Millisecond)
+			_, _ = os.Stdout.Write(append([]byte{'R', 0, 0, 0, 15}, `{"Entities":[]}`...))
+		}()
 	case strings.Contains(doc, "#garbage"):
 		return 0xff, []byte("this is no answer")
 	case strings.Contains(doc, "#flood"):

@@ -118,9 +118,17 @@ func TestImage(t *testing.T) {
 	s.refused(err, 400, "UnsupportedLanguageException", "en and de")
 	_, err = ask("#language", "de")
 	s.refused(err, 400, "UnsupportedLanguageException", "nothing but harbours")
-	for _, bad := range []string{"#shape", "#beyond", "#rights", "#exit", "#garbage", "#flood", "#eat"} {
+	for _, bad := range []string{"#shape", "#beyond", "#rights", "#exit", "#garbage", "#twice", "#flood", "#eat"} {
 		_, err = ask(bad, "en")
 		s.refused(err, 500, "InternalServerException")
+	}
+	// An answer that comes too late is nobody's.
+	if _, err = ask("#late", "en"); err != nil {
+		t.Error(err)
+	}
+	<-time.After(300 * time.Millisecond)
+	if out, err = ask("A harbour.", "en"); err != nil || len(out["Entities"].([]any)) != 1 {
+		t.Errorf("%v, %v", out, err)
 	}
 	out, err = s.call("BatchDetectEntities", dict{"TextList": []string{"a harbour", "#shape"}, "LanguageCode": "en"})
 	if err != nil || len(out["ResultList"].([]any)) != 1 || len(out["ErrorList"].([]any)) != 1 {
@@ -149,7 +157,7 @@ func TestImageBreaks(t *testing.T) {
 		}
 		return out["JobId"].(string)
 	}
-	for _, text := range []string{"#exit", "#garbage", "#flood", "#eat"} {
+	for _, text := range []string{"#exit", "#garbage", "#twice", "#flood", "#eat"} {
 		p := s.ended("EntitiesDetectionJob", start(text))
 		if p["JobStatus"] != "FAILED" || !strings.HasPrefix(p["Message"].(string), "INTERNAL_ERROR: ") {
 			t.Errorf("%s: %v", text, p)

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"cloister/internal/core/job"
@@ -33,7 +34,8 @@ func (a *agent) documents(ctx context.Context, list []item) *job.Failure {
 			fed = a.feed(fctx, w, list, queue)
 		}
 	}()
-	taken := a.collect(frame.NewReader(bufio.NewReaderSize(a.ports.From, 256<<10)), queue, func(d document, k frame.Kind, result []byte) error {
+	in := frame.NewReader(bufio.NewReaderSize(a.ports.From, 256<<10))
+	taken := a.collect(in, queue, func(d document, k frame.Kind, result []byte) error {
 		if d.begins {
 			a.parts = append(a.parts, part{name: d.place})
 			return nil
@@ -43,7 +45,37 @@ func (a *agent) documents(ctx context.Context, list []item) *job.Failure {
 	cancel()
 	for range queue { // the queue's end is the feeder's end: fed is set
 	}
+	if taken == nil && fed == nil && a.task.Foreign {
+		taken = silence(in)
+	}
 	return a.outcome(taken, fed)
+}
+
+// errSurplus: with one answer too many, others were taken for another document's.
+var errSurplus = errors.New("an answer came that no document asked for")
+
+// lastWords is how long an analyser that has answered all and has no input any more is listened to.
+const lastWords = 2 * time.Second
+
+// silence makes sure that nothing follows the last answer. One that says nothing and doesn't end is left to who started it.
+func silence(in *frame.Reader) error {
+	heard := make(chan error, 1)
+	go func() {
+		_, err := in.Next()
+		heard <- err
+	}()
+	select {
+	case err := <-heard:
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = errSurplus
+		}
+		return err
+	case <-time.After(lastWords):
+		return nil
+	}
 }
 
 // outcome tells what became of both sides.
@@ -159,6 +191,9 @@ func (a *agent) feed(ctx context.Context, w *bufio.Writer, list []item, queue ch
 // resultMax bounds the result of one document, in bytes: each of its words may be a mention with a score.
 const resultMax = 256 << 20
 
+// foreignMax bounds one of a program that is not ours, in bytes: it is taken apart and put together again.
+const foreignMax = 64 << 20
+
 // collect tells take what came of every document of the queue, in its order, and of files that begin. What it tells is valid until
 // take returns.
 func (a *agent) collect(in *frame.Reader, queue <-chan document, take func(document, frame.Kind, []byte) error) error {
@@ -177,7 +212,11 @@ func (a *agent) collect(in *frame.Reader, queue <-chan document, take func(docum
 				err = fmt.Errorf("frame of kind %q", k)
 			}
 			if err == nil {
-				buf, err = in.All(buf, resultMax)
+				most := int64(resultMax)
+				if a.task.Foreign {
+					most = foreignMax
+				}
+				buf, err = in.All(buf, most)
 			}
 			if err != nil {
 				return fmt.Errorf("cannot take a result: %w", err)

@@ -144,8 +144,8 @@ func (a *agent) serve(ctx context.Context) *job.Failure {
 
 // desk has shards analysed, one after the other, by the one analyser that there is.
 func (a *agent) desk() peer.Do {
-	w, in := bufio.NewWriterSize(a.ports.To, 256<<10), frame.NewReader(bufio.NewReaderSize(a.ports.From, 256<<10))
-	begun := false
+	w, from := bufio.NewWriterSize(a.ports.To, 256<<10), bufio.NewReaderSize(a.ports.From, 256<<10)
+	in, begun := frame.NewReader(from), false
 	return func(ctx context.Context, s peer.Shard, emit func(peer.Record) error) *job.Failure {
 		if !begun {
 			begun = true
@@ -183,6 +183,9 @@ func (a *agent) desk() peer.Do {
 		})
 		cancel()
 		for range queue { // as in documents
+		}
+		if taken == nil && fed == nil && from.Buffered() > 0 { // of what has come by now; documents waits for what may follow
+			taken = errSurplus
 		}
 		return a.outcome(taken, fed)
 	}
