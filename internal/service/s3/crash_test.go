@@ -208,7 +208,7 @@ func TestFullStore(t *testing.T) {
 			return errors.Join(err, store.ErrFull)
 		})
 	}
-	_, err := h.service.put(t.Context(), c, &shape.PutObjectRequest{Bucket: ptr("docs"), Key: ptr("k"), Body: strings.NewReader("after")})
+	_, err := h.looked(c, &shape.PutObjectRequest{Bucket: ptr("docs"), Key: ptr("k"), Body: strings.NewReader("after")})
 	refuses(t, "full ledger", err, "Unavailable", 0)
 	if b, err := h.fetch("docs", "k"); err != nil || string(b) != "before" || h.files() != 1 {
 		t.Errorf("%q, %v, %d blobs", b, err, h.files())

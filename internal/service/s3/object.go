@@ -161,7 +161,7 @@ func (s *Service) putObject() api.Rower {
 			"BucketKeyEnabled", "SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5",
 			"Tagging", "ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus"}, sumMembers("")...),
 		Anonymous: true,
-		Questions: bringing(onObject("s3:PutObject", func(in *shape.PutObjectRequest) (_, _, _ *string) { return in.Bucket, in.Key, in.ExpectedBucketOwner },
+		Questions: bringing(onObjectBy(s.find, "s3:PutObject", func(in *shape.PutObjectRequest) (_, _, _ *string) { return in.Bucket, in.Key, in.ExpectedBucketOwner },
 			func(c *api.Call, in *shape.PutObjectRequest) map[string][]string {
 				k := condition{in.IfMatch, in.IfNoneMatch}.keys()
 				if in.StorageClass != nil {
@@ -172,6 +172,7 @@ func (s *Service) putObject() api.Rower {
 				}
 				return putWish(in).keys(c, k)
 			})),
+		Look:   s.lookPut,
 		Stream: s.put,
 	}
 }
@@ -181,41 +182,58 @@ func putWish(in *shape.PutObjectRequest) wish {
 		[]*string{in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5}}
 }
 
-func (s *Service) put(ctx context.Context, c *api.Call, in *shape.PutObjectRequest) (*shape.PutObjectOutput, error) {
+// incoming is an object that is put: what can be said of it before a byte is taken.
+type incoming struct {
+	b     store.Item[Bucket]
+	sc    store.Scope
+	head  Head
+	extra extras
+	claim claim
+	when  condition
+}
+
+// lookPut leaves in c.Found what is checked of a request and, on the snapshot that allowed it, of the bucket.
+func (s *Service) lookPut(c *api.Call, v store.View, in *shape.PutObjectRequest) error {
 	key := str(in.Key)
 	if err := errors.Join(checkKey(key), checkClass(in.StorageClass), checkACL(in.ACL)); err != nil {
-		return nil, err
+		return err
 	}
 	head, err := makeHead(in.ContentType, in.CacheControl, in.ContentDisposition, in.ContentEncoding, in.ContentLanguage, in.Expires, in.WebsiteRedirectLocation, in.Metadata)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	x, err := readExtras(c.Time, in.Tagging, in.ObjectLockMode, in.ObjectLockRetainUntilDate, in.ObjectLockLegalHoldStatus)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	cl := claim{length: in.ContentLength, md5: in.ContentMD5, algorithm: in.ChecksumAlgorithm,
 		sums: sumsOf(in)}
 	if x.lock != (Lock{}) && cl.md5 == nil && cl.sent() == "" {
-		return nil, fault.New("InvalidRequest", "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters").With(400)
+		return fault.New("InvalidRequest", "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters").With(400)
 	}
 	w := condition{in.IfMatch, in.IfNoneMatch}
 	if err := w.check(); err != nil {
-		return nil, err
+		return err
 	}
-	b, sc, err := enter(ctx, c, in.Bucket, in.ExpectedBucketOwner, func(v store.View, b store.Item[Bucket], sc store.Scope) error {
-		if err := x.fit(b); err != nil {
-			return err
-		}
-		old, err := current(v, sc, objectID(b.ID, key))
-		if err != nil || old == nil {
-			return errors.Join(err, w.hold(key, nil))
-		}
-		return w.hold(key, &old.Value)
-	})
+	b, err := s.find(c, v, in.Bucket, in.ExpectedBucketOwner)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	if err := x.fit(b); err != nil {
+		return err
+	}
+	sc := home(c.Partition, b.Value)
+	old, err := current(v, sc, objectID(b.ID, key))
+	if err != nil {
+		return err
+	}
+	c.Found = &incoming{b, sc, head, x, cl, w}
+	return w.hold(key, valueOf(old))
+}
+
+func (s *Service) put(ctx context.Context, c *api.Call, in *shape.PutObjectRequest) (*shape.PutObjectOutput, error) {
+	n := c.Found.(*incoming)
+	b, sc, key, cl := n.b, n.sc, str(in.Key), n.claim
 	c.Touch(objectARN(c, b.ID, key))
 	p, err := putWish(in).plan(b.Value)
 	if err != nil {
@@ -242,11 +260,11 @@ func (s *Service) put(ctx context.Context, c *api.Call, in *shape.PutObjectReque
 		if err := again(tx, &b); err != nil {
 			return nil, err
 		}
-		o := Object{Size: d.size, ETag: d.etag(), Modified: seconds(tx), Blob: blob, Sum: d.sum, Head: head, Seal: seal}
-		if err := x.onto(tx, &b, &o); err != nil {
+		o := Object{Size: d.size, ETag: d.etag(), Modified: seconds(tx), Blob: blob, Sum: d.sum, Head: n.head, Seal: seal}
+		if err := n.extra.onto(tx, &b, &o); err != nil {
 			return nil, err
 		}
-		if err := replace(c, tx, b, sc, key, w, &o, &t); err != nil {
+		if err := replace(c, tx, b, sc, key, n.when, &o, &t); err != nil {
 			return nil, err
 		}
 		out.VersionId = given(o)

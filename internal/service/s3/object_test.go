@@ -435,7 +435,7 @@ func TestFailedCommit(t *testing.T) {
 				return err
 			}))
 		}
-		_, err := h.service.put(t.Context(), c, &shape.PutObjectRequest{Bucket: ptr("docs"), Key: ptr("k"), Body: strings.NewReader("x")})
+		_, err := h.looked(c, &shape.PutObjectRequest{Bucket: ptr("docs"), Key: ptr("k"), Body: strings.NewReader("x")})
 		if !errors.Is(err, boom) {
 			t.Fatal(err)
 		}
