@@ -32,11 +32,7 @@ func (f family) list(c *api.Call, v store.View, in, out any) (any, error) {
 	if err := w.single(); err != nil {
 		return nil, err
 	}
-	from, err := listed(c, in)
-	if err != nil {
-		return nil, err
-	}
-	all, err := kept(c, v, f.kind)
+	from, all, err := f.kept(c, v, in)
 	if err != nil {
 		return nil, err
 	}
@@ -55,20 +51,21 @@ func (f family) list(c *api.Call, v store.View, in, out any) (any, error) {
 	return out, nil
 }
 
-// kept reads all models of a kind, as they are now.
-func kept(c *api.Call, v store.View, kind string) ([]model.Model, error) {
-	items, err := rows.Models.List(v, store.Query{Scope: c.Scope(), Term: store.Term{Name: "kind", Value: kind}})
+// kept reads where a list goes on, and all models of the family, as they are now.
+func (f family) kept(c *api.Call, v store.View, in any) (listing, []model.Model, error) {
+	from, err := listed(c, in)
 	if err != nil {
-		return nil, err
+		return from, nil, err
 	}
+	items, err := rows.Models.List(v, store.Query{Scope: c.Scope(), Term: store.Term{Name: "kind", Value: f.kind}})
 	out := make([]model.Model, len(items))
 	for i := range items {
 		if err := follow(v, items[i].Scope, &items[i].Value); err != nil {
-			return nil, err
+			return from, nil, err
 		}
 		out[i] = items[i].Value
 	}
-	return out, nil
+	return from, out, err
 }
 
 // summary is what is told of all versions of one name: members of the families' summaries.
@@ -81,11 +78,7 @@ type summary struct {
 
 // summaries gives the names of a family's models, that of the newest version first, a page at a time.
 func (f family) summaries(c *api.Call, v store.View, in, out any) (any, error) {
-	from, err := listed(c, in)
-	if err != nil {
-		return nil, err
-	}
-	all, err := kept(c, v, f.kind)
+	from, all, err := f.kept(c, v, in)
 	if err != nil {
 		return nil, err
 	}
