@@ -142,6 +142,9 @@ func (s *sandbox) keep(blob string, f *os.File, size int64) error {
 	return nil
 }
 
+// Discard satisfies runner.Sandbox.
+func (s *sandbox) Discard(ctx context.Context, blob string) error { return s.d.blobs.Remove(ctx, blob) }
+
 // pair starts the job's two cells; files are the agent's from ScratchFile on.
 func (s *sandbox) pair(ctx context.Context, c runner.Cell, files []*os.File) (*running, error) {
 	pipes, err := cell.Pipes(4)

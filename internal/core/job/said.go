@@ -13,6 +13,9 @@ const (
 	MessageMax = 2000
 )
 
+// NoSpace is told of a job for which the disk was too full.
+const NoSpace = "The host has no space left for what the job makes."
+
 // Plain makes text of what a process said that may be anything: valid UTF-8 of at most n bytes on one line, without characters that steer a
 // terminal or turn the direction of writing.
 func Plain(s string, n int) string {

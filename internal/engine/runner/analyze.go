@@ -22,11 +22,13 @@ type Limits struct {
 	Stop  time.Duration // from the request to stop, for delivering what is done; 0: two minutes
 	Exit  time.Duration // from the last report; 0: ten seconds
 	Renew time.Duration // between fresh credentials of the role; 0: three quarters of a session's life
+	Again time.Duration // from a failure of the ledger; 0: five seconds
 	Keys  time.Duration // between uses of its keys that nothing calls for; 0: twenty seconds
 }
 
 func (l Limits) orDefault() Limits {
-	return Limits{cmp.Or(l.Run, 72*time.Hour), cmp.Or(l.Stop, 2*time.Minute), cmp.Or(l.Exit, 10*time.Second), cmp.Or(l.Renew, session*3/4), cmp.Or(l.Keys, keyCheck)}
+	return Limits{Run: cmp.Or(l.Run, 72*time.Hour), Stop: cmp.Or(l.Stop, 2*time.Minute), Exit: cmp.Or(l.Exit, 10*time.Second), Renew: cmp.Or(l.Renew, session*3/4),
+		Again: cmp.Or(l.Again, 5*time.Second), Keys: cmp.Or(l.Keys, keyCheck)}
 }
 
 // progressEvery is how often progress is written down at most.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"cloister/internal/api"
@@ -133,6 +134,38 @@ func (s *stage) granted() string {
 	}
 	slices.Sort(out)
 	return strings.Join(out, " ")
+}
+
+// TestAModelThatNobodyKeeps: a training that fails when its model was written already leaves no bytes of it.
+func TestAModelThatNobodyKeeps(t *testing.T) {
+	for name, x := range map[string]struct {
+		result string
+		err    error
+		state  job.State
+		says   string
+	}{
+		"kept":         {`{"NumberOfLabels":2}`, nil, job.Completed, ""},
+		"no result":    {`[]`, nil, job.Failed, "INTERNAL_ERROR: The job could not be run."},
+		"full disk":    {`{"NumberOfLabels":2}`, fmt.Errorf("cannot keep a model: %w", store.ErrFull), job.Failed, "INTERNAL_ERROR: " + job.NoSpace},
+		"another disk": {`{"NumberOfLabels":2}`, fmt.Errorf("cannot keep a model: %w", syscall.ENOSPC), job.Failed, "INTERNAL_ERROR: " + job.NoSpace},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := set(t).locked()
+			s.box.report.Artifact, s.box.report.Result, s.box.err = 77, []byte(x.result), x.err
+			s.training(nil)
+			j := s.run(over)
+			if j.State != x.state || j.Message != x.says {
+				t.Errorf("%s %q", j.State, j.Message)
+			}
+			var want []string
+			if x.state == job.Failed {
+				want = []string{s.box.tasks[0].Keep}
+			}
+			if !slices.Equal(s.box.gone, want) {
+				t.Errorf("taken away %q, want %q", s.box.gone, want)
+			}
+		})
+	}
 }
 
 func TestTrainingUnderKeys(t *testing.T) {

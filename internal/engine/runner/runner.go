@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"cloister/internal/api"
@@ -47,6 +48,7 @@ type Network interface {
 // Sandbox starts a job's two processes: the agent on the port's network, the analyser without any.
 type Sandbox interface {
 	Start(ctx context.Context, c Cell) (Running, error)
+	Discard(ctx context.Context, blob string) error // of a Cell's Keep, that nobody will know; one that is not there is no fault
 }
 
 // Cell is what a job's processes are told.
@@ -199,8 +201,12 @@ func (r *Runner) take(ctx context.Context, cancel context.CancelFunc, it store.I
 	w := &walk{Runner: r, key: it, log: r.Log.With("job", it.Value.ARN)}
 	defer r.Network.CloseSegment("job-" + it.ID) // also when the ledger forgot the job (reset)
 	if err := w.run(ctx); err != nil && ctx.Err() == nil {
-		// The ledger itself failed: the job stays live and the next sweep takes it up.
+		// The ledger itself failed: the job stays live and a later sweep takes it up.
 		w.log.Error("cannot carry on a job", "error", err)
+		select {
+		case <-time.After(r.Limits.Again):
+		case <-ctx.Done():
+		}
 	}
 }
 
@@ -347,7 +353,16 @@ func (w *walk) end(ctx context.Context, err error) error {
 		state = job.Failed
 	default:
 		w.log.Error("a job failed for a reason of ours", "error", err)
-		state, f = job.Failed, fail("INTERNAL_ERROR", "The job could not be run.").because(job.Reason{Layer: "daemon", Text: err.Error()})
+		message := "The job could not be run."
+		if errors.Is(err, store.ErrFull) || errors.Is(err, syscall.ENOSPC) {
+			message = job.NoSpace
+		}
+		state, f = job.Failed, fail("INTERNAL_ERROR", "%s", message).because(job.Reason{Layer: "daemon", Text: err.Error()})
+	}
+	if w.trained != nil && state != job.Completed { // it may have been kept before something else failed
+		if err := w.Sandbox.Discard(ctx, w.trained.Blob); err != nil {
+			w.log.Error("cannot take away a model that nobody keeps", "error", err) // the next start does
+		}
 	}
 	return w.change(ctx, func(tx store.Tx, j *job.Job) error {
 		j.Cleaned = true

@@ -149,6 +149,7 @@ type box struct {
 	hold    chan struct{} // nil: report at once
 	mu      sync.Mutex
 	tasks   []Cell
+	gone    []string // blobs that were discarded
 	stop    chan struct{}
 	killed  bool
 	renewed int
@@ -156,6 +157,13 @@ type box struct {
 	deaf    bool  // it does not hear a stop
 	err     error // how the processes ended
 	stays   bool  // it does not end when it has reported, or can't any more
+}
+
+func (b *box) Discard(_ context.Context, blob string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.gone = append(b.gone, blob)
+	return nil
 }
 
 func (b *box) Start(_ context.Context, c Cell) (Running, error) {

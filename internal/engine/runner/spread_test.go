@@ -46,6 +46,8 @@ func (m *member) Kill()                      { m.once.Do(func() { close(m.dead) 
 func (m *member) Wait() error                { return nil }
 func (m *member) Renew(job.Credentials)      { m.fresh.Do(func() { close(m.renewed) }) }
 
+func (f *troop) Discard(context.Context, string) error { return nil }
+
 func (f *troop) Start(_ context.Context, c Cell) (Running, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -27,7 +27,14 @@ type lost struct {
 func (l *lost) Error() string { return l.uri + ": " + l.err.Error() }
 func (l *lost) Unwrap() error { return l.err }
 
+// internal is a fault of ours, or of the host.
 func internal(stage, message string, err error) *job.Failure {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		message = job.NoSpace
+	case errors.Is(err, syscall.EFBIG):
+		message = "The results are larger than a job's scratch may be."
+	}
 	return &job.Failure{Code: "INTERNAL_ERROR", Message: message, Stage: stage, Cause: "internal", Detail: err.Error()}
 }
 
@@ -64,11 +71,10 @@ func (a *agent) failure(stage string, err error) *job.Failure {
 		f.Cause = "unresolved"
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.ECONNRESET), isTimeout(err):
 		f.Cause = "unreachable"
+	case errors.As(err, &gone):
+		return internal(stage, "The job failed while it read the input object "+gone.uri+".", err)
 	default:
-		f.Cause, f.Code, f.Message = "internal", "INTERNAL_ERROR", "The job failed while it moved its data."
-		if errors.As(err, &gone) {
-			f.Message = "The job failed while it read the input object " + gone.uri + "."
-		}
+		return internal(stage, "The job failed while it moved its data.", err)
 	}
 	return f
 }
