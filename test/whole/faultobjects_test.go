@@ -164,9 +164,9 @@ func TestFlippedBits(t *testing.T) {
 	}
 }
 
-// TestFullDisk fills the disk: writes are refused and say why, nothing that was acknowledged is lost, and all goes on once there is space.
-func TestFullDisk(t *testing.T) {
-	t.Parallel()
+// little starts a daemon whose data lie on a small disk.
+func little(t *testing.T, size string) *house {
+	t.Helper()
 	h, err := found(program(t))
 	if err != nil {
 		t.Fatal(err)
@@ -177,7 +177,7 @@ func TestFullDisk(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root may mount a small disk")
 	}
-	if err := syscall.Mount("none", h.data, "tmpfs", 0, "size=24m,mode=0700"); err != nil {
+	if err := syscall.Mount("none", h.data, "tmpfs", 0, "size="+size+",mode=0700"); err != nil {
 		t.Skipf("no small disk: %v", err)
 	}
 	t.Cleanup(func() {
@@ -193,9 +193,143 @@ func TestFullDisk(t *testing.T) {
 	if err := h.serve(); err != nil {
 		t.Fatal(err)
 	}
+	return h
+}
+
+// stuff fills the house's disk but for so many bytes, until it is told to empty it.
+func (h *house) stuff(t *testing.T, leave int64) (empty func()) {
+	t.Helper()
+	stuff := filepath.Join(h.data, "stuffing")
+	f, err := os.Create(stuff)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = f.Write(make([]byte, 4096))
+	}
+	if st, serr := f.Stat(); serr != nil || f.Truncate(st.Size()-leave) != nil {
+		t.Fatal("cannot stuff the disk: ", serr)
+	}
+	_ = f.Close()
+	return func() {
+		if err := os.Remove(stuff); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestFullDiskInTraining: a training for whose model there is no room fails and says so, and leaves nothing; on a disk that is full to the last
+// byte it waits for room to write down what became of it. The daemon lives on, and what was there stays.
+func TestFullDiskInTraining(t *testing.T) {
+	t.Parallel()
+	h := little(t, "48m")
+	s := siteIn(t, h)
+	var rows strings.Builder
+	for i := range 1000 { // of many words: its model is large
+		fmt.Fprintf(&rows, "%s,", []string{"SEA", "LAND"}[i%2])
+		for j := range 20 {
+			fmt.Fprintf(&rows, "w%dx%d ", i, j*j)
+		}
+		rows.WriteByte('\n')
+	}
+	s.put(s.bucket, "train/0.csv", []byte(meals()))
+	s.put(s.bucket, "train/1.csv", []byte(rows.String()))
+	s.put(s.bucket, "kept", noise(3, 1<<20))
+	blobs, size := len(h.blobs(t)), int64(0)
+	for _, p := range h.blobs(t) {
+		if st, err := os.Stat(p); err == nil {
+			size -= st.Size()
+		}
+	}
+	good := s.create(s.classifier("first", "train/", nil))
+	if p := s.settled(good); p["Status"] != "TRAINED" {
+		t.Fatal(p)
+	}
+	if n := len(h.blobs(t)); n != blobs+1 {
+		t.Fatalf("%d blobs for %d objects and a model", n, blobs)
+	}
+	model := size
+	for _, p := range h.blobs(t) {
+		if st, err := os.Stat(p); err == nil {
+			model += st.Size()
+		}
+	}
+	for _, x := range []struct {
+		name  string
+		leave int64 // of the disk, when the training has read its data
+		full  bool  // the ledger's last pages, too
+		says  string
+	}{
+		{"no room for the model", model / 2, false, "write model: no space"},
+		{"room for the model once", model + model/2, false, "cannot keep a model"}, // it is copied out of the job's scratch
+		{"no room for the ledger", 0, true, "no space"},
+	} {
+		var arn string
+		release := s.hold(1, func() { arn = s.create(s.classifier(strings.ReplaceAll(x.name, " ", "-"), "train/", nil)) })
+		empty := h.stuff(t, x.leave)
+		if x.full {
+			var err error
+			for n := 0; err == nil; n++ {
+				_, err = s.ask("iam", "CreateRole", "RoleName", fmt.Sprint("Filler-", n), "Description", strings.Repeat("x", 1000), "AssumeRolePolicyDocument", trust)
+			}
+			s.refused(err, 503, "ServiceUnavailable", "disk is full")
+		}
+		release()
+		until(t, 2*time.Minute, "the training's processes to end", func() bool { // to ask the daemon would fill the disk with its events
+			b, err := os.ReadFile(h.log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for l := range strings.Lines(string(b)) {
+				if strings.Contains(l, arn) && (strings.Contains(l, `"step":"analyze"`) || strings.Contains(l, "cannot carry on a job")) {
+					return true
+				}
+			}
+			return false
+		})
+		empty()
+		want := blobs + 1
+		p := s.settled(arn)
+		if x.full && p["Status"] == "TRAINED" { // what became of it could not be written down, so it was trained again
+			want++
+		} else if got := fmt.Sprint(p["Message"]); p["Status"] != "IN_ERROR" || got != "INTERNAL_ERROR: The host has no space left for what the job makes." {
+			t.Errorf("%s: %v %s\n%s", x.name, p["Status"], got, s.why(arn))
+		} else {
+			holds(t, s.why(arn), x.says)
+		}
+		if n := len(h.blobs(t)); n != want {
+			t.Errorf("%s: %d blobs, want %d", x.name, n, want)
+		}
+		s.holds(s.bucket, "kept", noise(3, 1<<20))
+	}
+	b, err := os.ReadFile(h.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(b), "cannot carry on a job"); n > 20 {
+		t.Errorf("the runner tried %d times in vain", n)
+	}
+	h.kill()
+	s.again()
+	s.holds(s.bucket, "kept", noise(3, 1<<20))
+	s.put(s.bucket, "in/d.txt", []byte("A ship\n"))
+	out, err := s.call("StartDocumentClassificationJob", s.input(dict{"DocumentClassifierArn": good, "VpcConfig": nil}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := s.ended("DocumentClassificationJob", out["JobId"].(string)); p["JobStatus"] != "COMPLETED" {
+		t.Errorf("%v", p)
+	}
+}
+
+// TestFullDisk fills the disk: writes are refused and say why, nothing that was acknowledged is lost, and all goes on once there is space.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	h := little(t, "24m")
 	a := h.root(t)
 	a.newBucket("full")
 	var kept [][]byte
+	var err error
 	for i := 0; ; i++ {
 		b := noise(uint64(i), 2<<20)
 		if _, err = a.Object(t.Context(), http.MethodPut, "full", fmt.Sprint(i), nil, b); err != nil {
@@ -216,15 +350,7 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("%d files for %d objects", n, len(kept))
 	}
 	// To the last byte: not even the ledger can write.
-	stuff := filepath.Join(h.data, "stuffing")
-	f, err := os.Create(stuff)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for err == nil {
-		_, err = f.Write(make([]byte, 4096))
-	}
-	_ = f.Close()
+	empty := h.stuff(t, 0)
 	_, err = a.Object(t.Context(), http.MethodPut, "full", "small", nil, []byte("x"))
 	a.refused(err, 503, "ServiceUnavailable")
 	_, err = a.Object(t.Context(), http.MethodDelete, "full", "0", nil, nil)
@@ -234,9 +360,7 @@ func TestFullDisk(t *testing.T) {
 		a.refused(err, 503, "ServiceUnavailable")
 	}
 	h.kill()
-	if err := os.Remove(stuff); err != nil {
-		t.Fatal(err)
-	}
+	empty()
 	if err := syscall.Mount("none", h.data, "", syscall.MS_REMOUNT, "size=64m"); err != nil {
 		t.Fatal(err)
 	}

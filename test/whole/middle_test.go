@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// reads counts the objects that a job has read: one that has any has listed its input.
+// reads counts the objects that a job, or all, have read: one that has any has listed its input.
 func (h *house) reads(t testing.TB, job string) int {
 	t.Helper()
 	b, err := os.ReadFile(h.log)
@@ -32,18 +32,25 @@ func (h *house) reads(t testing.TB, job string) int {
 // held starts a job of n instances and holds their analysers while the agents, which have listed the input and read of it, wait for them.
 func (s *site) held(n int, over dict) (id string, release func()) {
 	s.Helper()
-	were := analysers(s.house)
-	id = s.start(over)
-	var pids []int
-	until(s, 30*time.Second, "the job to read", func() bool {
-		pids = slices.DeleteFunc(analysers(s.house), func(pid int) bool { return slices.Contains(were, pid) })
-		return len(pids) == n && s.house.reads(s, id) > 0
-	})
-	s.signal(pids, syscall.SIGSTOP)
+	release = s.hold(n, func() { id = s.start(over) })
 	if p := s.describe(id); p.JobStatus != "IN_PROGRESS" {
 		s.Fatalf("the job was too fast: %s %s", p.JobStatus, p.Message)
 	}
-	return id, func() { s.signal(pids, syscall.SIGCONT) }
+	return id, release
+}
+
+// hold holds the n analysers of what begin starts, when its input is read.
+func (s *site) hold(n int, begin func()) (release func()) {
+	s.Helper()
+	were, had := analysers(s.house), s.house.reads(s, "")
+	begin()
+	var pids []int
+	until(s, 30*time.Second, "the input to be read", func() bool {
+		pids = slices.DeleteFunc(analysers(s.house), func(pid int) bool { return slices.Contains(were, pid) })
+		return len(pids) == n && s.house.reads(s, "") > had
+	})
+	s.signal(pids, syscall.SIGSTOP)
+	return func() { s.signal(pids, syscall.SIGCONT) }
 }
 
 func (s *site) signal(pids []int, sig syscall.Signal) {

@@ -46,6 +46,7 @@ var elsewhereJobs = []failure{
 // brokenEndpoints are endpoints that are FAILED, and copies of models that are IN_ERROR.
 var brokenEndpoints = []failure{
 	{"INSUFFICIENT_CAPACITY", "CreateEndpoint", "the host has no memory left for its analyser", "INSUFFICIENT_CAPACITY: This host has no memory left for the endpoint's analyzer. Delete an endpoint, or start the daemon with more -endpoint-memory; the endpoint is tried again.", "TestCrowded"},
+	{"INTERNAL_ERROR", "any kind", "the host's disk is full", "INTERNAL_ERROR: The host has no space left for what the job makes.", "TestFullDiskInTraining"},
 	{"INTERNAL_ERROR", "any kind", "an image in the engine's place breaks", "INTERNAL_ERROR: The documents could not be analyzed.", "TestImageBreaks"},
 	{"INTERNAL_ERROR", "topics and trainings by several instances", "an instance ends", "INTERNAL_ERROR: An instance of the job was lost.", "TestLearningInstances"},
 	{"INTERNAL_ERROR", "any kind", "it did not end within three days", "INTERNAL_ERROR: The job did not end within 72h0m0s.", "TestBounds"},
