@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -241,11 +242,20 @@ func (a *agent) sound(k frame.Kind, d document, result []byte) (frame.Kind, []by
 		return k, refusal(result, code, message)
 	}
 	b, err := job.Sound(a.task.Setup, result, d.runes)
+	if err == nil && d.line >= 0 && a.task.Setup.PII != nil && broken(b) {
+		err = errors.New("a line feed in a redacted line: what is behind it would be another document's")
+	}
 	if err == nil {
 		return k, b
 	}
 	a.unsound.Do(func() { fmt.Fprintln(os.Stderr, "the analyser gave what is no result:", err) }) // the first: the others are as many as it likes
 	return frame.Refusal, refusal(result, "INTERNAL_ERROR", "The document could not be analyzed.")
+}
+
+// broken says of a result whether it is a redacted text of more than one line.
+func broken(result []byte) bool {
+	var r struct{ Redacted string }
+	return json.Unmarshal(result, &r) == nil && strings.Contains(r.Redacted, "\n")
 }
 
 // note writes what came of a document behind what came of those before it.
