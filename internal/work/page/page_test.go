@@ -31,6 +31,9 @@ func TestPages(t *testing.T) {
 			`<w:p><w:r><w:lastRenderedPageBreak/><w:t>next</w:t></w:r></w:p></w:body></w:document>`), []string{"kept \tononce\na", "next"}},
 		"an empty Word file":                  {pagetest.DOCX(""), []string{""}},
 		"a PDF file with a page that is none": {bytes.Replace(pagetest.PDF("one", "two", "three"), []byte("[ 4 0 R 6 0 R "), []byte("[ 4 0 R 1 0 R "), 1), []string{"one", "bad", "three"}},
+		"all of Unicode":                      {pagetest.Mapped("<61> <D83DDE00>\n<62> <D869DF00>\n<63> <FB01>\n<64> <00AD>\n<65> <202E>", "xaby", "czdze"), []string{"x\U0001F600\U0002A700y", "fizz\u202e"}},
+		"from right to left":                  {pagetest.Mapped("<61> <05D0>\n<62> <05D1>", "ba zz", "x"), []string{"\u05d0\u05d1 zz", "x"}},
+		"words that are parted":               {pagetest.PDF("a docu-\nment"), []string{"a document"}},
 		"what was moved": {pagetest.Zip("word/document.xml", `<document><p><moveFrom><r><t>here </t></r></moveFrom><r><t>stays </t></r><moveTo><r><t>there</t></r></moveTo></p></document>`),
 			[]string{"stays there"}},
 		"a main part of another name": {pagetest.Zips("_rels/.rels", `<Relationships><Relationship Type="http://schemas.openxmlformats.org/package/2006/relationships/metadata/core-properties" Target="docProps/core.xml"/>`+

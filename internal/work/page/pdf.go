@@ -10,6 +10,7 @@ import (
 
 	"github.com/klippa-app/go-pdfium"
 	pdferrors "github.com/klippa-app/go-pdfium/errors"
+	"github.com/klippa-app/go-pdfium/references"
 	"github.com/klippa-app/go-pdfium/requests"
 	"github.com/klippa-app/go-pdfium/webassembly"
 	"github.com/tetratelabs/wazero"
@@ -99,9 +100,9 @@ func (p *pdf) read(file []byte, most int, patience time.Duration) (pages []Page,
 	for i := range n.PageCount {
 		p := Page{Bad: true}
 		if !broken {
-			t, err := in.GetPageText(&requests.GetPageText{Page: requests.Page{ByIndex: &requests.PageByIndex{Document: d.Document, Index: i}}})
+			text, err := textOf(in, d.Document, i)
 			if err == nil {
-				p = Page{Text: tidy(t.Text)}
+				p = Page{Text: tidy(text)}
 				sound++
 			}
 			broken = err != nil && !errors.Is(err, pdferrors.ErrPage) // PDFium itself: what it would say of further pages is not to be trusted
@@ -114,10 +115,38 @@ func (p *pdf) read(file []byte, most int, patience time.Duration) (pages []Page,
 	return pages, nil
 }
 
-// tidy makes \n of line ends, joins a word that is parted at one (PDFium marks the hyphen), and leaves out what is no text.
+// textOf gives the text of a page, at once: by characters, as GetPageText takes it, those beyond the first plane come in halves and are lost.
+func textOf(in pdfium.Pdfium, d references.FPDF_DOCUMENT, i int) (string, error) {
+	p, err := in.FPDF_LoadPage(&requests.FPDF_LoadPage{Document: d, Index: i})
+	if err != nil {
+		return "", err
+	}
+	t, err := in.FPDFText_LoadPage(&requests.FPDFText_LoadPage{Page: requests.Page{ByReference: &p.Page}})
+	if err != nil {
+		return "", err
+	}
+	n, err := in.FPDFText_CountChars(&requests.FPDFText_CountChars{TextPage: t.TextPage})
+	if err != nil {
+		return "", err
+	}
+	text := ""
+	if n.Count > 0 {
+		all, err := in.FPDFText_GetText(&requests.FPDFText_GetText{TextPage: t.TextPage, Count: n.Count})
+		if err != nil {
+			return "", err
+		}
+		text = all.Text
+	}
+	if _, err = in.FPDFText_ClosePage(&requests.FPDFText_ClosePage{TextPage: t.TextPage}); err == nil {
+		_, err = in.FPDF_ClosePage(&requests.FPDF_ClosePage{Page: p.Page})
+	}
+	return text, err
+}
+
+// tidy makes \n of line ends, joins a word that is parted at one (PDFium marks the hyphen, or it is a soft one), and leaves out what is no text.
 func tidy(s string) string {
 	s = strings.ReplaceAll(s, "\r\n", "\n")
-	for _, hyphen := range []string{"\x02", "\ufffe"} {
+	for _, hyphen := range []string{"\x02", "\ufffe", "\u00ad"} {
 		s = strings.ReplaceAll(strings.ReplaceAll(s, hyphen+"\n", ""), hyphen, "")
 	}
 	return strings.Map(func(r rune) rune {

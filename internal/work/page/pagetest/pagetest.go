@@ -10,7 +10,12 @@ import (
 )
 
 // PDF gives a file with one page for each text, its lines below one another. A page without text has a grey square.
-func PDF(pages ...string) []byte {
+func PDF(pages ...string) []byte { return written("", pages) }
+
+// Mapped gives such a file whose font says what its characters mean: by bfchar lines of a CMap, as <61> <05D0>.
+func Mapped(bfchar string, pages ...string) []byte { return written(bfchar, pages) }
+
+func written(bfchar string, pages []string) []byte {
 	var b bytes.Buffer
 	var at []int
 	object := func(format string, args ...any) {
@@ -24,7 +29,11 @@ func PDF(pages ...string) []byte {
 		fmt.Fprintf(&kids, "%d 0 R ", 4+2*i)
 	}
 	object("<< /Type /Pages /Kids [ %s] /Count %d >>", kids.String(), len(pages))
-	object("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>")
+	means := ""
+	if bfchar != "" {
+		means = fmt.Sprintf(" /ToUnicode %d 0 R", 4+2*len(pages))
+	}
+	object("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding%s >>", means)
 	for i, p := range pages {
 		object("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents %d 0 R /Resources << /Font << /F1 3 0 R >> >> >>", 5+2*i)
 		content := "0.5 g 100 100 200 200 re f"
@@ -37,6 +46,10 @@ func PDF(pages ...string) []byte {
 			content += " ET"
 		}
 		object("<< /Length %d >>\nstream\n%s\nendstream", len(content), content)
+	}
+	if bfchar != "" {
+		cmap := fmt.Sprintf("begincmap\n1 begincodespacerange <00> <ff> endcodespacerange\n%d beginbfchar\n%s\nendbfchar\nendcmap", strings.Count(bfchar, "\n")+1, bfchar)
+		object("<< /Length %d >>\nstream\n%s\nendstream", len(cmap), cmap)
 	}
 	table := b.Len()
 	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(at)+1)
