@@ -46,7 +46,7 @@ func (p *pages) Analyse(document []byte) (any, error) {
 	case job.DOCX:
 		kind = "MS_WORD"
 	case job.Image, job.OldWord:
-		return nil, analyse.Refuse("UNSUPPORTED_DOC_TYPE", "The document is of a type that is not read here: images need Amazon Textract, and Word files must be .docx.")
+		return nil, analyse.Refuse("UNSUPPORTED_DOC_TYPE", "The document is of a type that is not read here: images need Amazon Textract, and Word files must be .docx without a password.")
 	}
 	wait := patience
 	if p.setup.Pages == 1 {
