@@ -51,6 +51,7 @@ var brokenEndpoints = []failure{
 	{"INTERNAL_ERROR", "topics and trainings by several instances", "an instance ends", "INTERNAL_ERROR: An instance of the job was lost.", "TestLearningInstances"},
 	{"INTERNAL_ERROR", "any kind", "it did not end within three days", "INTERNAL_ERROR: The job did not end within 72h0m0s.", "TestBounds"},
 	{"KMS_KEY_DISABLED", "CreateEndpoint", "the model's key is disabled", "KMS_KEY_DISABLED: The KMS key ARN cannot be used: ARN is disabled.", "TestServed"},
+	{"MODEL_NOT_USABLE", "CreateEndpoint", "the model was trained by another release", "MODEL_NOT_USABLE: The analyzer does not take the model ARN. A model is bound to the release that trained it: train it anew.", "TestAnotherRelease"},
 	{"SOURCE_MODEL_UNAVAILABLE", "ImportModel", "the source is deleted before it is copied", "SOURCE_MODEL_UNAVAILABLE: The model ARN is not there any more.", "TestImportLeavesNothing"},
 }
 

@@ -311,3 +311,15 @@ func TestNoRoom(t *testing.T) {
 	h.do(home, "comprehend", "DeleteEndpoint", &shape.DeleteEndpointRequest{EndpointArn: &e})
 	h.reaches(home, f, "IN_SERVICE")
 }
+
+// TestAnotherRelease: an endpoint whose model the analyser does not take is FAILED, and says what to do.
+func TestAnotherRelease(t *testing.T) {
+	h := build(t)
+	one, two := h.trained(home, "one", "", foreign), h.trained(home, "two", "", "second model")
+	e := h.endpoint(home, "e", one, 2)
+	if p := h.reaches(home, e, "FAILED"); p.Message == nil || *p.Message != "MODEL_NOT_USABLE: The analyzer does not take the model "+one+". A model is bound to the release that trained it: train it anew." {
+		t.Errorf("%+v", *p)
+	}
+	h.do(home, "comprehend", "UpdateEndpoint", &shape.UpdateEndpointRequest{EndpointArn: &e, DesiredModelArn: &two})
+	h.reaches(home, e, "IN_SERVICE")
+}
