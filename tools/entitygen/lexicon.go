@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -68,10 +69,7 @@ func texts(dir, data string) ([][]string, error) {
 		for _, s := range token.Sentences(text, ts) {
 			var words []string
 			for _, p := range entity.Pieces(text, ts[s.Begin:s.End], nil) {
-				if p.Kind == token.Address {
-					p.Text = "<address>"
-				}
-				words = append(words, p.Text)
+				words = append(words, counted(text, p)...)
 			}
 			if len(words) > 2 {
 				out = append(out, words)
@@ -115,6 +113,19 @@ func texts(dir, data string) ([][]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// counted is how a piece of text counts as words. An n't that stands by itself counts as two, as it was cut when the lexicon was first
+// made: models that users have trained rest on its clusters, and another cut gives others.
+func counted(text string, p entity.Piece) []string {
+	alone := p.Begin == 0 || !unicode.IsLetter(rune(text[p.Begin-1])) // not that of isn't
+	switch low := strings.ToLower(p.Text); {
+	case p.Kind == token.Address:
+		return []string{"<address>"}
+	case alone && (low == "n't" || low == "n’t"):
+		return []string{p.Text[:len(p.Text)-1], p.Text[len(p.Text)-1:]}
+	}
+	return []string{p.Text}
 }
 
 // body is a mail's text without headers, quoted lines and markup.
@@ -167,10 +178,14 @@ func cases(text [][]string, words map[uint64]*entity.Word) {
 			}
 		}
 	}
-	for k, c := range n {
+	most := map[*entity.Word]int{}
+	for _, k := range slices.Sorted(maps.Keys(n)) { // in one order: words that differ in digits alone share a place, and the most frequent one of them decides
+		c := n[k]
 		if c.all < 3 {
 			continue
 		}
-		w(words, k).Bin = uint8(1 + min(6, 7*c.up/c.all))
+		if x := w(words, k); c.all > most[x] {
+			most[x], x.Bin = c.all, uint8(1+min(6, 7*c.up/c.all))
+		}
 	}
 }

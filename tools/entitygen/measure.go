@@ -30,12 +30,29 @@ func measure(m model, x *entity.Extractor, test []sentence, errors string) {
 	var bins [10]score
 	var l crf.Lattice
 	var boost []float32
-	for i := range test {
-		x.Sentence(test[i].pieces)
-		if m.net != nil {
-			boost = m.net.Boost(x, boost)
-		}
+	var e entity.Echo
+	run := func(s *sentence) {
+		x.Sentence(s.pieces)
+		boost = m.nets.Boost(x, boost)
+		entity.Address(x, s.pieces, m.Labels, boost)
 		m.Run(&l, x.Feats, x.Offs, boost)
+	}
+	first := 0 // of the document
+	for i := range test {
+		if i == 0 || test[i].doc != test[i-1].doc || test[i].set != test[i-1].set {
+			e.Reset(m.Labels)
+			first = i
+			for _, s := range test[i:] {
+				if s.doc != test[i].doc || s.set != test[i].set {
+					break
+				}
+				run(&s)
+				e.Add(x, &l)
+			}
+		}
+		if !e.Again(i-first, m.Model, &l) {
+			run(&test[i])
+		}
 		gold := test[i].spans()
 		if errors != "" {
 			complain(errors, &test[i], gold, l.Spans(0.33, 12), types)

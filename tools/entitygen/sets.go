@@ -19,6 +19,7 @@ type sentence struct {
 	pieces []entity.Piece
 	gold   []string
 	set    string
+	doc    int // number of its document within all sets; sentences of sets without documents have one each
 }
 
 // learned are the types that the model learns; DATE and QUANTITY are rules.
@@ -80,8 +81,12 @@ func read(path, set string) ([]sentence, error) {
 	defer f.Close()
 	var out []sentence
 	var rows []row
+	doc, marked := 0, false
 	end := func() error {
-		s := sentence{set: set}
+		if !marked {
+			doc++
+		}
+		s := sentence{set: set, doc: doc}
 		last := "O" // IO labels become BIO
 		for _, r := range joined(rows) {
 			gold, err := label(r.label, last)
@@ -103,6 +108,10 @@ func read(path, set string) ([]sentence, error) {
 		if len(fields) == 0 || fields[0] == "-DOCSTART-" {
 			if err := end(); err != nil {
 				return nil, err
+			}
+			if len(fields) > 0 {
+				marked = true
+				doc++
 			}
 			continue
 		}

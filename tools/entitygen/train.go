@@ -17,7 +17,7 @@ type corpus struct {
 	offs  [][]int32
 	masks [][]uint64
 	views [][]*entity.View
-	t     *teacher // nil: no net
+	t     *teacher
 	boost []float32
 }
 
@@ -25,10 +25,8 @@ func (c *corpus) Len() int { return len(c.feats) }
 
 func (c *corpus) At(i int, e *crf.Example) {
 	e.Feats, e.Offs, e.Labels = c.feats[i], c.offs[i], c.masks[i]
-	if c.t != nil {
-		c.boost = c.t.boost(c.views[i], c.boost)
-		e.Boost, e.Learn = c.boost, c.t.learn
-	}
+	c.boost = c.t.boost(c.views[i], c.boost)
+	e.Boost, e.Learn = c.boost, c.t.learn
 }
 
 func featured(data []sentence, labels crf.Labels, x *entity.Extractor) *corpus {
@@ -38,9 +36,7 @@ func featured(data []sentence, labels crf.Labels, x *entity.Extractor) *corpus {
 		c.feats = append(c.feats, append([]uint32(nil), x.Feats...))
 		c.offs = append(c.offs, append([]int32(nil), x.Offs...))
 		c.masks = append(c.masks, data[i].masks(labels))
-		if x.Vectors != nil {
-			c.views = append(c.views, see(x))
-		}
+		c.views = append(c.views, see(x))
 	}
 	return c
 }

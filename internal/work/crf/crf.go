@@ -113,6 +113,23 @@ func (m *Model) Run(l *Lattice, feats []uint32, offs []int32, boost []float32) {
 	l.sweep(nil)
 }
 
+// Emit appends what the lattice knows of its tokens by themselves, by token and label: what Again takes.
+func (l *Lattice) Emit(out []float32) []float32 { return append(out, l.emit...) }
+
+// Again computes a sequence from what Emit gave, with boost added to the scores.
+func (m *Model) Again(l *Lattice, emit, boost []float32) {
+	n := len(m.Labels)
+	l.reset(len(emit)/n, n)
+	l.exp = m.exp
+	copy(l.emit, emit)
+	for i, b := range boost {
+		if b != 0 {
+			l.emit[i] *= float32(math.Exp(float64(b)))
+		}
+	}
+	l.sweep(nil)
+}
+
 // soften turns scores into exponentials, the best of them 1.
 func soften(e []float32) {
 	top := slices.Max(e)

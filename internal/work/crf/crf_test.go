@@ -142,6 +142,65 @@ func probability(m *crf.Model, words []uint32, way []int, n int) float64 {
 	return p
 }
 
+// Again with a boost must be Run with it; without any, Run.
+func TestAgain(t *testing.T) {
+	m, labels := train(t)
+	words := []uint32{1, 7, 5, 2}
+	boost := make([]float32, 4*len(labels))
+	for range 2 {
+		var want, got crf.Lattice
+		m.Run(&want, words, offs(4), nil)
+		emit := want.Emit(nil)
+		m.Run(&want, words, offs(4), boost)
+		m.Again(&got, emit, boost)
+		for i := range words {
+			for k := range labels {
+				if math.Abs(float64(want.Label(i, k)-got.Label(i, k))) > 1e-4 {
+					t.Errorf("label %d of %d: %v, not %v", k, i, got.Label(i, k), want.Label(i, k))
+				}
+			}
+		}
+		boost[0], boost[len(labels)+3] = 2, 1.5
+	}
+}
+
+// The mean of a model and of itself is it; that of models that disagree is between them.
+func TestMean(t *testing.T) {
+	m, labels := train(t)
+	other := made()
+	for _, words := range other {
+		for i, w := range words {
+			if w == 1 || w == 2 {
+				words[i] = 3 - w
+			}
+		}
+	}
+	swapped := crf.Train(labels, relabelled{other}, options())
+	label := func(m *crf.Model) float32 {
+		var l crf.Lattice
+		m.Run(&l, []uint32{1}, offs(1), nil)
+		return l.Label(0, 1)
+	}
+	if a, b := label(m), label(crf.Mean([]*crf.Model{m, m})); math.Abs(float64(a-b)) > 0.01 || a < 0.8 {
+		t.Errorf("label %v, of the mean %v", a, b)
+	}
+	if a, b, c := label(m), label(swapped), label(crf.Mean([]*crf.Model{m, swapped})); b > 0.2 || c > a-0.1 || c < b+0.1 {
+		t.Errorf("labels %v and %v, of the mean %v", a, b, c)
+	}
+}
+
+// relabelled is a corpus in which 1 means what 2 means elsewhere.
+type relabelled struct{ corpus }
+
+func (c relabelled) At(i int, e *crf.Example) {
+	c.corpus.At(i, e)
+	for j, f := range e.Feats {
+		if f == 1 || f == 2 {
+			e.Feats[j] = 3 - f
+		}
+	}
+}
+
 func TestFile(t *testing.T) {
 	m, _ := train(t)
 	var b bytes.Buffer

@@ -242,3 +242,19 @@ func quantise(labels Labels, bits uint, weight, trans []float32) *Model {
 	m.exp = exps(m.trans, len(labels), nil)
 	return m
 }
+
+// Mean gives the model whose scores are the means of the models' scores. They have the same labels and bits.
+func Mean(models []*Model) *Model {
+	first := models[0]
+	weight, trans := make([]float32, len(first.weight)), make([]float32, len(first.trans))
+	share := 1 / float32(len(models))
+	for _, m := range models {
+		for i, w := range m.weight {
+			weight[i] += share * m.scale * float32(w)
+		}
+		for i, t := range m.trans {
+			trans[i] += share * t
+		}
+	}
+	return quantise(first.Labels, first.bits, weight, trans)
+}

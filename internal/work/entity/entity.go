@@ -36,7 +36,7 @@ type Entity struct {
 // Model finds entities. It is made once and shared; each goroutine takes a Detector of its own.
 type Model struct {
 	crf     *crf.Model
-	net     *Net
+	nets    Nets
 	lexicon *Lexicon
 	vectors *vector.Table
 	types   []string
@@ -53,9 +53,9 @@ func Open() (*Model, error) {
 		return nil, fmt.Errorf("cannot open the entity model: %w", err)
 	}
 	v := vector.Open()
-	n, err := ReadNet(bytes.NewReader(netFile), v)
-	if err != nil || n.Labels != len(m.Labels) {
-		return nil, fmt.Errorf("cannot open the entity net: %w", cmp.Or(err, errNet))
+	n, err := ReadNets(netFile, v)
+	if err != nil || n[0].Labels != len(m.Labels) {
+		return nil, fmt.Errorf("cannot open the entity nets: %w", cmp.Or(err, errNet))
 	}
 	return &Model{m, n, x, v, m.Labels.Types()}, nil
 }
@@ -71,11 +71,11 @@ func OpenLexicon() (*Lexicon, error) {
 
 // Detector finds entities in one text after another. It is not for two goroutines.
 type Detector struct {
-	m      *Model
-	x      Extractor
-	l      crf.Lattice
-	pieces []Piece
-	boost  []float32
+	m     *Model
+	x     Extractor
+	l     crf.Lattice
+	echo  Echo
+	boost []float32
 }
 
 // NewDetector gives a detector of the model.
@@ -92,22 +92,32 @@ const longest = 14
 
 // Find gives the entities of a text in their order. They don't overlap.
 func (d *Detector) Find(text string) []Entity {
-	var out []Entity
 	tokens := token.Split(text)
-	for _, s := range token.Sentences(text, tokens) {
-		d.pieces = Pieces(text, tokens[s.Begin:s.End], d.pieces[:0])
-		d.x.Sentence(d.pieces)
-		d.boost = d.m.net.Boost(&d.x, d.boost)
+	sentences := token.Sentences(text, tokens)
+	pieces, names := make([][]Piece, len(sentences)), make([][]crf.Span, len(sentences))
+	d.echo.Reset(d.m.crf.Labels)
+	for i, s := range sentences {
+		pieces[i] = Pieces(text, tokens[s.Begin:s.End], nil)
+		d.x.Sentence(pieces[i])
+		d.boost = d.m.nets.Boost(&d.x, d.boost)
+		Address(&d.x, pieces[i], d.m.crf.Labels, d.boost)
 		d.m.crf.Run(&d.l, d.x.Feats, d.x.Offs, d.boost)
-		names := d.l.Spans(least, longest)
+		names[i] = d.l.Spans(least, longest)
+		d.echo.Add(&d.x, &d.l)
+	}
+	var out []Entity
+	for i, ps := range pieces {
+		if d.echo.Again(i, d.m.crf, &d.l) {
+			names[i] = d.l.Spans(least, longest)
+		}
 		var found []span
-		for _, n := range names {
-			if s, ok := trim(d.pieces, span{n.Begin, n.End, d.m.types[n.Type], n.Score}); ok {
+		for _, n := range names[i] {
+			if s, ok := trim(ps, span{n.Begin, n.End, d.m.types[n.Type], n.Score}); ok {
 				found = append(found, s)
 			}
 		}
-		for _, f := range merge(found, rules(d.pieces)) {
-			a, b := d.pieces[f.begin], d.pieces[f.end-1]
+		for _, f := range merge(found, rules(ps)) {
+			a, b := ps[f.begin], ps[f.end-1]
 			out = append(out, Entity{int(a.From), int(b.To), f.score, text[a.Begin : int(b.Begin)+len(b.Text)], f.kind})
 		}
 	}
@@ -186,11 +196,23 @@ const (
 	features      = 3
 )
 
-// Features is a sum over how an Extractor with the built-in lexicon makes features, with the built-in vectors or without. Models
-// trained under another one don't fit.
+// lexiconBefore is the sum of the lexicon of the first releases. It had another guess of how often five words that share a place with
+// others (razor1, ps4, md5, db2, x86) are written with a capital, and else what this one has: models that were trained with it fit.
+const lexiconBefore = 0xa7774e70
+
+// Features is a sum over how an Extractor with the built-in lexicon makes features, with the built-in vectors or without.
 func Features(vectors *vector.Table) uint32 {
+	return sum(crc32.ChecksumIEEE(lexiconFile), vectors)
+}
+
+// Fits says whether a model that was trained under the sum suits the features of today.
+func Fits(trained uint32, vectors *vector.Table) bool {
+	return trained == Features(vectors) || trained == sum(lexiconBefore, vectors)
+}
+
+func sum(lexicon uint32, vectors *vector.Table) uint32 {
 	if vectors == nil {
-		return crc32.ChecksumIEEE(lexiconFile) ^ plainFeatures
+		return lexicon ^ plainFeatures
 	}
-	return crc32.ChecksumIEEE(lexiconFile) ^ vectors.Sum() ^ features
+	return lexicon ^ vectors.Sum() ^ features
 }

@@ -132,6 +132,37 @@ func FuzzFind(f *testing.F) {
 
 var text = strings.Repeat("Mr. James Carter, who works for Contoso Ltd. in New York, paid $1,000 to Maria Lopez on 5 May 2015; she didn't know what to do with it at first. ", 50)
 
+// Who is called Mr or Dr is a person, whatever the name means else.
+func TestAddress(t *testing.T) {
+	d := open(t)
+	for _, c := range []struct{ in, want string }{
+		{"We wrote to Mr Field yesterday.", "Field"},
+		{"Mrs. Summer agreed.", "Summer"},
+		{"Dear Mr. Smith, Ms. Jane Banks called.", "Smith | Jane Banks"},
+		{"Miss World was held in Sanya.", ""},
+		{"The MR scan is done.", ""},
+	} {
+		if got := found(d, c.in, "PERSON"); got != c.want {
+			t.Errorf("%q: people %q, not %q", c.in, got, c.want)
+		}
+	}
+}
+
+// A name that stands clear elsewhere in the document is known where it does not.
+func TestMentions(t *testing.T) {
+	d := open(t)
+	const unclear = "They were glad at Quantro."
+	if got := found(d, unclear, "ORGANIZATION"); got != "" {
+		t.Fatalf("alone: %q", got)
+	}
+	if got := found(d, "Quantro Corp. makes pumps. Quantro Corp. is in Boston. "+unclear, "ORGANIZATION"); got != "Quantro Corp. | Quantro Corp. | Quantro" {
+		t.Errorf("in a document that tells: %q", got)
+	}
+	if got := found(d, unclear, "ORGANIZATION"); got != "" {
+		t.Errorf("after that document: %q", got)
+	}
+}
+
 func BenchmarkFind(b *testing.B) {
 	d := open(b)
 	b.SetBytes(int64(len(text)))

@@ -90,21 +90,7 @@ func (x *Extractor) View(i int, v *View) bool {
 	return true
 }
 
-// Boost gives the net's scores of the pieces of x's last sentence, by piece and label, in out's room.
-func (n *Net) Boost(x *Extractor, out []float32) []float32 {
-	out = out[:0]
-	for i := range x.n {
-		at := len(out)
-		for range n.Labels {
-			out = append(out, 0)
-		}
-		if x.View(i, &x.view) {
-			n.score(&x.view, out[at:])
-		}
-	}
-	return out
-}
-
+// score adds the net's scores of a view, by label.
 func (n *Net) score(v *View, out []float32) {
 	var h [Hidden]float32
 	for k, w := range v.Words {

@@ -34,7 +34,7 @@ func TestBoost(t *testing.T) {
 	n := small3()
 	n.Ready(table)
 	ps := sentence(x, "The Bank of England met James Carter, an economist.")
-	got := n.Boost(x, nil)
+	got := Nets{n}.Boost(x, nil)
 	silent := 0
 	for i := range ps {
 		want := make([]float64, 3)
@@ -95,6 +95,47 @@ func TestNetFile(t *testing.T) {
 	for _, bad := range [][]byte{nil, []byte("net1"), raw[:len(raw)/2]} {
 		if _, err := ReadNet(bytes.NewReader(bad), table); err == nil {
 			t.Errorf("%d bytes are a net", len(bad))
+		}
+	}
+}
+
+// TestNets: scores of several nets are their means, in memory and from their file.
+func TestNets(t *testing.T) {
+	table := vector.Open()
+	one, other := small3(), small3()
+	for i := range other.Out {
+		other.Out[i] = -other.Out[i] / 2
+	}
+	one.Ready(table)
+	other.Ready(table)
+	var file bytes.Buffer
+	if err := (Nets{one, other}).Write(&file); err != nil {
+		t.Fatal(err)
+	}
+	raw := file.Bytes()
+	read, err := ReadNets(raw, table)
+	if err != nil || len(read) != 2 {
+		t.Fatalf("%d nets, %v", len(read), err)
+	}
+	x := &Extractor{Vectors: table, Bits: 18}
+	sentence(x, "The Bank of England met James Carter, an economist.")
+	alone, both, again := Nets{one}.Boost(x, nil), Nets{one, other}.Boost(x, nil), read.Boost(x, nil)
+	for i, y := range alone { // the other one says half of the opposite
+		if math.Abs(float64(both[i]-y/4)) > 1e-3 {
+			t.Errorf("score %d of both is %g, and of one %g", i, both[i], y)
+		}
+		if math.Abs(float64(both[i]-again[i])) > 0.1+math.Abs(float64(y))/10 {
+			t.Errorf("score %d is %g, and from the file %g", i, both[i], again[i])
+		}
+	}
+	for cut := range 20 {
+		if _, err := ReadNets(raw[:len(raw)*cut/20], table); err == nil {
+			t.Errorf("nets cut at %d of 20 were read", cut)
+		}
+	}
+	for _, bad := range [][]byte{[]byte("nets\x00"), append(bytes.Clone(raw), 0)} {
+		if _, err := ReadNets(bad, table); err == nil {
+			t.Errorf("%d bytes are nets", len(bad))
 		}
 	}
 }

@@ -46,9 +46,9 @@ func Open(r io.Reader) (*Engine, error) {
 		return nil, errModel
 	}
 	v := vector.Open()
-	switch binary.LittleEndian.Uint32(head[len(magic):]) {
-	case entity.Features(v):
-	case entity.Features(nil): // of another language than English, or trained before there were vectors
+	switch trained := binary.LittleEndian.Uint32(head[len(magic):]); {
+	case entity.Fits(trained, v):
+	case entity.Fits(trained, nil): // of another language than English, or trained before there were vectors
 		v = nil
 	default:
 		return nil, errors.New("the model was trained by another release, whose features differ: train it again")
