@@ -57,10 +57,11 @@ var brokenEndpoints = []failure{
 
 // elsewhereDocuments are documents that fail which need a model, or an image.
 var elsewhereDocuments = []failure{
-	{"UNSUPPORTED_DOC_TYPE", "DocumentClassificationJob", "an image, or a Word file other than .docx", "The document is of a type that is not read here: images need Amazon Textract, and Word files must be .docx.", "TestPages"},
+	{"UNSUPPORTED_DOC_TYPE", "DocumentClassificationJob", "an image, or a Word file other than .docx", "The document is of a type that is not read here: images need Amazon Textract, and Word files must be .docx without a password.", "TestPages"},
 	{"UNSUPPORTED_DOC_TYPE", "DocumentClassificationJob", "a PDF or Word file that is damaged", "The document cannot be read: it is damaged.", "TestPages"},
 	{"PAGE_LIMIT_EXCEEDED", "DocumentClassificationJob", "more than 100 pages", "The document has more pages than the 100 that are admitted.", "TestPages"},
 	{"TEXTRACT_BAD_PAGE", "DocumentClassificationJob", "a page without text", "The page has no text, only pictures if anything: to read those needs Amazon Textract, which is not here.", "TestPages"},
+	{"TEXTRACT_BAD_PAGE", "DocumentClassificationJob", "a page of a PDF file that is damaged", "The page cannot be read: it is damaged.", "TestPages"},
 	{"INTERNAL_SERVER_ERROR", "DocumentClassificationJob", "a file takes too long to read", "The document cannot be read: reading it took more than TIME.", "TestPatience"},
 	{"INTERNAL_ERROR", "EntitiesDetectionJob", "an image in the engine's place gives what is no result", "The document could not be analyzed.", "TestImage"},
 }
