@@ -40,6 +40,7 @@ type Fault struct {
 	Kind    Kind
 	Code    string            // wire code when Kind is Modelled; else empty
 	Message string            // for the client
+	Noted   string            // what events say in Message's place, where that may quote what the caller gave; else empty
 	Status  int               // HTTP status; 0 lets the model and the protocol decide
 	Fields  map[string]string // further members (S3: BucketName, Key, Resource; modelled ones by name)
 	Cause   error             // for the log only
@@ -74,6 +75,9 @@ func Of(k Kind, format string, args ...any) *Fault {
 
 // With sets the HTTP status and returns f.
 func (f *Fault) With(status int) *Fault { f.Status = status; return f }
+
+// Note sets what events say in the message's place and returns f.
+func (f *Fault) Note(s string) *Fault { f.Noted = s; return f }
 
 // Field adds a member and returns f.
 func (f *Fault) Field(k, v string) *Fault {

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"crypto/tls"
 	"encoding/json"
 	"reflect"
@@ -102,7 +103,7 @@ func (p *passage) event(out any, f *fault.Fault, why *Explained) *trail.Event {
 	e.Additional = p.additional(out)
 	if f != nil {
 		a := wire.Explain(p.service, p.op, f)
-		e.ErrorCode, e.Error = a.Code, a.Message
+		e.ErrorCode, e.Error = a.Code, cmp.Or(f.Noted, a.Message)
 		if p.service.Name == "ec2" {
 			e.ErrorCode = "Client." + a.Code
 		}

@@ -57,7 +57,7 @@ func (d document) text() (string, error) {
 
 // noDocument is an error of a whole document. Source: Comprehend Developer Guide, "Inputs for real-time custom analysis", document-level errors.
 func noDocument(code, sentence string) error {
-	return fault.New("InvalidRequestException", "%s", sentence).Field("Reason", "INVALID_DOCUMENT").Field("Detail.Reason", code)
+	return fault.New("InvalidRequestException", "%s", sentence).Field("Reason", "INVALID_DOCUMENT").Field("Detail.Reason", code).Note(refusedText)
 }
 
 // at asks an endpoint's model about the document; out has the members of its answer.

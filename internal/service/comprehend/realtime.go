@@ -159,6 +159,9 @@ func itemCode(err error) (code, message string) {
 	return "INVALID_REQUEST", f.Message
 }
 
+// refusedText is what the trail says of a text that was refused: the analyser's own words may be those of the text, which is the caller's alone.
+const refusedText = "The analyzer refused the text."
+
 // answered reads the one answer into an output. The members have the shapes' names.
 func answered(out any, a []Answer, err error) error {
 	switch {
@@ -169,11 +172,12 @@ func answered(out any, a []Answer, err error) error {
 	case len(a) != 1:
 		return fmt.Errorf("the engine answered %d texts, of one", len(a))
 	case a[0].Code == "UNSUPPORTED_LANGUAGE":
-		return fault.New("UnsupportedLanguageException", "Amazon Comprehend can't process the language of the input text: %s", a[0].Message)
+		return fault.New("UnsupportedLanguageException", "Amazon Comprehend can't process the language of the input text: %s", a[0].Message).Note(
+			"Amazon Comprehend can't process the language of the input text.")
 	case a[0].Code == "INTERNAL_ERROR": // its sentence is ours
 		return errors.New("the engine broke on the text")
 	case a[0].Code != "":
-		return fault.New("InvalidRequestException", "%s: %s", a[0].Code, a[0].Message)
+		return fault.New("InvalidRequestException", "%s: %s", a[0].Code, a[0].Message).Note(refusedText)
 	}
 	if err := json.Unmarshal(a[0].Members, out); err != nil {
 		return fmt.Errorf("cannot read an answer: %w", err)

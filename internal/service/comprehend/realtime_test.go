@@ -107,6 +107,18 @@ func TestDetectRefused(t *testing.T) {
 	}
 }
 
+// TestRefusalsAreTheCallers: what an analyser says of a text may be the text. The caller hears it, the trail does not.
+func TestRefusalsAreTheCallers(t *testing.T) {
+	h := open(t)
+	for _, in := range []string{`{"Text":"!x","LanguageCode":"en"}`, `{"Text":"* UNSUPPORTED_LANGUAGE","LanguageCode":"en"}`} {
+		_, err := h.ask("DetectSentiment", in)
+		var f *fault.Fault
+		if !errors.As(err, &f) || !strings.Contains(f.Message, "some words") || f.Noted == "" || strings.Contains(f.Noted, "some words") {
+			t.Errorf("%v, noted %q", f, f.Noted)
+		}
+	}
+}
+
 // TestOtherMinds: what does a kind of analysis in the built-in engine's place says which languages it reads, in calls and in jobs; other kinds are as before.
 func TestOtherMinds(t *testing.T) {
 	h := openWith(t, map[string][]string{"entities-detection": {"de", "fr"}, "key-phrases-detection": {"*"}, "dominant-language-detection": {"de"}, "pii-entities-detection": {"de"}})
