@@ -64,7 +64,7 @@ func (p place) fits(runes int) error {
 		return errors.New("BeginOffset or EndOffset is missing")
 	}
 	if b, e := *p.BeginOffset, *p.EndOffset; b < 0 || e < b || e > runes {
-		return fmt.Errorf("offsets %d to %d in a text of %d code points", b, e, runes)
+		return fmt.Errorf("offsets outside a text of %d code points, or an end before the beginning", runes) // and not which: numbers can be letters
 	}
 	return nil
 }

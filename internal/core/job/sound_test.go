@@ -25,7 +25,7 @@ func TestSound(t *testing.T) {
 		{"entities-detection", `{"Entities":[{"Type":"A","Score":1.5,"Text":"a","BeginOffset":0,"EndOffset":5}]}`, "score"},
 		{"entities-detection", `{"Entities":[{"Type":"A","Text":"a","BeginOffset":0,"EndOffset":5}]}`, "score"},
 		{"entities-detection", `{"Entities":[{"Type":"A","Score":1,"BeginOffset":0,"EndOffset":5}]}`, "Text"},
-		{"entities-detection", `{"Entities":[{"Type":"A","Score":1,"Text":"a","BeginOffset":0,"EndOffset":6}]}`, "offsets 0 to 6 in a text of 5"},
+		{"entities-detection", `{"Entities":[{"Type":"A","Score":1,"Text":"a","BeginOffset":0,"EndOffset":6}]}`, "offsets outside a text of 5"},
 		{"entities-detection", `{"Entities":[{"Type":"A","Score":1,"Text":"a","BeginOffset":-1,"EndOffset":1}]}`, "offsets"},
 		{"entities-detection", `{"Entities":[{"Type":"A","Score":1,"Text":"a","BeginOffset":3,"EndOffset":2}]}`, "offsets"},
 		{"entities-detection", `{"Entities":[{"Type":"A","Score":1,"Text":"a","EndOffset":2}]}`, "BeginOffset"},
