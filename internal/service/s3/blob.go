@@ -230,10 +230,11 @@ type checked struct {
 
 // WriteTo writes what is left, a segment at a time.
 func (r *stream) WriteTo(w io.Writer) (total int64, err error) {
-	buf := r.s.buffer()
-	defer func() { clear(*buf); r.s.buffers.Put(buf) }()
+	buf, used := r.s.buffer(), 0
+	defer func() { clear((*buf)[:used]); r.s.buffers.Put(buf) }()
 	for {
 		n, err := r.Read(*buf)
+		used = max(used, n)
 		if n > 0 {
 			m, err := w.Write((*buf)[:n])
 			if total += int64(m); err != nil {
