@@ -3,6 +3,8 @@ package language
 import (
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Key is an n-gram: up to four bytes of a word, lowest first, and whether it begins or ends the word. The bytes are
@@ -124,6 +126,29 @@ type cutter struct {
 	letters func(Script, rune) // may be nil
 }
 
+// compose joins a mark to the letter before it, as text from macOS and from pages of PDF has them apart, and reports whether there is such a letter.
+// What has no joined form in Unicode stays apart: the table's figures were counted so.
+func (c *cutter) compose(mark rune) bool {
+	w := &c.word
+	if w.n == 0 || w.n+utf8.UTFMax > wordMax || c.marks > 0 {
+		return false
+	}
+	_, size := utf8.DecodeLastRune(w.bytes[:w.n])
+	var apart, joined [4 * utf8.UTFMax]byte
+	n := copy(apart[:], w.bytes[w.n-size:w.n])
+	out := norm.NFC.Append(joined[:0], apart[:n+utf8.EncodeRune(apart[n:], mark)]...)
+	r, whole := utf8.DecodeRune(out)
+	if whole != len(out) || scriptOf(r) != w.script {
+		return false
+	}
+	w.n -= size
+	w.add(r)
+	if special(r) {
+		c.yield(w.script, letter(r))
+	}
+	return true
+}
+
 // rune takes one code point and reports whether it ended a word or stood between words.
 func (c *cutter) rune(r rune) (between bool) {
 	script, lower := NoScript, r
@@ -135,6 +160,9 @@ func (c *cutter) rune(r rune) (between bool) {
 		lower = unicode.ToLower(r)
 	}
 	if script == NoScript {
+		if r >= 0x0300 && r <= 0x036F && c.compose(r) {
+			return false
+		}
 		if apostrophe(r) && c.marks < 3 {
 			c.marks, c.mark = c.marks+1, r
 			return false

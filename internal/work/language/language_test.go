@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 func open(t testing.TB) *Detector {
@@ -98,6 +100,21 @@ func TestNoLanguage(t *testing.T) {
 	} {
 		if got := d.Detect(text); got == nil || len(got) != 0 {
 			t.Errorf("%s: got %v, want an empty slice", name, got)
+		}
+	}
+}
+
+// TestMarksApart holds that text whose accents stand apart from their letters has the language that it has when they are joined.
+func TestMarksApart(t *testing.T) {
+	d := open(t)
+	accented := []string{"cs", "fr", "is", "pt", "ro", "ru", "tr", "vi"}
+	for _, s := range sentences(t) {
+		if !slices.Contains(accented, s[0]) {
+			continue
+		}
+		joined, apart := d.Detect(norm.NFC.String(s[1])), d.Detect(norm.NFD.String(s[1]))
+		if len(apart) == 0 || apart[0].Code != joined[0].Code || math.Abs(apart[0].Score-joined[0].Score) > 0.02 {
+			t.Errorf("%s: %v joined, %v apart: %s", s[0], joined, apart, s[1])
 		}
 	}
 }
