@@ -53,7 +53,7 @@ func (a *actor) job(operation, id string) dict {
 func (a *actor) ended(operation, id string) dict {
 	a.Helper()
 	var p dict
-	until(a, time.Minute, operation+" "+id+" to end", func() bool {
+	until(a, 3*time.Minute, operation+" "+id+" to end", func() bool {
 		p = a.job(operation, id)
 		return p["JobStatus"] == "COMPLETED" || p["JobStatus"] == "FAILED" || p["JobStatus"] == "STOPPED"
 	})
