@@ -90,6 +90,10 @@ func TestPages(t *testing.T) {
 	s.refused(err, 400, "InvalidRequestException", "more pages than the 1")
 	_, err = s.call("ClassifyDocument", dict{"EndpointArn": end, "Bytes": []byte("%PDF-1.7 broken")})
 	s.refused(err, 400, "InvalidRequestException", "damaged")
+	out, err = s.call("ClassifyDocument", dict{"EndpointArn": end, "Bytes": pagetest.PDF(strings.Repeat("Porridge, eggs and toast\n", 450))})
+	if list, _ := out["Errors"].([]any); err != nil || len(list) != 1 || list[0].(dict)["ErrorCode"] != "PAGE_CHARACTERS_EXCEEDED" || list[0].(dict)["Page"] != 1. {
+		t.Errorf("a page of 11,000 characters: %v, %v", out, err)
+	}
 }
 
 // TestPagesShared: files are shared out among instances whole, and what is delivered is what one instance delivers, in its order.

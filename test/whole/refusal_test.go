@@ -62,6 +62,7 @@ var elsewhereDocuments = []failure{
 	{"PAGE_LIMIT_EXCEEDED", "DocumentClassificationJob", "more than 100 pages", "The document has more pages than the 100 that are admitted.", "TestPages"},
 	{"TEXTRACT_BAD_PAGE", "DocumentClassificationJob", "a page without text", "The page has no text, only pictures if anything: to read those needs Amazon Textract, which is not here.", "TestPages"},
 	{"TEXTRACT_BAD_PAGE", "DocumentClassificationJob", "a page of a PDF file that is damaged", "The page cannot be read: it is damaged.", "TestPages"},
+	{"PAGE_CHARACTERS_EXCEEDED", "ClassifyDocument", "a page of more than 10,000 characters", "The page has more than 10000 characters.", "TestPages"},
 	{"INTERNAL_SERVER_ERROR", "DocumentClassificationJob", "a file takes too long to read", "The document cannot be read: reading it took more than TIME.", "TestPatience"},
 	{"INTERNAL_ERROR", "EntitiesDetectionJob", "an image in the engine's place gives what is no result", "The document could not be analyzed.", "TestImage"},
 }
