@@ -50,7 +50,7 @@ bench:
 quality:
 	$(GO) test -count=1 -run Quality -v -timeout 60m ./internal/work/language ./internal/work/classify ./internal/work/pii ./internal/work/topic
 	$(GO) test -count=1 -run Quality -v ./internal/work/syntax ./internal/work/phrase ./internal/work/sentiment ./internal/work/targeted
-	$(GO) test -count=1 -run Quality -v ./internal/work/entity ./internal/work/recogniser
+	$(GO) test -count=1 -run Quality -v -timeout 60m ./internal/work/entity ./internal/work/recogniser
 	@if [ -n "$$CLOISTER_TEXT" ]; then cd tools/entitygen && $(GO) run . -data "$$CLOISTER_DATA" -text "$$CLOISTER_TEXT" \
 	  -leave wikigold+crossner-politics+wnut17 -check ../../internal/work/entity; \
 	else echo "CLOISTER_TEXT names no folder filled by tools/entitygen/fetch.sh: entity models that have not seen a set are not measured"; fi
