@@ -303,6 +303,7 @@ func honoured(list []string, member string) bool {
 // recorded makes the outcome durable before it is answered: f is what to answer, or nil for a success. Calls that nobody
 // is known to have made are logged, not recorded. When the record cannot be written, that is the answer.
 func (p *passage) recorded(ctx context.Context, f *fault.Fault, why *Explained) *fault.Fault {
+	_ = p.leave() // the disk is waited for
 	if !p.known {
 		return f
 	}

@@ -73,7 +73,7 @@ func (p *passage) share(ctx context.Context) error {
 	if origin == "" || p.gate.Sharing == nil || p.labels["Bucket"] == "" || p.service.Name != "s3" {
 		return nil
 	}
-	return p.gate.Store.View(ctx, func(v store.View) error {
+	return p.view(ctx, func(v store.View) error {
 		out, _ := p.gate.Sharing(v, p.gate.Partition, p.labels["Bucket"], origin, p.req.Method, nil, false)
 		for k, v := range out {
 			p.w.Header().Set(k, v)
