@@ -2,6 +2,7 @@ package runner
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"cloister/internal/api"
 	"cloister/internal/core/fault"
@@ -165,6 +167,37 @@ func TestAModelThatNobodyKeeps(t *testing.T) {
 				t.Errorf("taken away %q, want %q", s.box.gone, want)
 			}
 		})
+	}
+}
+
+// full is a ledger that writes nothing once the first training works, until that has been given up.
+type full struct {
+	store.Store
+	box *box
+}
+
+func (f full) Update(ctx context.Context, do func(store.Tx) error) error {
+	f.box.mu.Lock()
+	no := len(f.box.tasks) == 1 && len(f.box.gone) == 0
+	f.box.mu.Unlock()
+	if no {
+		return store.ErrFull
+	}
+	return f.Store.Update(ctx, do)
+}
+
+// TestAFullLedgerForgetsNoModel: a training whose outcome the ledger does not take is done again, and the bytes of the first model do not stay
+// to fill the disk that the ledger has too little of.
+func TestAFullLedgerForgetsNoModel(t *testing.T) {
+	s := set(t).locked()
+	s.box.report.Artifact, s.box.report.Result = 77, []byte(`{"NumberOfLabels":2}`)
+	s.cfg.Store, s.cfg.Limits.Again = full{s.store, s.box}, time.Millisecond
+	s.training(nil)
+	if j := s.run(over); j.State != job.Completed {
+		t.Errorf("%s %q", j.State, j.Message)
+	}
+	if n := len(s.box.tasks); n != 2 || !slices.Equal(s.box.gone, []string{s.box.tasks[0].Keep}) || s.model().Artifact.Blob != s.box.tasks[1].Keep {
+		t.Errorf("%d trainings, taken away %q, kept %q", n, s.box.gone, s.model().Artifact.Blob)
 	}
 }
 

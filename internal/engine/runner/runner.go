@@ -200,7 +200,11 @@ func (r *Runner) take(ctx context.Context, cancel context.CancelFunc, it store.I
 	}
 	w := &walk{Runner: r, key: it, log: r.Log.With("job", it.Value.ARN)}
 	defer r.Network.CloseSegment("job-" + it.ID) // also when the ledger forgot the job (reset)
-	if err := w.run(ctx); err != nil && ctx.Err() == nil {
+	err := w.run(ctx)
+	if errors.Is(err, errForgotten) {
+		return
+	}
+	if err != nil && ctx.Err() == nil {
 		// The ledger itself failed: the job stays live and a later sweep takes it up.
 		w.log.Error("cannot carry on a job", "error", err)
 		select {
@@ -251,6 +255,9 @@ func (f *failed) because(rs ...job.Reason) *failed { f.reasons = append(f.reason
 // errStopped ends a job that was asked to stop.
 var errStopped = errors.New("stopped")
 
+// errForgotten: the ledger has no such job any more, since a reset.
+var errForgotten = errors.New("the ledger forgot the job")
+
 type step struct {
 	name string
 	do   func(context.Context) error
@@ -281,10 +288,32 @@ func (w *walk) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // the daemon ends: the next one undoes and begins again
 	}
-	if uerr := w.undo(ctx, err == nil && !w.job.State.Ended()); uerr != nil {
-		return uerr
+	ledger := w.undo(ctx, err == nil && !w.job.State.Ended())
+	if ledger == nil {
+		ledger = w.end(ctx, err)
 	}
-	return w.end(ctx, err)
+	w.forsake(ctx) // an attempt that the ledger stopped is followed by another, with another model; and a model may be deleted meanwhile
+	return ledger
+}
+
+// forsake takes the bytes of a trained model away, unless the ledger knows them: a commit that failed may have been one. What it leaves the next
+// start takes away.
+func (w *walk) forsake(ctx context.Context) {
+	if w.trained == nil {
+		return
+	}
+	err := w.Store.View(ctx, func(v store.View) error {
+		_, err := rows.Models.Find(v, w.key.Scope, "blob", w.trained.Blob)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		if err = w.Sandbox.Discard(ctx, w.trained.Blob); err == nil {
+			w.trained = nil
+		}
+	}
+	if err != nil {
+		w.log.Error("cannot take away a model that nobody keeps", "error", err)
+	}
 }
 
 // begin counts an attempt. What an earlier attempt left is undone first.
@@ -359,10 +388,8 @@ func (w *walk) end(ctx context.Context, err error) error {
 		}
 		state, f = job.Failed, fail("INTERNAL_ERROR", "%s", message).because(job.Reason{Layer: "daemon", Text: err.Error()})
 	}
-	if w.trained != nil && state != job.Completed { // it may have been kept before something else failed
-		if err := w.Sandbox.Discard(ctx, w.trained.Blob); err != nil {
-			w.log.Error("cannot take away a model that nobody keeps", "error", err) // the next start does
-		}
+	if state != job.Completed { // it may have been kept before something else failed
+		w.forsake(ctx)
 	}
 	return w.change(ctx, func(tx store.Tx, j *job.Job) error {
 		j.Cleaned = true
@@ -386,6 +413,9 @@ func (w *walk) edit(ctx context.Context, f func(*job.Job)) error {
 func (w *walk) change(ctx context.Context, f func(store.Tx, *job.Job) error) error {
 	return w.Store.Update(ctx, func(tx store.Tx) error {
 		it, err := rows.Jobs.Get(tx, w.key.Scope, w.key.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			return errForgotten
+		}
 		if err != nil {
 			return err
 		}
