@@ -133,7 +133,9 @@ func (a *analyser) surplus() bool {
 func (a *analyser) Ask(ctx context.Context, texts []string) ([]job.Answer, error) {
 	defer a.within(ctx)()
 	if a.surplus() {
-		a.Close()
+		if !a.trial { // of which is wanted how it ended
+			a.Close()
+		}
 		return nil, fmt.Errorf("cannot ask an analyser: %w", errSurplus)
 	}
 	wrote := make(chan error, 1)

@@ -55,9 +55,9 @@ func (d document) text() (string, error) {
 	return text, nil
 }
 
-// noDocument is an error of a whole document. Source: Comprehend Developer Guide, "Inputs for real-time custom analysis", document-level errors.
-func noDocument(code, sentence string) error {
-	return fault.New("InvalidRequestException", "%s", sentence).Field("Reason", "INVALID_DOCUMENT").Field("Detail.Reason", code).Note(refusedText)
+// noDocument is an error of a whole document, in a sentence of ours. Source: Comprehend Developer Guide, "Inputs for real-time custom analysis", document-level errors.
+func noDocument(code, sentence string) *fault.Fault {
+	return fault.New("InvalidRequestException", "%s", sentence).Field("Reason", "INVALID_DOCUMENT").Field("Detail.Reason", code)
 }
 
 // at asks an endpoint's model about the document; out has the members of its answer.
@@ -79,9 +79,9 @@ func (d document) at(ctx context.Context, c *api.Call, e Engines, kind string, o
 	if err == nil && file && len(a) == 1 {
 		switch code := a[0].Code; code {
 		case "DOCUMENT_SIZE_EXCEEDED", "UNSUPPORTED_DOC_TYPE", "PAGE_LIMIT_EXCEEDED":
-			return noDocument(code, a[0].Message)
+			return noDocument(code, a[0].Message).Note(refusedText)
 		case "INTERNAL_SERVER_ERROR": // reading it took too long, and would again: AWS's codes have none for that, and an error of the server is tried again
-			return noDocument("UNSUPPORTED_DOC_TYPE", a[0].Message)
+			return noDocument("UNSUPPORTED_DOC_TYPE", a[0].Message).Note(refusedText)
 		case "":
 			return d.paged(a[0].Members, out)
 		}

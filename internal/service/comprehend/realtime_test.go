@@ -244,7 +244,7 @@ func TestFilesAtEndpoint(t *testing.T) {
 	for said, word := range map[string]string{"UNSUPPORTED_DOC_TYPE:asks for a password": "password", "INTERNAL_SERVER_ERROR:took too long": "too long"} {
 		_, err = ask("ClassifyDocument", "%PDF-"+said)
 		h.refused(err, "InvalidRequestException", word)
-		if f := fault.From(err); f.Fields["Reason"] != "INVALID_DOCUMENT" || f.Fields["Detail.Reason"] != "UNSUPPORTED_DOC_TYPE" {
+		if f := fault.From(err); f.Fields["Reason"] != "INVALID_DOCUMENT" || f.Fields["Detail.Reason"] != "UNSUPPORTED_DOC_TYPE" || f.Noted == "" {
 			t.Errorf("%v", f.Fields)
 		}
 	}
@@ -255,4 +255,7 @@ func TestFilesAtEndpoint(t *testing.T) {
 	h.refused(err, "InvalidRequestException", "10485760 bytes")
 	_, err = ask("DetectEntities", "PK\x03\x04")
 	h.refused(err, "InvalidRequestException", "a recogniser reads no PDF")
+	if f := fault.From(err); f.Noted != "" {
+		t.Errorf("the trail hears of an analyser that was not asked: %q", f.Noted)
+	}
 }

@@ -135,10 +135,11 @@ func (s *Service) receive(ctx context.Context, body io.Reader, cl claim, l lock)
 			}
 			w = seal
 		}
-		buf := s.buffer()
-		defer s.buffers.Put(buf)
+		buf, used := s.buffer(), 0
+		defer func() { clear((*buf)[:used]); s.buffers.Put(buf) }()
 		for {
 			n, err := body.Read(*buf)
+			used = max(used, n)
 			if n > 0 {
 				h.write((*buf)[:n])
 				if h.size > maxPut {
